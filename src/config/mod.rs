@@ -1,0 +1,1 @@
+//! Default < file < environment < flag.

@@ -1,0 +1,1 @@
+//! The five providers on loopback, and clients that drive them.

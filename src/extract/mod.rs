@@ -1,0 +1,5 @@
+//! Exchanges to observations.
+
+mod wire_rules;
+
+pub use wire_rules::{ResetUnit, WireRules};

@@ -1,0 +1,3 @@
+//! The `quotascope` program.
+
+fn main() {}

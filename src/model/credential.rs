@@ -1,0 +1,64 @@
+//! Who calls, without keeping what proves it.
+
+use std::fmt;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use siphasher::sip::SipHasher24;
+
+/// The key under which credentials are hashed: made at the first start, kept beside the store with mode 0600.
+///
+/// SipHash-2-4 is a keyed pseudo-random function: without the key a hash says nothing of the credential.
+#[derive(Clone)]
+pub struct HashKey([u8; 16]);
+
+impl HashKey {
+    /// From 16 secret octets.
+    pub const fn new(key: [u8; 16]) -> Self {
+        Self(key)
+    }
+
+    /// The identity of a secret, as `k:` and eight hexadecimal digits.
+    pub fn identity(&self, secret: &[u8]) -> Arc<str> {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(secret.trim_ascii());
+        format!("k:{:08x}", hasher.finish() >> 32).into()
+    }
+}
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey(redacted)")
+    }
+}
+
+/// A credential that a request carried: where it stood, and its keyed hash. The credential itself is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The field name in lower case (`authorization`), or the query parameter's with a leading `?` (`?api_key`).
+    pub carrier: Arc<str>,
+    /// `k:` and eight hexadecimal digits, see [`HashKey::identity`].
+    pub id: Arc<str>,
+}
+
+/// A value that never shows itself in a log or a debug print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redacted<T>(T);
+
+impl<T> Redacted<T> {
+    /// Wraps a secret.
+    pub const fn new(secret: T) -> Self {
+        Self(secret)
+    }
+
+    /// The secret, for the one place that must use it.
+    pub const fn reveal(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Redacted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(redacted)")
+    }
+}

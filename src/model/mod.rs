@@ -1,0 +1,31 @@
+//! The words that every module shares; data only.
+//!
+//! Knows nothing of packets, files, clocks or screens. A stage's output type lives here when the next stage needs it:
+//! [`Exchange`] is what `decode` gives to `extract`, [`Observation`] what `extract` gives to `track`, [`Snapshot`] what
+//! `track` and `alert` give to the screen, the exporters and the reports.
+//!
+//! Terms: RFC 9110, draft-ietf-httpapi-ratelimit-headers, the OpenTelemetry semantic conventions.
+
+mod alert;
+mod credential;
+mod exchange;
+mod fields;
+mod frame;
+mod input;
+mod number;
+mod observation;
+mod quota;
+mod snapshot;
+mod time;
+
+pub use alert::{Alert, AlertState, Rule, Severity, Subject};
+pub use credential::{Credential, HashKey, Redacted};
+pub use exchange::{Body, Client, Exchange, Interest, Request, Response};
+pub use fields::Fields;
+pub use frame::{Frame, LinkType};
+pub use input::{Anomaly, InputCounters};
+pub use number::Amount;
+pub use observation::{DeclaredQuota, Observation, Reading, ThrottleCause, WindowKind};
+pub use quota::{Dimension, QuotaKey, QuotaSource, Scope};
+pub use snapshot::{CaptureState, EndpointState, ErrorCodeCount, Finding, QuotaState, Snapshot, Trend, TrendPoint};
+pub use time::Timestamp;

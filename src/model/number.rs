@@ -1,0 +1,67 @@
+//! Quantities of quota units.
+
+use std::fmt;
+
+/// A count of quota units that a provider stated: finite and never negative.
+///
+/// Fractions exist on the wire (a service level of 0.0167 requests a second, a remaining of 598.5), so it is not an
+/// integer; it is shown as one where it is whole.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Amount(f64);
+
+/// Above this a double no longer holds each integer; such a number on the wire means "unlimited", not a count.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0.0);
+
+    /// `None` for a number that is negative, not finite, or too large to be a count.
+    pub fn new(value: f64) -> Option<Self> {
+        (value.is_finite() && (0.0..LARGEST_EXACT).contains(&value)).then_some(Self(value + 0.0))
+    }
+
+    /// From a count.
+    #[expect(clippy::cast_precision_loss, reason = "clamped to what a double holds exactly")]
+    pub fn from_count(count: u64) -> Self {
+        Self((count as f64).min(LARGEST_EXACT - 1.0))
+    }
+
+    /// The number.
+    pub const fn value(self) -> f64 {
+        self.0
+    }
+
+    /// `self - other`, or zero where that would be negative.
+    #[must_use]
+    pub fn less(self, other: Self) -> Self {
+        Self((self.0 - other.0).max(0.0))
+    }
+}
+
+impl Eq for Amount {}
+
+impl Ord for Amount {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl serde::Serialize for Amount {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range by construction")]
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.fract() == 0.0 { serializer.serialize_u64(self.0 as u64) } else { serializer.serialize_f64(self.0) }
+    }
+}

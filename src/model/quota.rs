@@ -1,0 +1,78 @@
+//! What a quota is, and whose.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a quota counts: `requests`, `tokens`, `input_tokens`, …
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct Dimension(pub Arc<str>);
+
+impl Dimension {
+    /// A count of requests, the default where nothing else is said.
+    pub fn requests() -> Self {
+        Self("requests".into())
+    }
+
+    /// The unit of one, for `rate_limit.unit`: `requests` gives `request`.
+    pub fn unit(&self) -> &str {
+        self.0.strip_suffix('s').unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who said a quota's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuotaSource {
+    /// A response's field said it.
+    Header,
+    /// An error body said it.
+    Body,
+    /// A profile or the user's configuration says the limit; the agent counts the requests.
+    Declared,
+    /// Inferred from traffic: an estimate.
+    Learned,
+}
+
+impl QuotaSource {
+    /// The word of the JSON and of `rate_limit.source`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Body => "body",
+            Self::Declared => "declared",
+            Self::Learned => "learned",
+        }
+    }
+}
+
+/// What a quota is counted for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Scope {
+    /// `ip`, `account`, `api-key`, `partner`, `bank`, `merchant`, `endpoint`, `global`, or the provider's own word.
+    pub kind: Arc<str>,
+    /// A keyed hash (`k:…`), the alias that the user gave it, or an IP address; never a credential.
+    pub id: Option<Arc<str>>,
+}
+
+/// What tells one quota from another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuotaKey {
+    /// The provider's name, or the host where no profile knows it.
+    pub owner: Arc<str>,
+    /// For whom it is counted.
+    pub scope: Option<Scope>,
+    /// The provider's name for it, else the endpoint class or the endpoint that it is counted over.
+    pub bucket: Arc<str>,
+    /// What it counts.
+    pub dimension: Dimension,
+    /// The time it is counted over, where known: one bucket may have a limit per minute and another per hour.
+    pub window: Option<Duration>,
+}

@@ -1,0 +1,1 @@
+//! Bytes in: live capture, capture files, lines of logs.

@@ -1,0 +1,1 @@
+//! Observations and time to quota state.
