@@ -1,1 +1,10 @@
+//! Everything that runs for an ordinary user, without the right to capture and without a network.
 
+mod layering;
+
+use std::path::Path;
+
+/// The top of the repository.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
