@@ -18,7 +18,8 @@ use crossbeam_channel::Receiver;
 
 pub use client::{Actor, Pace, Phase};
 pub use provider::{Provider, Tally};
-pub use tap::TappedFrame;
+
+use crate::model::OwnedFrame;
 
 /// How the demo runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +45,7 @@ impl Default for DemoOptions {
 pub struct Demo {
     runtime: Option<tokio::runtime::Runtime>,
     servers: Vec<server::Server>,
-    frames: Option<Receiver<TappedFrame>>,
+    frames: Option<Receiver<OwnedFrame>>,
 }
 
 /// What kept the demo from starting.
@@ -88,7 +89,7 @@ impl Demo {
     }
 
     /// The frames made of the clients' octets, where [`DemoOptions::tap`] asked for them.
-    pub const fn frames(&self) -> Option<&Receiver<TappedFrame>> {
+    pub const fn frames(&self) -> Option<&Receiver<OwnedFrame>> {
         self.frames.as_ref()
     }
 

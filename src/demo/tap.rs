@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::clock;
-use crate::model::{LinkType, Timestamp};
+use crate::model::{LinkType, OwnedFrame};
 
 /// Frames that wait for the agent; past that they are dropped, as a kernel would.
 pub(super) const QUEUE: usize = 65_536;
@@ -23,21 +23,10 @@ pub(super) const QUEUE: usize = 65_536;
 /// Payload octets in one frame, as on an Ethernet.
 const SEGMENT: usize = 1_448;
 
-/// A frame made of a client's octets.
-#[derive(Debug, Clone)]
-pub struct TappedFrame {
-    /// When the octets passed.
-    pub at: Timestamp,
-    /// How the frame starts.
-    pub link: LinkType,
-    /// The frame.
-    pub octets: Vec<u8>,
-}
-
 /// Where tapped frames go.
 #[derive(Debug, Clone)]
 pub(super) struct Tap {
-    sender: Sender<TappedFrame>,
+    sender: Sender<OwnedFrame>,
 }
 
 /// One connection's state, as both ends' TCP would have it.
@@ -63,7 +52,7 @@ enum Direction {
 }
 
 impl Tap {
-    pub(super) const fn new(sender: Sender<TappedFrame>) -> Self {
+    pub(super) const fn new(sender: Sender<OwnedFrame>) -> Self {
         Self { sender }
     }
 
@@ -88,7 +77,7 @@ impl Tap {
         let mut octets = Vec::with_capacity(builder.size(payload.len()));
         if builder.write(&mut octets, payload).is_ok() {
             // A full queue drops, and the decoder counts the gap.
-            let _ = self.sender.try_send(TappedFrame { at: clock::now(), link: LinkType(1), octets });
+            let _ = self.sender.try_send(OwnedFrame { at: clock::now(), link: LinkType(1), octets });
         }
     }
 }

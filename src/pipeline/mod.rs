@@ -1,0 +1,1 @@
+//! The wiring: sources to decoders to the engine to the edges.
