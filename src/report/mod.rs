@@ -1,1 +1,3 @@
 //! Text and JSON.
+
+pub mod history;

@@ -87,6 +87,7 @@ impl Resolution {
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Point {
     /// The start of the step.
+    #[serde(rename = "ts")]
     pub at: Timestamp,
     /// How many units the window allowed, at the end of the step.
     pub limit: Option<Amount>,
