@@ -19,3 +19,6 @@ pub use quantity::{ago, amount, duration, percent};
 pub use summary::write_summary;
 pub use table::Table;
 pub use text::write_text;
+//! Text and JSON.
+
+pub mod history;
