@@ -1,0 +1,107 @@
+//! The alerts: firing ones first.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::super::app::App;
+use super::super::format;
+use super::super::text;
+use super::super::theme::Level;
+use super::names;
+use super::panel::{Panel, filtered, put};
+use super::table::{Column, Side, Table};
+use crate::model::{Alert, AlertState, Timestamp};
+
+const COLUMNS: &[Column] = &[
+    Column::new("SINCE", Side::Left, (8, 19), 0),
+    Column::new("SEVERITY", Side::Left, (10, 10), 0),
+    Column::new("RULE", Side::Left, (9, 16), 2),
+    Column::new("ABOUT", Side::Left, (12, 44), 1),
+    Column::new("WHAT", Side::Left, (20, 160), 0).stretching(),
+    Column::new("STATE", Side::Left, (8, 16), 0),
+];
+
+/// ```text
+/// alerts · 3 firing
+/// ```
+pub(super) fn title(app: &App) -> Line<'static> {
+    let theme = app.theme();
+    let firing = app.snapshot().alerts.iter().filter(|alert| alert.state == AlertState::Firing).count();
+    let words = if firing == 0 { "none firing".to_owned() } else { format!("{firing} firing") };
+    Line::from(vec![Span::styled("alerts ", theme.title()), Span::raw(words)])
+}
+
+/// ```text
+/// 12:03:19 ◆ critical  fluid-network partner k:5f2c9a  6.2 % throttled   for 22 s
+/// ```
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let alerts: Vec<&Alert> = app.snapshot().alerts.iter().collect();
+    table(app, &alerts, None, area, buffer);
+}
+
+/// The same as a list of its own.
+pub(super) fn draw_screen(app: &App, area: Rect, buffer: &mut Buffer) {
+    let alerts: Vec<&Alert> = app.snapshot().alerts.iter().filter(|alert| app.filter().passes_alert(alert)).collect();
+    let [upper, lower] = ratatui::layout::Layout::vertical([
+        ratatui::layout::Constraint::Min(0),
+        ratatui::layout::Constraint::Length(6),
+    ])
+    .areas(area);
+    let inner = Panel::new(title(app)).right(filtered(app)).draw(app, upper, buffer);
+    table(app, &alerts, Some(app.row()), inner, buffer);
+    let inner = Panel::new(Line::styled("selected", app.theme().title())).draw(app, lower, buffer);
+    if let Some(alert) = alerts.get(app.row()) {
+        let about = format!("{} · {}", alert.rule.as_str(), names::subject(alert));
+        put(Line::raw(about), inner, 0, buffer);
+        for (row, line) in (1..).zip(text::wrap(&alert.summary, usize::from(inner.width), 2)) {
+            put(Line::styled(line, app.theme().dim()), inner, row, buffer);
+        }
+        let facts = format!("value {:.3}  threshold {:.3}  changes {}", alert.value, alert.threshold, alert.sequence);
+        put(Line::styled(facts, app.theme().dim()), inner, 3, buffer);
+    }
+}
+
+/// Rows of alerts, wherever they are shown.
+pub(super) fn table(app: &App, alerts: &[&Alert], selected: Option<usize>, area: Rect, buffer: &mut Buffer) {
+    let (theme, now) = (app.theme(), app.snapshot().at);
+    if alerts.is_empty() {
+        put(Line::styled("nothing fires, nothing has fired", theme.dim()), area, 0, buffer);
+        return;
+    }
+    let cell = |row: usize, column: usize, _width: u16| {
+        let Some(alert) = alerts.get(row) else { return Line::default() };
+        let firing = alert.state == AlertState::Firing;
+        let level = Level::from(alert.severity);
+        // Resolved and muted alerts step back.
+        let plain = if firing && !alert.muted { theme.text() } else { theme.dim() };
+        match column {
+            0 => Line::styled(
+                now.map_or_else(|| format::clock(alert.started_at), |now| format::moment(alert.started_at, now)),
+                plain,
+            ),
+            1 => {
+                let (mark, style) = if firing { (level.mark(), theme.level(level)) } else { ("✓", theme.dim()) };
+                Line::styled(format!("{mark} {}", alert.severity.as_str()), style)
+            }
+            2 => Line::styled(alert.rule.as_str(), theme.dim()),
+            3 => Line::styled(names::subject(alert), plain),
+            4 => Line::styled(text::clean(&alert.summary).into_owned(), plain),
+            _ => Line::from(Span::styled(state(alert, now), theme.dim())),
+        }
+    };
+    Table { columns: COLUMNS, rows: alerts.len(), selected, cell: &cell }.draw(app, area, buffer);
+}
+
+fn state(alert: &Alert, now: Option<Timestamp>) -> String {
+    match (now, alert.ended_at) {
+        (Some(now), Some(ended)) if alert.state == AlertState::Resolved => {
+            format!("over {} ago", format::age(now.since(ended)))
+        }
+        _ if alert.state == AlertState::Resolved => "over".to_owned(),
+        _ if alert.flapping => "flapping".to_owned(),
+        _ if alert.muted => "muted".to_owned(),
+        (Some(now), _) => format!("for {}", format::age(now.since(alert.started_at))),
+        (None, _) => "firing".to_owned(),
+    }
+}

@@ -1,0 +1,176 @@
+//! The table of quotas: what runs out first, when, and how much of it is refused.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::super::app::App;
+use super::super::format::{self, UNKNOWN};
+use super::super::theme::{Level, is_blocked};
+use super::bars;
+use super::names;
+use super::panel::{Panel, put};
+use super::table::{Column, Side, Table};
+use crate::model::{QuotaState, Timestamp, WindowKind};
+
+const MARK: usize = 0;
+const PROVIDER: usize = 1;
+const QUOTA: usize = 2;
+const SCOPE: usize = 3;
+const USED: usize = 4;
+const LEFT: usize = 5;
+const RESET: usize = 6;
+const RUNS_OUT: usize = 7;
+const THROTTLED: usize = 8;
+const TREND: usize = 9;
+const SEEN: usize = 10;
+
+const COLUMNS: &[Column] = &[
+    Column::new("", Side::Left, (1, 1), 0),
+    Column::new("PROVIDER", Side::Left, (8, 22), 0),
+    Column::new("QUOTA", Side::Left, (14, 60), 0),
+    Column::new("SCOPE", Side::Left, (9, 28), 3),
+    Column::new("USED", Side::Left, (9, 34), 0).stretching(),
+    Column::new("LEFT", Side::Right, (5, 17), 0),
+    Column::new("RESET", Side::Right, (7, 8), 0),
+    Column::new("RUNS OUT", Side::Right, (8, 10), 0),
+    Column::new("429", Side::Right, (5, 5), 1),
+    Column::new("5 MIN", Side::Left, (10, 10), 2),
+    Column::new("SEEN", Side::Right, (5, 5), 4),
+];
+
+/// ```text
+///   PROVIDER      QUOTA               SCOPE            USED              LEFT  RESET  RUNS OUT   429  5 MIN
+/// ▲ fluid-network POST /v1/payments   partner k:5f2c9a ████████▎·  91%     90   0:41    0:22 !  3.1%  ▁▂▅▇█
+/// ```
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme();
+    let (shown, all) = (app.quotas().len(), app.snapshot().quotas.len());
+    let mut title = vec![Span::styled("quotas ", theme.title())];
+    if app.filter_text().is_empty() {
+        title.push(Span::raw(format::count(u64::try_from(all).unwrap_or(u64::MAX))));
+    } else {
+        title.push(Span::raw(format!("{shown} of {all}")));
+        title.push(Span::styled("  filter: ", theme.dim()));
+        title.push(Span::styled(super::super::text::fit(app.filter_text(), 24), theme.accent()));
+    }
+    let sort = Line::from(vec![Span::styled("sort: ", theme.dim()), Span::raw(app.sort().label())]);
+    let inner = Panel::new(Line::from(title)).right(sort).draw(app, area, buffer);
+    let quotas: Vec<&QuotaState> = app.quotas().collect();
+    if quotas.is_empty() {
+        let why = if all == 0 {
+            "No response has announced a quota yet, and no profile declares one for the hosts seen."
+        } else {
+            "No quota contains the filter's words. Esc drops the filter."
+        };
+        put(Line::styled(why, theme.dim()), inner, 0, buffer);
+        return;
+    }
+    Table {
+        columns: COLUMNS,
+        rows: quotas.len(),
+        selected: Some(app.row()),
+        cell: &|row, column, width| quotas.get(row).map_or_else(Line::default, |quota| cell(app, quota, column, width)),
+    }
+    .draw(app, inner, buffer);
+}
+
+fn cell(app: &App, quota: &QuotaState, column: usize, width: u16) -> Line<'static> {
+    let (theme, now) = (app.theme(), app.snapshot().at);
+    // History is shown, but quietly.
+    let plain = if quota.stale { theme.dim() } else { theme.text() };
+    match column {
+        MARK => {
+            let level = Level::of_quota(quota, app.snapshot());
+            Line::styled(level.mark(), theme.level(level))
+        }
+        PROVIDER => Line::styled(names::owner(quota), plain),
+        QUOTA => named(app, quota, usize::from(width), plain),
+        SCOPE => Line::styled(names::scope(quota.scope.as_ref()), theme.dim()),
+        USED => used(app, quota, width, plain),
+        LEFT => left(quota, width, plain, theme.dim()),
+        RESET => reset(quota, now, plain, theme.dim()),
+        RUNS_OUT => runs_out(app, quota),
+        THROTTLED => {
+            let ratio = format::ratio_of(quota.recent_throttled, quota.recent_requests);
+            let style = if ratio.is_none_or(|ratio| ratio <= 0.0) {
+                theme.dim()
+            } else {
+                theme.level(Level::of_throttled(ratio))
+            };
+            Line::styled(format::share_of(quota.recent_throttled, quota.recent_requests), style)
+        }
+        TREND => Line::from(bars::sparkline(&quota.trend, now, width, theme)),
+        SEEN => {
+            let age = now.map_or_else(|| UNKNOWN.to_owned(), |now| format::age(now.since(quota.seen_at)));
+            Line::styled(age, theme.dim())
+        }
+        _ => Line::default(),
+    }
+}
+
+/// The name, and as much of what tells it from others as fits; the name gives way first, it repeats most.
+fn named(app: &App, quota: &QuotaState, width: usize, plain: Style) -> Line<'static> {
+    let (name, qualifiers) = (names::quota(quota), names::qualifiers(quota));
+    let wide = super::super::text::width(&qualifiers);
+    let room = width.saturating_sub(wide).max(width.min(10));
+    let name = super::super::text::fit(&name, room);
+    Line::from(vec![Span::styled(name, plain), Span::styled(qualifiers, app.theme().dim())])
+}
+
+fn used(app: &App, quota: &QuotaState, width: u16, plain: Style) -> Line<'static> {
+    let theme = app.theme();
+    let level = if quota.stale { Level::Unknown } else { Level::of_utilization(quota.utilization) };
+    let percent = quota.utilization.map_or_else(|| UNKNOWN.to_owned(), format::percent);
+    let percent = format!("{}{percent}", names::estimate(quota));
+    let style = if level > Level::Calm { theme.level(level) } else { plain };
+    let mut spans = bars::gauge(quota.utilization, level, width.saturating_sub(6), theme);
+    spans.push(Span::styled(format!("{percent:>6}"), style));
+    Line::from(spans)
+}
+
+/// `90 / 1,000` where there is room, else `90`.
+fn left(quota: &QuotaState, width: u16, plain: Style, dim: Style) -> Line<'static> {
+    let mark = names::estimate(quota);
+    let left = quota.remaining.map_or_else(|| UNKNOWN.to_owned(), |left| format!("{mark}{}", format::amount(left)));
+    let limit = quota.limit.map_or_else(String::new, |limit| format!(" / {}", format::amount(limit)));
+    let fits = super::super::text::width(&left) + limit.len() <= usize::from(width);
+    Line::from(vec![Span::styled(left, plain), Span::styled(if fits { limit } else { String::new() }, dim)])
+}
+
+/// When it is whole again; of history, how old it is.
+fn reset(quota: &QuotaState, now: Option<Timestamp>, plain: Style, dim: Style) -> Line<'static> {
+    let Some(now) = now else { return Line::styled(UNKNOWN, dim) };
+    if quota.stale {
+        return Line::styled(format!("{} old", format::age(now.since(quota.seen_at))), dim);
+    }
+    match (quota.reset_at, quota.window_kind) {
+        (Some(at), _) => Line::styled(format::countdown(at.since(now)), plain),
+        (None, Some(WindowKind::Sliding)) => Line::styled("sliding", dim),
+        (None, Some(WindowKind::TokenBucket)) => Line::styled("refills", dim),
+        (None, _) => Line::styled(UNKNOWN, dim),
+    }
+}
+
+/// `wait 0:45` while the provider refuses, `empty`, or when it will be empty.
+fn runs_out(app: &App, quota: &QuotaState) -> Line<'static> {
+    let (theme, now) = (app.theme(), app.snapshot().at);
+    let alarm = theme.level(Level::High);
+    match (now, quota.blocked_until, quota.exhausts_at) {
+        (Some(now), Some(until), _) if is_blocked(quota, Some(now)) => {
+            Line::styled(format!("wait {}", format::countdown(until.since(now))), alarm)
+        }
+        _ if quota.stale => Line::styled(UNKNOWN, theme.dim()),
+        _ if quota.remaining.is_some_and(|left| left.value() <= 0.0) => Line::styled("empty", alarm),
+        (Some(now), _, Some(at)) => {
+            let soon = format::countdown(at.since(now));
+            let mark = names::estimate(quota);
+            Line::from(vec![
+                Span::styled(format!("{mark}{soon}"), theme.level(Level::Warning).add_modifier(Modifier::BOLD)),
+                Span::styled(" !", theme.level(Level::Warning)),
+            ])
+        }
+        _ => Line::styled(UNKNOWN, theme.dim()),
+    }
+}
