@@ -1,0 +1,1 @@
+//! Endpoint templates, and the bounds on what one run may name.
