@@ -1,5 +1,216 @@
-//! Exchanges to observations.
+//! Exchanges to observations: what a response says of quotas, and what the provider's documents add to it.
+//!
+//! [`Extractor::observe`] has no memory and may run on any worker; [`Bounds::settle`] has, and runs where observations come in
+//! event order. Knows no packets, no files and no clock: profiles come as text, time comes with the exchange.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod bounds;
+mod declared;
+mod interest;
+mod profile;
+mod response;
+mod route;
+mod scope;
+mod shape;
+mod template;
 mod wire_rules;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use bounds::{BoundOptions, Bounds};
+pub use profile::{
+    CodeRule, EndpointPattern, Environments, HostPattern, PathPattern, Profile, ProfileError, Profiles, QuotaClass,
+    QuotaRule, ScopeRule, segments,
+};
+pub use response::{Hints, Said, is_telling_field, may_explain_refusal, read_response};
 pub use wire_rules::{ResetUnit, WireRules};
+
+use crate::model::{Exchange, Interest, Observation, Scope};
+
+use declared::{Context, Selection};
+use interest::Wanted;
+use route::Routes;
+use scope::Identities;
+use template::TemplateRule;
+
+/// What the user says beside the profiles.
+#[derive(Debug, Clone, Default)]
+pub struct ExtractOptions {
+    /// Host pattern and the name of the profile that is meant, in order of importance: `*.example.com`, `ceypay`.
+    pub providers: Vec<(String, String)>,
+    /// Host pattern or profile name, and the name of the environment that is meant: `octopus-cards`, `sandbox`.
+    pub environments: Vec<(String, String)>,
+    /// The keyed hash of a credential, or an address, and the name that is shown in its place.
+    pub aliases: BTreeMap<Arc<str>, Arc<str>>,
+    /// The keyed hash of a credential, or its alias, and the party (merchant, account) whose quota it shares.
+    pub pools: BTreeMap<Arc<str>, Arc<str>>,
+    /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. An OpenAPI document's paths are such.
+    pub templates: Vec<(Option<String>, String)>,
+}
+
+/// Exchanges to observations. Without memory: any number of workers may share one.
+#[derive(Debug, Clone)]
+pub struct Extractor {
+    profiles: Profiles,
+    routes: Arc<Routes>,
+    wanted: Arc<Wanted>,
+    identities: Identities,
+    /// Host pattern, or else profile name, to the environment's name.
+    environments: Vec<(Result<HostPattern, Arc<str>>, Arc<str>)>,
+    templates: Vec<TemplateRule>,
+}
+
+impl Extractor {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// Where an option names a profile or an environment that does not exist, or a pattern is none.
+    pub fn new(profiles: Profiles, options: ExtractOptions) -> Result<Self, ProfileError> {
+        let routes = Arc::new(Routes::new(&profiles, &options.providers)?);
+        let wanted = Arc::new(Wanted::new(&profiles, Arc::clone(&routes)));
+        let environments =
+            options.environments.into_iter().map(|pair| environment_rule(&profiles, pair)).collect::<Result<_, _>>()?;
+        let templates = options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
+        let identities = Identities::new(options.aliases, options.pools);
+        Ok(Self { profiles, routes, wanted, identities, environments, templates })
+    }
+
+    /// What of a message must be kept for [`Extractor::observe`].
+    pub fn interest(&self) -> Arc<dyn Interest> {
+        Arc::clone(&self.wanted) as Arc<dyn Interest>
+    }
+
+    /// The profiles that it knows.
+    pub const fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
+    /// The profile that a host (in lower case, perhaps with a port) belongs to.
+    pub fn profile(&self, host: &str, path: &str) -> Option<&Arc<Profile>> {
+        self.routes.profile(host, path)
+    }
+
+    /// What an exchange says of quotas and throttling.
+    pub fn observe(&self, exchange: &Exchange) -> Observation {
+        let mut observation = Observation::of(exchange);
+        let request = exchange.request.as_ref();
+        let host = request.and_then(|r| r.host.as_deref());
+        let path = request.map(|r| &*r.path);
+        let profile = host.and_then(|host| self.profile(host, path.unwrap_or("/")));
+        let hints =
+            Hints { host, method: request.map(|r| &*r.method), path, rules: profile.map(|profile| profile.wire()) };
+        let said = read_response(&exchange.response, &hints);
+        observation.provider = profile.map(|profile| Arc::clone(profile.name()));
+        observation.dialect = said.dialect;
+        observation.readings = said.readings;
+        observation.retry_after = said.retry_after;
+        observation.throttled = said.throttled;
+        observation.error_code = said.error_code;
+        observation.doubts = said.doubts;
+
+        let parts = path.map(segments).unwrap_or_default();
+        if let Some(request) = request {
+            let asked = (host.unwrap_or_default(), &*request.method, &*request.path);
+            observation.endpoint =
+                Some(template::endpoint(&self.templates, profile.map(|p| &**p), asked, &parts).into());
+        }
+        match profile {
+            Some(profile) => self.apply(profile, exchange, &parts, said.scope, &mut observation),
+            None => {
+                observation.scope = match said.scope {
+                    Some(stated) => Some(self.identities.stated(exchange, stated, None)),
+                    None => self.identities.scope(exchange, None),
+                };
+            }
+        }
+        observation
+    }
+
+    /// Adds what the profile says.
+    fn apply(
+        &self,
+        profile: &Profile,
+        exchange: &Exchange,
+        parts: &[&str],
+        stated: Option<(Arc<str>, Option<Arc<str>>)>,
+        observation: &mut Observation,
+    ) {
+        let context = Context {
+            exchange,
+            profile,
+            identities: &self.identities,
+            environment: self.environment(
+                profile,
+                observation.host.as_deref().unwrap_or_default(),
+                observation.path.as_deref().unwrap_or("/"),
+            ),
+        };
+        let mut selection = match (&observation.method, &observation.path) {
+            (Some(method), Some(_)) => Selection::new(profile, method, parts),
+            _ => Selection::default(),
+        };
+        let code =
+            observation.error_code.as_deref().and_then(|code| profile.code(code)).filter(|code| code.throttles());
+        if let Some(code) = code {
+            selection.refused = code.quota().and_then(|name| profile.class(name)).map(|class| &**class);
+            observation.throttled = observation.throttled.map(|cause| code.cause().unwrap_or(cause));
+        }
+        let usual = selection.scope_rule(profile);
+        let scope: Option<Scope> = match (stated, code.and_then(|code| code.scope())) {
+            (Some(stated), _) => Some(self.identities.stated(exchange, stated, usual)),
+            (None, Some(rule)) => self.identities.scope(exchange, Some(rule)),
+            (None, None) => self.identities.scope(exchange, usual),
+        };
+        observation.declared = selection.apply(context, &mut observation.readings, scope.as_ref());
+        observation.scope = scope;
+    }
+
+    /// The position of the environment that a host belongs to: what the user says of the host, then of the provider, then
+    /// what the profile says.
+    fn environment(&self, profile: &Profile, host: &str, path: &str) -> usize {
+        let named = |wanted: &dyn Fn(&Result<HostPattern, Arc<str>>) -> bool| {
+            let name = self
+                .environments
+                .iter()
+                .find(|(target, name)| wanted(target) && profile.environments().position(name).is_some());
+            name.and_then(|(_, name)| profile.environments().position(name))
+        };
+        named(&|target| target.as_ref().is_ok_and(|pattern| pattern.matches(host, path)))
+            .or_else(|| named(&|target| target.as_ref().is_err_and(|name| name == profile.name())))
+            .unwrap_or_else(|| profile.environments().of(host, path))
+    }
+}
+
+fn environment_rule(
+    profiles: &Profiles,
+    (target, name): (String, String),
+) -> Result<(Result<HostPattern, Arc<str>>, Arc<str>), ProfileError> {
+    let refuse = |message: String| ProfileError {
+        origin: format!("environment {target}={name}").into(),
+        line: None,
+        key: None,
+        message,
+    };
+    let candidates: Vec<_> = profiles.find(&target).into_iter().collect();
+    let is_profile = !candidates.is_empty();
+    let known = if is_profile { candidates } else { profiles.iter().collect() };
+    if !known.iter().any(|profile| profile.environments().position(&name).is_some()) {
+        return Err(refuse(format!(
+            "no such environment is known; profiles with environments name them under [environments], not {name:?}"
+        )));
+    }
+    let target =
+        if is_profile { Err(target.as_str().into()) } else { Ok(HostPattern::parse(&target).map_err(refuse)?) };
+    Ok((target, name.as_str().into()))
+}
+
+fn template_rule((host, pattern): (Option<String>, String)) -> Result<TemplateRule, ProfileError> {
+    let refuse =
+        |message: String| ProfileError { origin: "templates".into(), line: None, key: Some(pattern.clone()), message };
+    Ok(TemplateRule {
+        host: host.as_deref().map(HostPattern::parse).transpose().map_err(refuse)?,
+        pattern: EndpointPattern::parse(&pattern).map_err(refuse)?,
+    })
+}

@@ -9,3 +9,5 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 mod store;
+mod profiles;
+mod templates;
