@@ -5,6 +5,7 @@
 //! against; the text is for people and may change.
 
 mod event;
+pub mod history;
 mod line;
 mod printable;
 mod quantity;
@@ -19,6 +20,3 @@ pub use quantity::{ago, amount, duration, percent};
 pub use summary::write_summary;
 pub use table::Table;
 pub use text::write_text;
-//! Text and JSON.
-
-pub mod history;

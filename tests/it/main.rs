@@ -1,6 +1,9 @@
 //! Everything that runs for an ordinary user, without the right to capture and without a network.
 
 mod layering;
+mod profiles;
+mod store;
+mod templates;
 
 use std::path::Path;
 
@@ -8,6 +11,3 @@ use std::path::Path;
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
-mod store;
-mod profiles;
-mod templates;
