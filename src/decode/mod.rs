@@ -17,4 +17,14 @@ mod tcp;
 
 pub use decoder::Decoder;
 pub use options::DecodeOptions;
+mod fragments;
+mod frame;
+mod ip;
+mod link;
+mod part;
+mod quic;
+mod segment;
+mod tunnel;
+
+pub use frame::{FrameDecoder, flow_hash};
 pub use segment::{Flags, Segment};
