@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::flow_key::FlowKey;
+use super::frame::FrameDecoder;
 use super::http1::{Context, Names};
 use super::options::DecodeOptions;
 use super::segment::Segment;
 use super::table::{Place, Table};
-use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestamp};
+use crate::model::{Anomaly, Exchange, Frame, HashKey, InputCounters, Interest, Timestamp};
 
 /// Turns frames into exchanges. Knows no clock: time is what the frames carry and what [`Decoder::handle_timeout`] says.
 ///
@@ -20,6 +21,7 @@ pub struct Decoder {
     key: HashKey,
     interest: Arc<dyn Interest>,
     counters: InputCounters,
+    frames: FrameDecoder,
     names: Names,
     exchanges: VecDeque<Exchange>,
     table: Table,
@@ -36,6 +38,7 @@ impl Decoder {
             key,
             interest,
             counters: InputCounters::default(),
+            frames: FrameDecoder::new(),
             names: Names::default(),
             exchanges: VecDeque::new(),
             table: Table::default(),
@@ -43,6 +46,16 @@ impl Decoder {
             now: Timestamp::MIN,
             finished: false,
         }
+    }
+
+    /// Takes one frame, which was captured on `source`.
+    pub fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
+        let mut frames = std::mem::take(&mut self.frames);
+        let mut counted = InputCounters::default();
+        frames.segments(frame, &mut counted, &mut |segment| self.handle_segment(source, &segment));
+        self.frames = frames;
+        self.counters.add(&counted);
+        self.advance(frame.at);
     }
 
     /// Takes one TCP segment, which was seen on `source`.

@@ -9,22 +9,20 @@ mod connection;
 mod content;
 mod decoder;
 mod flow_key;
-mod http1;
-mod options;
-mod segment;
-mod table;
-mod tcp;
-
-pub use decoder::Decoder;
-pub use options::DecodeOptions;
 mod fragments;
 mod frame;
+mod http1;
 mod ip;
 mod link;
+mod options;
 mod part;
 mod quic;
 mod segment;
+mod table;
+mod tcp;
 mod tunnel;
 
+pub use decoder::Decoder;
 pub use frame::{FrameDecoder, flow_hash};
+pub use options::DecodeOptions;
 pub use segment::{Flags, Segment};
