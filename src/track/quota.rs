@@ -88,6 +88,7 @@ pub struct TrackedQuota {
     change: Option<(u64, LimitChange)>,
     /// The observation that this quota refused.
     pub(super) refused_in: u64,
+    refused_at: Option<Timestamp>,
     /// The deadline under which the tracker wakes for it.
     pub(super) wakes_at: Option<Timestamp>,
     pub(super) touch_pending: bool,
@@ -156,6 +157,7 @@ impl TrackedQuota {
             reset_in: 0,
             change: None,
             refused_in: 0,
+            refused_at: None,
             wakes_at: None,
             touch_pending: false,
         }
@@ -327,6 +329,16 @@ impl TrackedQuota {
     /// Whether this quota refused the observation of that number.
     pub const fn refused(&self, sequence: u64) -> bool {
         self.refused_in == sequence
+    }
+
+    /// When it last refused an exchange.
+    pub const fn refused_at(&self) -> Option<Timestamp> {
+        self.refused_at
+    }
+
+    /// Whether the agent counts it itself, so that its numbers change with time alone.
+    pub const fn is_counted(&self) -> bool {
+        self.counted.is_some()
     }
 
     /// Units a second at the current pace.
@@ -527,6 +539,7 @@ impl TrackedQuota {
     /// Takes a refusal upon itself.
     pub(super) fn refuse(&mut self, retry_after: Option<Duration>, now: Timestamp, sequence: u64) {
         self.refused_in = sequence;
+        self.refused_at = Some(now);
         if let Some(wait) = retry_after {
             let until = now.after(wait);
             self.retry_after = Some(wait);
