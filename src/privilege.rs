@@ -48,7 +48,9 @@ pub fn give_up(user: Option<&str>, sudo_uid: Option<u32>) -> Result<Rights, Priv
             let found = User::from_name(name).map_err(|source| refused(name, source))?;
             Some(found.ok_or_else(|| PrivilegeError::NoSuchUser(name.to_owned()))?)
         }
-        (None, Some(uid)) if uid != 0 => User::from_uid(Uid::from_raw(uid)).map_err(|source| refused("$SUDO_UID", source))?,
+        (None, Some(uid)) if uid != 0 => {
+            User::from_uid(Uid::from_raw(uid)).map_err(|source| refused("$SUDO_UID", source))?
+        }
         (None, _) => None,
     };
     let Some(found) = found else { return Ok(Rights::Kept) };

@@ -1,19 +1,19 @@
 //! Standard output: buffered, and asked once whether it is a terminal.
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use super::CommandError;
 
 /// Standard output, buffered.
 #[derive(Debug)]
 pub struct Output {
-    writer: BufWriter<StdoutLock<'static>>,
+    writer: BufWriter<Stdout>,
 }
 
 impl Output {
-    /// Locks standard output.
+    /// Takes standard output.
     pub fn new() -> Self {
-        Self { writer: BufWriter::with_capacity(1 << 16, io::stdout().lock()) }
+        Self { writer: BufWriter::with_capacity(1 << 16, io::stdout()) }
     }
 
     /// Whether a person reads it.
@@ -26,7 +26,15 @@ impl Output {
     /// # Errors
     /// Those of `write`.
     pub fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
-        write(&mut self.writer).map_err(CommandError::Output)
+        self.write_raw(write).map_err(CommandError::Output)
+    }
+
+    /// Writes by `write`.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn write_raw(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        write(&mut self.writer)
     }
 
     /// Writes out what is buffered.

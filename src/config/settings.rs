@@ -185,8 +185,8 @@ impl Settings {
 /// # Errors
 /// Where it cannot be read or breaks its form: the file, line and key.
 pub fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     parse(path, &text)
 }
 
@@ -211,9 +211,12 @@ fn extractor(
     }
     let mut hosts = Vec::new();
     for pair in &common.providers {
-        let (host, profile) = pair.split_once('=').filter(|(host, profile)| !host.is_empty() && !profile.is_empty()).ok_or_else(
-            || ConfigError::flag(format!("--provider {pair}"), "give HOST=PROFILE, such as pay.internal:8080=ceypay"),
-        )?;
+        let (host, profile) = pair
+            .split_once('=')
+            .filter(|(host, profile)| !host.is_empty() && !profile.is_empty())
+            .ok_or_else(|| {
+                ConfigError::flag(format!("--provider {pair}"), "give HOST=PROFILE, such as pay.internal:8080=ceypay")
+            })?;
         hosts.push((host.to_owned(), profile_name(&mut profiles, profile)?));
     }
     let mut environments = Vec::new();
@@ -256,8 +259,8 @@ fn profile_name(profiles: &mut Profiles, given: &str) -> Result<String, ConfigEr
 }
 
 fn add_profile(profiles: &mut Profiles, path: &Path) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     let origin = path.display().to_string();
     profiles.add(&text, &origin)?;
     let added = profiles.iter().find(|profile| **profile.origin() == *origin);
@@ -315,7 +318,8 @@ fn alerts(file: &super::file::Alerts, origin: &str) -> Result<AlertOptions, Conf
     ] {
         let sound = fires > 0.0 && fires.is_finite() && (0.0..=fires).contains(&clears);
         if !sound {
-            let message = format!("fires at {fires}, clears below {clears}: give ratios, the second not above the first");
+            let message =
+                format!("fires at {fires}, clears below {clears}: give ratios, the second not above the first");
             return Err(ConfigError::flag(format!("{origin}: alerts.{key}"), message));
         }
     }

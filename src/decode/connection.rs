@@ -158,7 +158,8 @@ impl Connection {
     }
 
     fn holds_back(&self) -> bool {
-        self.conversation.held_since().is_some() || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
+        self.conversation.held_since().is_some()
+            || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
     }
 
     /// Learns where both streams stand.
@@ -170,7 +171,8 @@ impl Connection {
             let first = segment.sequence.wrapping_add(1);
             let start = half.offset(first);
             // A SYN that is sent again with another number counts, as long as nothing was read.
-            if !half.known || (half.next == half.high && half.early.is_empty() && half.from_start && start != half.high) {
+            if !half.known || (half.next == half.high && half.early.is_empty() && half.from_start && start != half.high)
+            {
                 half.begin(first);
                 half.from_start = true;
             }
@@ -183,7 +185,8 @@ impl Connection {
         let _ = cx;
         // What the sender acknowledges has been sent by the other side, seen or not.
         if let Some(acknowledgment) = segment.acknowledgment {
-            let began = segment.flags.syn || self.halves.of(side).from_start && self.halves.of(side).next == self.halves.of(side).high;
+            let began = segment.flags.syn
+                || self.halves.of(side).from_start && self.halves.of(side).next == self.halves.of(side).high;
             let other = self.halves.of_mut(side.other());
             if segment.flags.syn && other.next == other.high && other.early.is_empty() && !segment.flags.rst {
                 // The answer to a SYN says which one it answers.
@@ -235,7 +238,8 @@ impl Connection {
             if half.early.insert(mark_start, octets, u64::from(segment.missing), segment.at, heard) {
                 cx.counters.count(Anomaly::OverlapConflict);
             }
-            if half.early.octets() > cx.options.out_of_order_octets || half.early.len() > cx.options.out_of_order_pieces {
+            if half.early.octets() > cx.options.out_of_order_octets || half.early.len() > cx.options.out_of_order_pieces
+            {
                 self.give_up(GiveUp::Everything, cx);
             }
         }

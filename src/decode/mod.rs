@@ -17,6 +17,7 @@ mod link;
 mod options;
 mod part;
 mod quic;
+pub mod response_text;
 mod segment;
 mod table;
 mod tcp;

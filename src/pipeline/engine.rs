@@ -9,7 +9,6 @@ use crate::model::{Alert, Anomaly, CaptureState, InputCounters, Observation, Sna
 use crate::track::{MinuteReport, TrackEvent, TrackOptions, Tracker};
 
 /// Owns all state that outlives an exchange. No clock, no thread: time comes with the observations and the ticks.
-#[derive(Debug)]
 pub struct Engine {
     bounds: Bounds,
     tracker: Tracker,
@@ -38,6 +37,10 @@ pub trait Sink {
     fn alert(&mut self, alert: &Alert);
     /// A minute is over.
     fn minute(&mut self, report: &MinuteReport);
+    /// Whether it still listens; a replay ends where nobody does.
+    fn wants_more(&self) -> bool {
+        true
+    }
 }
 
 /// Alert episodes that are kept for the summary of a run; the oldest go first. A run with more has no reader for them.
@@ -125,7 +128,6 @@ impl Engine {
             if let TrackEvent::Minute(report) = &event {
                 sink.minute(report);
             }
-            self.alerts.handle_event(&event, &self.tracker);
         }
         while let Some(alert) = self.alerts.poll_alert() {
             sink.alert(&alert);

@@ -16,6 +16,8 @@ pub struct Sequencer {
     waiting: BinaryHeap<Reverse<Entry>>,
     watermarks: Vec<Timestamp>,
     arrivals: u64,
+    /// Whether one with the very time of the watermark waits for its tie.
+    ties_wait: bool,
 }
 
 /// Observations that wait for the slowest lane; past this the oldest go on without it (a lane that hangs must not
@@ -33,7 +35,12 @@ struct Entry {
 impl Sequencer {
     /// For so many lanes; none has said anything yet.
     pub fn new(lanes: usize) -> Self {
-        Self { waiting: BinaryHeap::new(), watermarks: vec![Timestamp::MIN; lanes], arrivals: 0 }
+        Self { waiting: BinaryHeap::new(), watermarks: vec![Timestamp::MIN; lanes], arrivals: 0, ties_wait: true }
+    }
+
+    /// For one lane that is all there is: nothing waits for a tie from elsewhere.
+    pub fn for_one_lane() -> Self {
+        Self { ties_wait: false, ..Self::new(1) }
     }
 
     /// Takes an observation of any lane.
@@ -63,6 +70,12 @@ impl Sequencer {
         self.advance(lane, Timestamp::MAX);
     }
 
+    /// The lane that holds the others up; `None` where all have ended.
+    pub fn slowest(&self) -> Option<usize> {
+        let lanes = self.watermarks.iter().enumerate().filter(|(_, watermark)| **watermark != Timestamp::MAX);
+        lanes.min_by_key(|(_, watermark)| **watermark).map(|(lane, _)| lane)
+    }
+
     /// What no lane can precede any more.
     pub fn watermark(&self) -> Timestamp {
         self.watermarks.iter().copied().min().unwrap_or(Timestamp::MAX)
@@ -72,9 +85,8 @@ impl Sequencer {
     pub fn pop(&mut self) -> Option<Box<Observation>> {
         let due = self.waiting.len() > MOST_WAITING
             || self.waiting.peek().is_some_and(|Reverse(entry)| {
-                // One with the very time of the watermark may still be preceded by its tie.
                 let watermark = self.watermark();
-                entry.at < watermark || watermark == Timestamp::MAX
+                entry.at < watermark || watermark == Timestamp::MAX || (!self.ties_wait && entry.at == watermark)
             });
         if due { self.waiting.pop().map(|Reverse(entry)| entry.observation) } else { None }
     }

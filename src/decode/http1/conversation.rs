@@ -14,9 +14,7 @@ use super::{lenient, request};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
-use crate::model::{
-    Anomaly, Client, Exchange, Fields, HashKey, InputCounters, Interest, Request, Response, Timestamp,
-};
+use crate::model::{Anomaly, Client, Exchange, Fields, HashKey, InputCounters, Interest, Request, Response, Timestamp};
 
 /// What a conversation needs of its surroundings.
 pub(crate) struct Context<'a> {
@@ -371,9 +369,7 @@ impl Conversation {
         let framing = framing::of_request(&head.lines);
         let (state, end) = match framing {
             Framing::Empty => (State::Head { found: false }, Some(head_end)),
-            Framing::Length(left) => {
-                (State::Length { left, doubtful: false }, Some(head_end.saturating_add(left)))
-            }
+            Framing::Length(left) => (State::Length { left, doubtful: false }, Some(head_end.saturating_add(left))),
             Framing::Chunked => (State::Chunked(Chunk::Size { size: 0, digits: 0 }), None),
             Framing::UntilClose | Framing::Contradictory => {
                 cx.counters.count(Anomaly::FramingMalformed);

@@ -51,7 +51,11 @@ pub(crate) fn may_be_request(octets: &[u8]) -> bool {
                 None => octets.len() <= METHOD_OCTETS,
                 Some(end) => {
                     (1..=METHOD_OCTETS).contains(&end)
-                        && octets.get(end..).unwrap_or_default().iter().all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
+                        && octets
+                            .get(end..)
+                            .unwrap_or_default()
+                            .iter()
+                            .all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
                         && matches!(octets.get(end), Some(b' ' | b'\t'))
                 }
             }
@@ -97,7 +101,9 @@ pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
     }
     let rest = rest.trim_ascii_start();
     match rest {
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', end @ ..] if !end.first().is_some_and(u8::is_ascii_digit) => {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', end @ ..]
+            if !end.first().is_some_and(u8::is_ascii_digit) =>
+        {
             let digit = |octet: &u8| u16::from(octet.wrapping_sub(b'0'));
             Some(digit(a).saturating_mul(100).saturating_add(digit(b).saturating_mul(10)).saturating_add(digit(c)))
         }
