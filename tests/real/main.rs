@@ -1,1 +1,5 @@
+//! Tests that need the right to capture and real programs.
 
+mod collector;
+mod made;
+mod otlp;
