@@ -19,17 +19,16 @@ use super::alerts::{Alerts, Queue};
 use super::attributes::{self, Bounds};
 use super::health::{self, Health};
 use super::metrics::{self, Collection};
-use super::options::{ExportOptions, Protocol, Signal, Target, process_environment};
+use super::options::{ExportOptions, Signal, Target, process_environment};
 use super::outbox::Outbox;
 use super::points::SelfReport;
 use super::resource;
-use super::transport::Transport;
+use super::transport;
 use crate::model::{Alert, Observation, Snapshot};
 
 /// Exports metrics and alerts over OTLP until it is shut down.
 pub struct Exporter {
-    /// Only gRPC's channels and the follower of the snapshots run here; nothing else may, because a flush that runs on the
-    /// only worker of a runtime waits for itself.
+    /// For gRPC's channels and the follower of the snapshots.
     runtime: Option<Runtime>,
     provider: Option<SdkMeterProvider>,
     retry_after: Option<Histogram<f64>>,
@@ -63,12 +62,7 @@ impl Exporter {
         let environment = &process_environment;
         let metrics_target = options.target(Signal::Metrics, environment)?;
         let logs_target = options.target(Signal::Logs, environment)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("otlp")
-            .enable_all()
-            .build()
-            .map_err(ExportError::Thread)?;
+        let runtime = transport::runtime()?;
         let shared = Arc::new(Shared {
             queue: Arc::new(Queue::new(outbox)),
             metrics: metrics_target.as_ref().map(|target| Arc::new(Health::of(target))),
@@ -79,13 +73,14 @@ impl Exporter {
         let scope =
             InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build();
 
+        let traces_target = options.target(Signal::Traces, environment)?;
         let mut exporter = Self {
             runtime: Some(runtime),
             provider: None,
             retry_after: None,
             refusing: Mutex::default(),
             alerts: None,
-            endpoints: endpoints([&metrics_target, &logs_target].into_iter().flatten()),
+            endpoints: endpoints([&metrics_target, &logs_target, &traces_target].into_iter().flatten()),
             shared: Arc::clone(&shared),
         };
         if let (Some(target), Some(health)) = (&metrics_target, &shared.metrics) {
@@ -155,12 +150,12 @@ impl Exporter {
         scope: &InstrumentationScope,
         health: &Arc<Health>,
     ) -> Result<(), ExportError> {
-        let exporter = self.build(options, target, Signal::Metrics, |transport| transport.metric_exporter())?;
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let exporter =
+            transport::build_apart(runtime, options, target, Signal::Metrics, |transport| transport.metric_exporter())?;
         let shared = Arc::clone(&self.shared);
         let collection = Arc::new(Collection::new(snapshots, move || shared.report()));
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(Arc::clone(&collection).follow());
-        }
+        runtime.spawn(Arc::clone(&collection).follow());
         let interval = options.interval(&process_environment);
         let (provider, retry_after) =
             metrics::provider(exporter, interval, resource.clone(), scope.clone(), &collection, Arc::clone(health));
@@ -177,30 +172,12 @@ impl Exporter {
         scope: InstrumentationScope,
         health: &Arc<Health>,
     ) -> Result<(), ExportError> {
-        let mut exporter = self.build(options, target, Signal::Logs, |transport| transport.log_exporter())?;
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let mut exporter =
+            transport::build_apart(runtime, options, target, Signal::Logs, |transport| transport.log_exporter())?;
         exporter.set_resource(resource);
         self.alerts = Some(Alerts::start(exporter, scope, Arc::clone(&self.shared.queue), Arc::clone(health))?);
         Ok(())
-    }
-
-    /// Builds an exporter on a thread of its own: a gRPC channel must be made inside its runtime, and the blocking HTTP client
-    /// outside of any, whichever the caller stands in.
-    fn build<T: Send>(
-        &self,
-        options: &ExportOptions,
-        target: &Target,
-        signal: Signal,
-        make: impl FnOnce(&Transport<'_>) -> Result<T, ExportError> + Send,
-    ) -> Result<T, ExportError> {
-        let runtime = self.runtime.as_ref().filter(|_| target.protocol == Protocol::Grpc);
-        std::thread::scope(|threads| {
-            let build = || {
-                let _entered = runtime.map(Runtime::enter);
-                make(&Transport::new(options, target, signal, &process_environment)?)
-            };
-            let building = std::thread::Builder::new().spawn_scoped(threads, build).map_err(ExportError::Thread)?;
-            building.join().map_err(|_panic| ExportError::Build("the transport's builder panicked".into()))?
-        })
     }
 
     fn close(&mut self, patience: Duration) -> Result<(), ExportError> {

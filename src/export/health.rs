@@ -37,6 +37,7 @@ impl Health {
 
     pub(crate) fn handle_failure(&self, reason: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+        let reason = reason.trim_start_matches("Operation failed: ");
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         let since = failing.as_ref().map_or_else(clock::now, |known| known.since);

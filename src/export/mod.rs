@@ -26,11 +26,14 @@ mod points;
 mod resource;
 #[cfg(test)]
 mod sample;
+mod traces;
 mod transport;
 
 pub use exporter::Exporter;
 pub use options::{Compression, ExportOptions, Protocol};
 pub use outbox::{MOST_PENDING, MemoryOutbox, Outbox, Pending};
+
+pub(crate) use traces::Traces;
 
 /// Why nothing can be exported, or not all was.
 #[derive(Debug, thiserror::Error)]

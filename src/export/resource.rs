@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use opentelemetry::KeyValue;
+use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 
@@ -26,6 +26,11 @@ pub(crate) fn of_agent(options: &ExportOptions, environment: Environment<'_>) ->
         Some(name) => resource.with_service_name(name).build(),
         None => resource.build(),
     }
+}
+
+/// What instruments, records and spans are made by.
+pub(crate) fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build()
 }
 
 /// A random UUID (version 4, RFC 9562 section 5.4): two agents on one host are told apart.

@@ -11,10 +11,11 @@ use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig, I
 use opentelemetry_otlp::{
     LogExporter, MetricExporter, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
+use tokio::runtime::Runtime;
 use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 
 use super::ExportError;
-use super::options::{Compression, Environment, ExportOptions, Protocol, Signal, Target};
+use super::options::{Compression, Environment, ExportOptions, Protocol, Signal, Target, process_environment};
 
 /// What a transport needs besides its target, with all files read.
 pub(crate) struct Transport<'a> {
@@ -161,6 +162,36 @@ impl<'a> Transport<'a> {
         }
         client.build().map_err(build)
     }
+}
+
+/// Builds an exporter on a thread of its own: a gRPC channel must be made inside its runtime, and the blocking HTTP client outside
+/// of any, whichever the caller stands in.
+pub(crate) fn build_apart<T: Send>(
+    runtime: &Runtime,
+    options: &ExportOptions,
+    target: &Target,
+    signal: Signal,
+    make: impl FnOnce(&Transport<'_>) -> Result<T, ExportError> + Send,
+) -> Result<T, ExportError> {
+    std::thread::scope(|threads| {
+        let build = || {
+            let _entered = (target.protocol == Protocol::Grpc).then(|| runtime.enter());
+            make(&Transport::new(options, target, signal, &process_environment)?)
+        };
+        let building = std::thread::Builder::new().spawn_scoped(threads, build).map_err(ExportError::Thread)?;
+        building.join().map_err(|_panic| ExportError::Build("the transport's builder panicked".into()))?
+    })
+}
+
+/// A runtime for gRPC's channels, on which nothing else may run: a flush that runs on the only worker of a runtime waits
+/// for itself for ever.
+pub(crate) fn runtime() -> Result<Runtime, ExportError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("otlp")
+        .enable_all()
+        .build()
+        .map_err(ExportError::Thread)
 }
 
 impl From<Compression> for opentelemetry_otlp::Compression {

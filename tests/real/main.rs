@@ -4,3 +4,8 @@
 
 mod agent;
 mod providers;
+//! Tests that need the right to capture and real programs.
+
+mod collector;
+mod made;
+mod otlp;
