@@ -2,6 +2,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic)]
 
+pub mod exchange_line;
 mod fragments;
 mod frame;
 mod ip;
@@ -10,6 +11,7 @@ mod part;
 mod quic;
 mod segment;
 mod tunnel;
+mod url;
 
 pub use frame::{FrameDecoder, flow_hash};
 pub use segment::{Flags, Segment};
