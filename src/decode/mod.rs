@@ -9,6 +9,7 @@ mod connection;
 mod content;
 mod decoder;
 mod flow_key;
+pub mod exchange_line;
 mod fragments;
 mod frame;
 mod http1;
@@ -22,6 +23,7 @@ mod segment;
 mod table;
 mod tcp;
 mod tunnel;
+mod url;
 
 pub use decoder::Decoder;
 pub use frame::{FrameDecoder, flow_hash};
