@@ -14,6 +14,8 @@ pub enum Rights {
     GivenUp {
         /// Its name.
         user: String,
+        /// Its home.
+        home: std::path::PathBuf,
     },
     /// The agent runs as root and was told of no other user.
     Kept,
@@ -55,7 +57,7 @@ pub fn give_up(user: Option<&str>, sudo_uid: Option<u32>) -> Result<Rights, Priv
     };
     let Some(found) = found else { return Ok(Rights::Kept) };
     become_user(&found).map_err(|source| refused(&found.name, source))?;
-    Ok(Rights::GivenUp { user: found.name })
+    Ok(Rights::GivenUp { user: found.name, home: found.dir })
 }
 
 fn become_user(user: &User) -> nix::Result<()> {

@@ -28,7 +28,9 @@ pub(super) fn run(arguments: &History, common: &Common, settings: &Settings) -> 
     if arguments.alerts {
         let alerts = store.alerts(from, to).map_err(CommandError::failed)?;
         if common.json {
-            output.write(|out| serde_json::to_writer_pretty(&mut *out, &alerts).map_err(Into::into).and_then(|()| writeln!(out)))?;
+            output.write(|out| {
+                serde_json::to_writer_pretty(&mut *out, &alerts).map_err(Into::into).and_then(|()| writeln!(out))
+            })?;
         } else {
             for alert in &alerts {
                 output.write(|out| writeln!(out, "{}", line(alert)))?;
@@ -52,5 +54,11 @@ pub(super) fn run(arguments: &History, common: &Common, settings: &Settings) -> 
 
 fn line(alert: &StoredAlert) -> String {
     let ended = alert.ended_at.map_or_else(|| "firing".to_owned(), |at| format!("until {at}"));
-    format!("{}  {ended}  {:<8}  {:<16}  {}", alert.started_at, alert.severity.as_str(), alert.rule, printable(&alert.summary))
+    format!(
+        "{}  {ended}  {:<8}  {:<16}  {}",
+        alert.started_at,
+        alert.severity.as_str(),
+        alert.rule,
+        printable(&alert.summary)
+    )
 }

@@ -12,7 +12,9 @@ pub(super) fn run(action: &ProfilesAction, common: &Common, settings: &Settings)
     match action {
         ProfilesAction::List if common.json => {
             let rows: Vec<serde_json::Value> = profiles.iter().map(|profile| as_json(profile)).collect();
-            output.write(|out| serde_json::to_writer_pretty(&mut *out, &rows).map_err(Into::into).and_then(|()| writeln!(out)))?;
+            output.write(|out| {
+                serde_json::to_writer_pretty(&mut *out, &rows).map_err(Into::into).and_then(|()| writeln!(out))
+            })?;
         }
         ProfilesAction::List => {
             let mut table = Table::new(&["PROFILE", "PROVIDER", "HOSTS", ">CLASSES", "DOCUMENTATION"]);

@@ -13,11 +13,7 @@ pub(super) fn run(arguments: &Replay, common: &Common, settings: &Settings) -> R
         extractor: std::sync::Arc::clone(&settings.extractor),
         decode: settings.decode.clone(),
         key: hash_key(settings)?,
-        engine: EngineOptions {
-            bounds: settings.bounds,
-            track: settings.track.clone(),
-            alert: settings.alert.clone(),
-        },
+        engine: EngineOptions { bounds: settings.bounds, track: settings.track.clone(), alert: settings.alert.clone() },
         threads: arguments.threads.map_or(1, usize::from),
     };
     let mut printer = Printer::silent(Output::new()).with_events(arguments.events);
@@ -32,8 +28,7 @@ pub(super) fn run(arguments: &Replay, common: &Common, settings: &Settings) -> R
     if let Some(failure) = replayed.failures.into_iter().next() {
         return Err(CommandError::failed(failure));
     }
-    let alerted = arguments
-        .fail_on
-        .is_some_and(|severity| replayed.episodes.iter().any(|alert| alert.severity >= severity));
+    let alerted =
+        arguments.fail_on.is_some_and(|severity| replayed.episodes.iter().any(|alert| alert.severity >= severity));
     Ok(if alerted { Outcome::Alerted } else { Outcome::Done })
 }

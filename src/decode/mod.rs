@@ -8,8 +8,8 @@
 mod connection;
 mod content;
 mod decoder;
-mod flow_key;
 pub mod exchange_line;
+mod flow_key;
 mod fragments;
 mod frame;
 mod http1;

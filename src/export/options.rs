@@ -135,6 +135,22 @@ impl ExportOptions {
         self.is_wanted_in(&process_environment)
     }
 
+    /// The hosts and ports that exports go to, so that a capture can leave them out.
+    ///
+    /// # Errors
+    /// Where an endpoint or a protocol cannot be understood.
+    pub fn endpoints(&self) -> Result<Vec<(String, u16)>, ExportError> {
+        let mut endpoints = Vec::new();
+        for signal in [Signal::Metrics, Signal::Logs, Signal::Traces] {
+            if let Some(target) = self.target(signal, &process_environment)? {
+                endpoints.push((target.host, target.port));
+            }
+        }
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        Ok(endpoints)
+    }
+
     pub(crate) fn is_wanted_in(&self, environment: Environment<'_>) -> bool {
         let signals = [Signal::Metrics, Signal::Logs];
         !is_disabled(environment) && signals.iter().any(|signal| self.endpoint_of(*signal, environment).is_some())

@@ -49,14 +49,15 @@ pub struct LiveOptions {
     pub recorder: Option<Recorder>,
     /// When it ends by itself.
     pub seconds: Option<u64>,
+    /// Whether the state stays to be looked at when all sources have ended.
+    pub linger: bool,
+    /// Set by anybody to end.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Live traffic under watch.
 pub struct Live {
-    /// The state, anew four times a second while something happens.
-    pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Set it to end.
-    pub stop: Arc<AtomicBool>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
     engine: JoinHandle<Summary>,
     exporters: Sender<Exporter>,
 }
@@ -90,7 +91,10 @@ const TICK: Duration = Duration::from_millis(250);
 /// How often the interfaces' counts are judged.
 const CAPTURE_CHECK: Duration = Duration::from_secs(5);
 
-/// Observations may be this much older than the engine's time before they count as late: lanes and log writers differ.
+/// How long sources are waited for when the end was asked for: one that reads stdin may never hear of it.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the last export may take.
 const EXPORT_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Live {
@@ -99,7 +103,7 @@ impl Live {
     /// # Errors
     /// Where a thread cannot be started.
     pub fn start(options: LiveOptions, sink: Box<dyn Sink + Send>) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = options.stop;
         let (publisher, snapshots) = watch::channel(Arc::new(Snapshot::default()));
         let (messages, inbox) = bounded(QUEUE);
         let lanes = options.sources.len();
@@ -127,10 +131,16 @@ impl Live {
             publisher,
             timed,
             deadline: options.seconds.map(|seconds| clock::now().after(Duration::from_secs(seconds))),
-            stop: Arc::clone(&stop),
+            stop,
+            linger: options.linger,
         };
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || watcher.run(&inbox))?;
-        Ok(Self { snapshots, stop, engine, exporters })
+        Ok(Self { snapshots, engine, exporters })
+    }
+
+    /// The state, anew four times a second.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
     }
 
     /// Gives the exporter, which needs [`Live::snapshots`] to start.
@@ -165,6 +175,7 @@ struct Watcher {
     timed: bool,
     deadline: Option<Timestamp>,
     stop: Arc<AtomicBool>,
+    linger: bool,
 }
 
 /// Where findings go.
@@ -201,8 +212,12 @@ impl Watcher {
     fn run(mut self, inbox: &Receiver<(usize, Message)>) -> Summary {
         let mut published_at = Timestamp::MIN;
         let mut checked_at = clock::now();
+        let mut stopping_since = None;
         loop {
             let wall = clock::now();
+            if self.stop.load(Ordering::Relaxed) && wall.since(*stopping_since.get_or_insert(wall)) >= STOP_PATIENCE {
+                break;
+            }
             if self.deadline.is_some_and(|deadline| wall >= deadline) {
                 self.stop.store(true, Ordering::Relaxed);
             }
@@ -218,6 +233,9 @@ impl Watcher {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) if self.linger && !self.stop.load(Ordering::Relaxed) => {
+                    std::thread::sleep(TICK);
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.judge();

@@ -42,7 +42,7 @@ pub(super) fn start(index: usize, source: LiveSource, context: &LaneContext) -> 
     let decoding =
         Context { extractor: Arc::clone(&context.extractor), decode: context.decode.clone(), key: context.key.clone() };
     let name = match &source {
-        LiveSource::Interface(capture) => capture.interface().to_owned(),
+        LiveSource::Interface(capture) => capture.interface().to_string(),
         LiveSource::File(path) | LiveSource::Tail(path) => path.display().to_string(),
         LiveSource::Frames(name, _) => name.to_string(),
     };
@@ -96,7 +96,7 @@ impl Link {
 }
 
 fn watch_interface(mut capture: LiveCapture, mut lane: Lane, link: &mut Link) -> Result<(), SourceError> {
-    let source: Arc<str> = capture.interface().into();
+    let source = Arc::clone(capture.interface());
     let mut frames = FrameBatch::new();
     let mut state = CaptureState { interface: Arc::clone(&source), ..CaptureState::default() };
     let mut told_at = clock::now();
@@ -122,19 +122,28 @@ fn watch_interface(mut capture: LiveCapture, mut lane: Lane, link: &mut Link) ->
         let silent = now.since(told_at) >= SILENCE;
         if lane.waiting() > 0 || silent {
             if silent {
-                capture.count(&mut state);
+                count(&mut capture, &mut state);
             }
             told_at = now;
             link.offer(&mut lane, Some(state.clone()));
         }
     };
-    capture.count(&mut state);
+    count(&mut capture, &mut state);
     if let Err(error) = &ended {
         state.trouble = Some(error.to_string().into());
     }
     lane.finish();
     link.offer(&mut lane, Some(state));
     ended
+}
+
+/// Brings the kernel's counts up to date; an interface that is gone keeps its last ones.
+fn count(capture: &mut LiveCapture, state: &mut CaptureState) {
+    if let Ok(statistics) = capture.statistics() {
+        state.received = statistics.received;
+        state.dropped = statistics.dropped;
+        state.interface_dropped = statistics.interface_dropped;
+    }
 }
 
 fn read_file(path: &Path, context: &Context, link: &mut Link) -> Result<(), SourceError> {
