@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::{Alert, CaptureState, Rule, Subject, Timestamp};
 
 use super::alerts::Outbox;
-use super::episode::{Episode, Judged};
+use super::episode::{About, Episode, Judged};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
 use super::summary;
@@ -62,7 +62,7 @@ impl CaptureWatch {
             clear_hold: Duration::ZERO,
         };
         match self.machine.step(now, &verdict, options) {
-            Some(Change::Fired { flapping }) => {
+            Some(Change::Fired(fired)) => {
                 let (value, threshold, summary) = if let Some(trouble) = trouble {
                     (
                         silence.as_secs_f64(),
@@ -80,7 +80,8 @@ impl CaptureWatch {
                 };
                 let subject = Subject { interface: Some(Arc::clone(&self.interface)), ..Subject::default() };
                 let judged = Judged { value, threshold, summary };
-                let mut episode = Episode::begin(Rule::CaptureStalled, subject, None, judged, flapping, now);
+                let about = About { rule: Rule::CaptureStalled, subject, quota: None };
+                let mut episode = Episode::begin(about, judged, fired, now);
                 if let Some(alert) = episode.tell(false) {
                     outbox.push(alert);
                 }

@@ -7,6 +7,8 @@ use siphasher::sip::SipHasher24;
 
 use crate::model::{Alert, AlertState, QuotaKey, Rule, Subject, Timestamp};
 
+use super::machine::Fired;
+
 /// Keys of the two halves of an episode's name. They are public: the name tells episodes apart, it hides nothing.
 const KEYS: [&[u8; 16]; 2] = [b"quotascope alert", b"episode's second"];
 
@@ -18,16 +20,12 @@ pub(super) struct Episode {
 }
 
 impl Episode {
-    pub(super) fn begin(
-        rule: Rule,
-        subject: Subject,
-        quota: Option<QuotaKey>,
-        judged: Judged,
-        flapping: bool,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn begin(about: About, judged: Judged, fired: Fired, now: Timestamp) -> Self {
+        let id = name(&about, fired.before, now);
+        let About { rule, subject, quota } = about;
+        let flapping = fired.flapping;
         let alert = Alert {
-            id: name(rule, &subject, now),
+            id,
             sequence: 0,
             rule,
             severity: rule.severity(),
@@ -73,6 +71,14 @@ impl Episode {
     }
 }
 
+/// What an episode is about.
+#[derive(Debug, Clone)]
+pub(super) struct About {
+    pub(super) rule: Rule,
+    pub(super) subject: Subject,
+    pub(super) quota: Option<QuotaKey>,
+}
+
 /// A judged value, its level, and the sentence that says so.
 #[derive(Debug, Clone)]
 pub(super) struct Judged {
@@ -81,7 +87,8 @@ pub(super) struct Judged {
     pub(super) summary: Arc<str>,
 }
 
-fn name(rule: Rule, subject: &Subject, start: Timestamp) -> Arc<str> {
+fn name(about: &About, before: u64, start: Timestamp) -> Arc<str> {
+    let About { rule, subject, quota } = about;
     let [first, second] = KEYS.map(|key| {
         let mut hasher = SipHasher24::new_with_key(key);
         // A part that is absent differs from one that is empty, and no two parts run together.
@@ -98,7 +105,12 @@ fn name(rule: Rule, subject: &Subject, start: Timestamp) -> Arc<str> {
         part(subject.dimension.as_ref().map(|dimension| &*dimension.0));
         part(subject.error_code.as_deref());
         part(subject.interface.as_deref());
+        // Quotas of one name may differ in their window.
+        part(quota.as_ref().map(|key| &*key.bucket));
+        let window = quota.as_ref().and_then(|key| key.window);
+        hasher.write_u128(window.map_or(u128::MAX, |window| window.as_nanos()));
         hasher.write_i64(start.as_nanos());
+        hasher.write_u64(before);
         hasher.finish()
     });
     format!("{first:016x}{second:016x}").into()

@@ -8,7 +8,7 @@ use crate::model::{Alert, Observation, QuotaKey, Rule, Scope, Subject, Timestamp
 use crate::track::QuotaId;
 
 use super::alerts::Outbox;
-use super::episode::{Episode, Judged};
+use super::episode::{About, Episode, Judged};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
 use super::summary;
@@ -82,7 +82,7 @@ impl CodeWatch {
         };
         let change = self.machine.step(now, &verdict, options);
         match change {
-            Some(Change::Fired { flapping }) => {
+            Some(Change::Fired(fired)) => {
                 let (owner, scope, code) = &self.key;
                 let judged = Judged {
                     value: f64::from(count),
@@ -90,7 +90,8 @@ impl CodeWatch {
                     summary: summary::error_code(owner, scope.as_ref(), code, count),
                 };
                 let quota = self.quota.as_ref().map(|(_, key)| key.clone());
-                let mut episode = Episode::begin(Rule::ErrorCode, self.subject(), quota, judged, flapping, now);
+                let about = About { rule: Rule::ErrorCode, subject: self.subject(), quota };
+                let mut episode = Episode::begin(about, judged, fired, now);
                 if let Some(alert) = episode.tell(false) {
                     outbox.push(alert);
                 }

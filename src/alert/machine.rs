@@ -39,10 +39,19 @@ pub(super) struct Verdict {
 /// What a step changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It fires now; `true` where it changed so often that it is held.
-    Fired { flapping: bool },
+    /// It fires now.
+    Fired(Fired),
     /// It is over, and why.
     Resolved(&'static str),
+}
+
+/// How it began to fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Fired {
+    /// Whether it changed so often that it is held.
+    pub(super) flapping: bool,
+    /// How often it changed before at this very moment: tells episodes apart that begin together.
+    pub(super) before: u64,
 }
 
 /// The state of one rule on one subject.
@@ -108,8 +117,9 @@ impl Machine {
         self.firing = true;
         self.calm_since = None;
         self.last_held = Some(now);
+        let before = u64::try_from(self.changes.iter().filter(|at| **at == now).count()).unwrap_or(u64::MAX);
         self.flapping = self.note_change(now, options);
-        Some(Change::Fired { flapping: self.flapping })
+        Some(Change::Fired(Fired { flapping: self.flapping, before }))
     }
 
     fn step_firing(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
@@ -181,7 +191,7 @@ mod tests {
         let mut machine = Machine::default();
         assert_eq!(machine.step(at(0), &verdict(Level::Fires), &options), None);
         assert_eq!(machine.deadline(at(0), &verdict(Level::Fires), &options), None);
-        assert_eq!(machine.step(at(4), &verdict(Level::Fires), &options), Some(Change::Fired { flapping: false }));
+        assert_eq!(machine.step(at(4), &verdict(Level::Fires), &options), Some(Change::Fired(Fired::default())));
         assert_eq!(machine.step(at(5), &verdict(Level::Clears), &options), None);
         assert_eq!(machine.step(at(60), &verdict(Level::Between), &options), None);
         assert_eq!(machine.step(at(61), &verdict(Level::Clears), &options), None);
@@ -197,10 +207,10 @@ mod tests {
         let fires = Verdict { hold: Duration::ZERO, sightings: 1, ..verdict(Level::Fires) };
         let over = Verdict { over: Some("window_reset"), ..verdict(Level::Clears) };
         for minute in 0..2 {
-            assert_eq!(machine.step(at(minute * 60), &fires, &options), Some(Change::Fired { flapping: false }));
+            assert_eq!(machine.step(at(minute * 60), &fires, &options), Some(Change::Fired(Fired::default())));
             assert_eq!(machine.step(at(minute * 60 + 30), &over, &options), Some(Change::Resolved("window_reset")));
         }
-        assert_eq!(machine.step(at(120), &fires, &options), Some(Change::Fired { flapping: true }));
+        assert_eq!(machine.step(at(120), &fires, &options), Some(Change::Fired(Fired { flapping: true, before: 0 })));
         assert_eq!(machine.step(at(150), &over, &options), None);
         assert_eq!(machine.deadline(at(150), &over, &options), Some(at(720)));
         assert_eq!(machine.step(at(719), &over, &options), None);

@@ -7,7 +7,7 @@ use crate::model::{Alert, Amount, Rule, Severity, Subject, Timestamp};
 use crate::track::TrackedQuota;
 
 use super::alerts::Outbox;
-use super::episode::{Episode, Judged};
+use super::episode::{About, Episode, Judged};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
 use super::short_windows::ShortWindows;
@@ -33,6 +33,8 @@ pub(super) struct QuotaWatch {
     slots: [Slot; RULES.len()],
     /// Until when the last hit of the limit keeps its alert firing.
     hit_until: Option<Timestamp>,
+    /// When the limit last changed.
+    changed_at: Option<Timestamp>,
     short: ShortWindows,
     /// When it is to be judged next.
     pub(super) deadline: Option<Timestamp>,
@@ -149,6 +151,9 @@ impl QuotaWatch {
         if let (Some(window), Some(utilization)) = (short_window(quota, options), quota.utilization(now)) {
             self.short.note(now, window, utilization, options.utilization);
         }
+        if quota.limit_change(sequence).is_some() {
+            self.changed_at = Some(now);
+        }
         if quota.refused(sequence) || is_spent(quota, now) {
             let asked = quota.retry_after().filter(|_| quota.refused(sequence)).unwrap_or_default();
             let until = now.after(options.hit_hold.max(asked));
@@ -163,7 +168,7 @@ impl QuotaWatch {
             Rule::LimitHit => self.limit_hit(quota, moment),
             Rule::ThrottledRatio => throttled_ratio(quota, moment),
             Rule::Exhaustion => exhaustion(quota, moment),
-            Rule::QuotaChanged => quota_changed(quota, moment),
+            Rule::QuotaChanged => self.quota_changed(quota, moment),
             _ => match short_window(quota, options) {
                 Some(window) => self.short_utilization(window, moment),
                 None => {
@@ -184,6 +189,18 @@ impl QuotaWatch {
             threshold: options.utilization,
             next: Some(moment.now.after(TICK)),
         }
+    }
+
+    fn quota_changed(&self, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+        let change = moment.sequence.and_then(|sequence| quota.limit_change(sequence));
+        let seen_until = self.changed_at.map(|at| at.after(moment.options.changed_hold));
+        let level = match (change, seen_until) {
+            (Some(_), _) => Level::Fires,
+            (None, Some(until)) if moment.now < until => Level::Between,
+            _ => Level::Clears,
+        };
+        let (value, threshold) = change.map_or((0.0, 0.0), |change| (change.to.value(), change.from.value()));
+        Judgement { verdict: verdict(level, moment, Duration::ZERO), value, threshold, next: seen_until }
     }
 
     fn limit_hit(&mut self, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
@@ -216,10 +233,10 @@ impl Slot {
     ) {
         let now = moment.now;
         match change {
-            Some(Change::Fired { flapping }) => {
+            Some(Change::Fired(fired)) => {
                 let judged = judgement.judged(rule, quota, moment);
-                let key = Some(quota.key().clone());
-                self.episode = Some(Box::new(Episode::begin(rule, subject(quota), key, judged, flapping, now)));
+                let about = About { rule, subject: subject(quota), quota: Some(quota.key().clone()) };
+                self.episode = Some(Box::new(Episode::begin(about, judged, fired, now)));
             }
             Some(Change::Resolved(reason)) => {
                 if let Some(episode) = self.episode.take() {
@@ -336,14 +353,6 @@ fn exhaustion(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
     let (value, threshold) = forecast
         .map_or((0.0, 0.0), |(left, reset)| (left.as_secs_f64(), options.exhaustion_share * reset.as_secs_f64()));
     Judgement { verdict, value, threshold, next: waits_for(quota, now) }
-}
-
-fn quota_changed(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
-    let change = moment.sequence.and_then(|sequence| quota.limit_change(sequence));
-    let level = if change.is_some() { Level::Fires } else { Level::Clears };
-    let (value, threshold) = change.map_or((0.0, 0.0), |change| (change.to.value(), change.from.value()));
-    let next = Some(moment.now.after(moment.options.changed_hold));
-    Judgement { verdict: verdict(level, moment, moment.options.changed_hold), value, threshold, next }
 }
 
 /// A verdict that fires at once.

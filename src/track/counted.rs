@@ -93,7 +93,7 @@ impl CountedWindow {
         match &self.count {
             Count::Sliding(entries) => {
                 let inside = entries.iter().rev().take_while(|(at, _)| at.after(self.window) > now);
-                inside.map(|(_, count)| f64::from(*count)).sum()
+                inside.map(|(_, count)| u64::from(*count)).sum::<u64>() as f64
             }
             Count::Fixed { end, count, .. } => {
                 if end.is_some_and(|end| now < end) {

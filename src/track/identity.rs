@@ -56,7 +56,8 @@ impl<'a> Identity<'a> {
     /// burnt, so it counts for the nameless scope of the declared kind.
     pub(super) fn of_declared(declared: &'a DeclaredQuota, observation: &'a Observation, owner: &'a Arc<str>) -> Self {
         let known = observation.scope.as_ref().filter(|scope| scope.kind == declared.scope_kind);
-        let scope = ScopeRef::of(known).or(Some(ScopeRef { kind: &declared.scope_kind, id: None }));
+        let scope = ScopeRef::of(declared.scope.as_ref().or(known));
+        let scope = scope.or(Some(ScopeRef { kind: &declared.scope_kind, id: None }));
         Self { owner, scope, name: &declared.policy, policy: None, dimension: &declared.dimension }
     }
 

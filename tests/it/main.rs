@@ -11,3 +11,5 @@ use std::path::Path;
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+mod scenarios;
+mod track;
