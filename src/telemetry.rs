@@ -18,6 +18,9 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::clock;
 use crate::export::{ExportError, ExportOptions, Traces};
 
+/// The verbosity at which nothing is logged: a screen has the terminal to itself.
+pub const SILENT: i8 = i8::MIN;
+
 /// The target of the line that each quota writes once a minute.
 pub const QUOTA_TARGET: &str = "quotascope::quota";
 
@@ -62,7 +65,7 @@ impl Guard {
     }
 }
 
-/// Starts logging to stderr. `verbosity` is below 0 for errors only, 0 for warnings, 1 for information, 2 for details and 3 for
+/// Starts logging to stderr. `verbosity` is [`SILENT`], or below 0 for errors only, 0 for warnings, 1 for information, 2 for details and 3 for
 /// everything; `RUST_LOG` overrides it. With `otlp_traces` our own spans go to its collector.
 ///
 /// # Errors
@@ -142,6 +145,7 @@ impl fmt::Display for Counts<'_> {
 
 fn directives(verbosity: i8) -> String {
     let level = match verbosity {
+        SILENT => "off",
         i8::MIN..0 => "error",
         0 => "warn",
         1 => "info",

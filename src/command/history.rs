@@ -6,7 +6,7 @@ use crate::clock;
 use crate::config::{ConfigError, Settings, Span};
 use crate::report::history::{HistoryFormat, HistoryView, write_history};
 use crate::report::printable;
-use crate::store::{Resolution, Store, StoredAlert, history};
+use crate::store::{Resolution, StoredAlert, history};
 
 /// Columns of a sparkline.
 const SPARKLINE: usize = 40;

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Output;
 use crate::cli::Events;
-use crate::model::{Alert, Observation};
+use crate::model::{Alert, Amount, Observation};
 use crate::pipeline::Sink;
 use crate::report::{alert_line, write_event};
-use crate::telemetry;
+use crate::telemetry::{self, Minute};
 use crate::track::MinuteReport;
 
 /// Prints findings to standard output as they come.
@@ -104,11 +104,33 @@ impl Sink for Printer {
 
     fn minute(&mut self, report: &MinuteReport) {
         if self.minutes {
-            telemetry::log_minute(report);
+            log_minute(report);
         }
     }
 
     fn wants_more(&self) -> bool {
         self.failure.is_none()
     }
+}
+
+/// One structured line for a quota and minute, as FLUID Network's document asks of an integration.
+fn log_minute(report: &MinuteReport) {
+    let quota = &report.quota;
+    let scope = quota.scope.as_ref().map(|scope| match &scope.id {
+        Some(id) => format!("{} {id}", scope.kind),
+        None => scope.kind.to_string(),
+    });
+    telemetry::log_minute(&Minute {
+        provider: Some(&quota.owner),
+        host: &quota.owner,
+        quota: &quota.bucket,
+        scope: scope.as_deref(),
+        total_requests: report.requests,
+        rate_limited: report.throttled,
+        by_error_code: &report.error_codes,
+        current_usage: report.current_usage.map(Amount::value),
+        peak_usage: report.peak_usage.map(Amount::value),
+        limit: report.limit.map(Amount::value),
+        utilization: report.utilization,
+    });
 }

@@ -122,13 +122,13 @@ fn watch_interface(mut capture: LiveCapture, mut lane: Lane, link: &mut Link) ->
         let silent = now.since(told_at) >= SILENCE;
         if lane.waiting() > 0 || silent {
             if silent {
-                count(&mut capture, &mut state);
+                read_statistics(&mut capture, &mut state);
             }
             told_at = now;
             link.offer(&mut lane, Some(state.clone()));
         }
     };
-    count(&mut capture, &mut state);
+    read_statistics(&mut capture, &mut state);
     if let Err(error) = &ended {
         state.trouble = Some(error.to_string().into());
     }
@@ -138,7 +138,7 @@ fn watch_interface(mut capture: LiveCapture, mut lane: Lane, link: &mut Link) ->
 }
 
 /// Brings the kernel's counts up to date; an interface that is gone keeps its last ones.
-fn count(capture: &mut LiveCapture, state: &mut CaptureState) {
+fn read_statistics(capture: &mut LiveCapture, state: &mut CaptureState) {
     if let Ok(statistics) = capture.statistics() {
         state.received = statistics.received;
         state.dropped = statistics.dropped;

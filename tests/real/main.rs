@@ -3,9 +3,7 @@
 //! A test that cannot run here fails and says what is missing; none passes by returning early.
 
 mod agent;
-mod providers;
-//! Tests that need the right to capture and real programs.
-
 mod collector;
 mod made;
 mod otlp;
+mod providers;
