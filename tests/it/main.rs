@@ -1,1 +1,3 @@
+//! Everything that runs for an ordinary user without the right to capture.
 
+mod export;
