@@ -3,7 +3,7 @@
 //! What a line shows may have come from the network, so control characters are written as escapes.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((&*pending.id, pending.sequence), (&*alert.id, 1));
         assert_eq!(AlertEvent::read(&pending).as_ref(), Some(&event));
         for name in event.attributes.keys() {
-            assert!(catalogue::ALERT_EVENT.attributes.contains(&name.as_str()), "{name}");
+            assert!(ALERT_EVENT.attributes.contains(&name.as_str()), "{name}");
         }
         assert_eq!(event.attributes["alert.value"], Scalar::Number(0.91));
         assert_eq!(event.attributes["server.port"], Scalar::Count(8443));

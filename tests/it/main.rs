@@ -13,3 +13,6 @@ fn repository() -> &'static Path {
 }
 mod scenarios;
 mod track;
+//! Everything that runs for an ordinary user without the right to capture.
+
+mod export;
