@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{DeclaredQuota, Exchange, QuotaSource, Reading, Scope};
+use crate::model::{Client, DeclaredQuota, Exchange, QuotaSource, Reading, Scope};
 
-use super::profile::{Profile, QuotaClass, QuotaRule, ScopeRule, labelled};
+use super::profile::{Profile, QuotaClass, QuotaRule, Rank, ScopeRule, labelled};
 use super::scope::Identities;
 
 /// What a profile says of one exchange.
@@ -22,26 +22,45 @@ pub(super) struct Context<'a> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Selection<'a> {
     /// The class that its endpoint falls in: the one with the best pattern, the first of equals.
-    pub(super) class: Option<&'a QuotaClass>,
-    /// Those that count besides.
-    pub(super) besides: Vec<&'a QuotaClass>,
+    class: Option<&'a QuotaClass>,
+    /// That class and those that count besides, the ones with the better patterns first.
+    all: Vec<&'a QuotaClass>,
     /// The class that a refusal's error code names.
-    pub(super) refused: Option<&'a QuotaClass>,
+    refused: Option<&'a QuotaClass>,
 }
 
 impl<'a> Selection<'a> {
     /// The classes of a request; `path` by [`super::profile::segments`].
     pub(super) fn new(profile: &'a Profile, method: &str, path: &[&str]) -> Self {
-        let mut best: Option<((usize, bool, bool), &QuotaClass)> = None;
-        let mut besides = Vec::new();
-        for class in profile.classes() {
-            match class.matches(method, path) {
-                Some(_) if class.is_besides() => besides.push(&**class),
-                Some(rank) if best.is_none_or(|(known, _)| rank > known) => best = Some((rank, class)),
-                _ => {}
-            }
+        let best = profile.choice(method, path).map(|(rank, class)| (rank, &**class));
+        let besides = profile.classes().iter().filter(|class| class.is_besides());
+        let mut all: Vec<(Rank, &QuotaClass)> =
+            besides.filter_map(|class| Some((class.matches(method, path)?, &**class))).chain(best).collect();
+        all.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        let all = all.into_iter().map(|(_, class)| class).collect();
+        Self { class: best.map(|(_, class)| class), all, refused: None }
+    }
+
+    /// Takes note of the class that a refusal's error code names.
+    pub(super) fn refuse(&mut self, class: Option<&'a QuotaClass>) {
+        self.refused = class;
+    }
+
+    /// Falls back to the profile's class for requests without credentials, where the exchange shows none and its response
+    /// states that class's limit. Without such a statement nothing is concluded: a log may not show credentials at all.
+    pub(super) fn consider_unauthenticated(&mut self, context: Context<'a>, readings: &[Reading]) {
+        let request = context.exchange.request.as_ref();
+        if context.exchange.client == Client::Unknown || request.is_none_or(|r| !r.credentials.is_empty()) {
+            return;
         }
-        Self { class: best.map(|(_, class)| class), besides, refused: None }
+        let states = |rule: &QuotaRule| {
+            readings.iter().any(|r| r.limit.is_some() && r.limit == rule.limit(context.environment) && fits(r, rule))
+        };
+        let classes = context.profile.classes().iter().filter(|class| class.is_unauthenticated());
+        if let Some(class) = classes.map(|class| &**class).find(|class| class.quotas().iter().any(states)) {
+            self.class = Some(class);
+            self.all = vec![class];
+        }
     }
 
     /// For whom its endpoint's class counts; absent where neither it nor the profile says.
@@ -64,49 +83,53 @@ impl<'a> Selection<'a> {
                 reading.bucket = Some(labelled(class.name(), context.profile.environments(), context.environment));
             }
             let Some(rule) = rule else { continue };
-            reading.window = reading.window.or(rule.window());
-            reading.window_kind = reading.window_kind.or(rule.window_kind());
+            reading.window = reading.window.or_else(|| rule.window());
+            reading.window_kind = reading.window_kind.or_else(|| rule.window_kind());
             if reading.scope.is_none() {
                 let own = context.identities.scope(context.exchange, rule.scope().or_else(|| context.profile.scope()));
                 reading.scope = own.filter(|own| Some(own) != scope);
             }
             announced.push(rule);
         }
-        let classes = self.class.into_iter().chain(self.besides.iter().copied());
-        let rules = classes
-            .flat_map(QuotaClass::quotas)
+        let rules = self
+            .all
+            .iter()
+            .flat_map(|class| class.quotas())
             .filter(|rule| !announced.iter().any(|seen| std::ptr::eq(*seen, *rule)));
         rules.filter_map(|rule| declared(rule, context, scope)).collect()
     }
 
     /// The class and, where that can be told, the quota that a reading's numbers belong to.
+    ///
+    /// A refusal speaks of the quota that its code names. Otherwise it is the quota with the stated limit and window, then
+    /// the one with the stated limit, then the one with the window, then the one that responses announce: of the class with
+    /// the best pattern first, and only where there is just one such quota in it.
     fn owner(&self, reading: &Reading, environment: usize) -> Option<(&'a QuotaClass, Option<&'a QuotaRule>)> {
-        let classes = self.class.into_iter().chain(self.besides.iter().copied());
-        let candidates = || classes.clone().flat_map(|class| class.quotas().iter().map(move |rule| (class, rule)));
         let is_stated = |rule: &QuotaRule| reading.limit.is_some() && rule.limit(environment) == reading.limit;
         if let Some(class) = self.refused {
             let fitting = class.quotas().iter().find(|rule| fits(reading, rule));
-            let elsewhere = candidates().any(|(_, rule)| fits(reading, rule) && is_stated(rule));
-            let meant = fitting.is_some_and(|rule| is_stated(rule) && !elsewhere);
+            let meant = reading.limit.is_none() || fitting.is_some_and(is_stated);
             if reading.source == QuotaSource::Body || meant || self.class.is_none() {
                 return Some((class, fitting));
             }
         }
-        let fitting: Vec<_> = candidates().filter(|(_, rule)| fits(reading, rule)).collect();
-        let one = |wanted: &dyn Fn(&QuotaRule) -> bool| {
-            let mut meant = fitting.iter().filter(|(_, rule)| wanted(rule));
-            meant.next().filter(|_| meant.next().is_none()).copied()
-        };
         let same_window = |rule: &QuotaRule| reading.window.is_some() && rule.window() == reading.window;
-        let found = one(&|rule| is_stated(rule) && same_window(rule))
-            .or_else(|| one(&|rule| is_stated(rule) && rule.is_announced()))
-            .or_else(|| one(&is_stated))
-            .or_else(|| one(&same_window))
-            .or_else(|| one(&|rule| rule.is_announced()));
-        match found {
-            Some((class, rule)) => Some((class, Some(rule))),
-            None => self.class.map(|class| (class, None)),
+        let wanted: [&dyn Fn(&QuotaRule) -> bool; 5] = [
+            &|rule| is_stated(rule) && same_window(rule),
+            &|rule| is_stated(rule) && rule.is_announced(),
+            &is_stated,
+            &same_window,
+            &QuotaRule::is_announced,
+        ];
+        for wanted in wanted {
+            for class in &self.all {
+                let mut meant = class.quotas().iter().filter(|rule| fits(reading, rule) && wanted(rule));
+                if let (Some(rule), None) = (meant.next(), meant.next()) {
+                    return Some((class, Some(rule)));
+                }
+            }
         }
+        self.class.map(|class| (class, None))
     }
 }
 

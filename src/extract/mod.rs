@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub use bounds::{BoundOptions, Bounds};
 pub use profile::{
     CodeRule, EndpointPattern, Environments, HostPattern, PathPattern, Profile, ProfileError, Profiles, QuotaClass,
-    QuotaRule, ScopeRule, segments,
+    QuotaRule, Rank, ScopeRule, segments,
 };
 pub use response::{Hints, Said, is_telling_field, may_explain_refusal, read_response};
 pub use wire_rules::{ResetUnit, WireRules};
@@ -46,7 +46,7 @@ pub struct ExtractOptions {
     pub aliases: BTreeMap<Arc<str>, Arc<str>>,
     /// The keyed hash of a credential, or its alias, and the party (merchant, account) whose quota it shares.
     pub pools: BTreeMap<Arc<str>, Arc<str>>,
-    /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. An OpenAPI document's paths are such.
+    /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. The paths of an `OpenAPI` document are such.
     pub templates: Vec<(Option<String>, String)>,
 }
 
@@ -57,8 +57,7 @@ pub struct Extractor {
     routes: Arc<Routes>,
     wanted: Arc<Wanted>,
     identities: Identities,
-    /// Host pattern, or else profile name, to the environment's name.
-    environments: Vec<(Result<HostPattern, Arc<str>>, Arc<str>)>,
+    environments: Vec<EnvironmentRule>,
     templates: Vec<TemplateRule>,
 }
 
@@ -154,9 +153,10 @@ impl Extractor {
         let code =
             observation.error_code.as_deref().and_then(|code| profile.code(code)).filter(|code| code.throttles());
         if let Some(code) = code {
-            selection.refused = code.quota().and_then(|name| profile.class(name)).map(|class| &**class);
+            selection.refuse(code.quota().and_then(|name| profile.class(name)).map(|class| &**class));
             observation.throttled = observation.throttled.map(|cause| code.cause().unwrap_or(cause));
         }
+        selection.consider_unauthenticated(context, &observation.readings);
         let usual = selection.scope_rule(profile);
         let scope: Option<Scope> = match (stated, code.and_then(|code| code.scope())) {
             (Some(stated), _) => Some(self.identities.stated(exchange, stated, usual)),
@@ -170,40 +170,43 @@ impl Extractor {
     /// The position of the environment that a host belongs to: what the user says of the host, then of the provider, then
     /// what the profile says.
     fn environment(&self, profile: &Profile, host: &str, path: &str) -> usize {
-        let named = |wanted: &dyn Fn(&Result<HostPattern, Arc<str>>) -> bool| {
-            let name = self
-                .environments
-                .iter()
-                .find(|(target, name)| wanted(target) && profile.environments().position(name).is_some());
-            name.and_then(|(_, name)| profile.environments().position(name))
+        let known = profile.environments();
+        let stated = |meant: &dyn Fn(&EnvironmentOf) -> bool| {
+            self.environments.iter().filter(|rule| meant(&rule.of)).find_map(|rule| known.position(&rule.environment))
         };
-        named(&|target| target.as_ref().is_ok_and(|pattern| pattern.matches(host, path)))
-            .or_else(|| named(&|target| target.as_ref().is_err_and(|name| name == profile.name())))
-            .unwrap_or_else(|| profile.environments().of(host, path))
+        stated(&|of| matches!(of, EnvironmentOf::Host(pattern) if pattern.matches(host, path)))
+            .or_else(|| stated(&|of| matches!(of, EnvironmentOf::Provider(name) if name == profile.name())))
+            .unwrap_or_else(|| known.of(host, path))
     }
 }
 
-fn environment_rule(
-    profiles: &Profiles,
-    (target, name): (String, String),
-) -> Result<(Result<HostPattern, Arc<str>>, Arc<str>), ProfileError> {
-    let refuse = |message: String| ProfileError {
-        origin: format!("environment {target}={name}").into(),
-        line: None,
-        key: None,
-        message,
-    };
-    let candidates: Vec<_> = profiles.find(&target).into_iter().collect();
-    let is_profile = !candidates.is_empty();
-    let known = if is_profile { candidates } else { profiles.iter().collect() };
-    if !known.iter().any(|profile| profile.environments().position(&name).is_some()) {
-        return Err(refuse(format!(
-            "no such environment is known; profiles with environments name them under [environments], not {name:?}"
-        )));
+/// What the user says of an environment.
+#[derive(Debug, Clone)]
+struct EnvironmentRule {
+    of: EnvironmentOf,
+    environment: Arc<str>,
+}
+
+/// Whose environment it is.
+#[derive(Debug, Clone)]
+enum EnvironmentOf {
+    Host(HostPattern),
+    Provider(Arc<str>),
+}
+
+fn environment_rule(profiles: &Profiles, (of, environment): (String, String)) -> Result<EnvironmentRule, ProfileError> {
+    let origin = format!("environment {of}={environment}");
+    let refuse = |message: String| ProfileError { origin: origin.as_str().into(), line: None, key: None, message };
+    let provider = profiles.find(&of);
+    let mut known = profiles.iter().filter(|profile| provider.is_none_or(|meant| meant.name() == profile.name()));
+    if !known.any(|profile| profile.environments().position(&environment).is_some()) {
+        return Err(refuse(format!("no environment is called {environment:?}; `quotascope profiles show` names them")));
     }
-    let target =
-        if is_profile { Err(target.as_str().into()) } else { Ok(HostPattern::parse(&target).map_err(refuse)?) };
-    Ok((target, name.as_str().into()))
+    let of = match provider {
+        Some(profile) => EnvironmentOf::Provider(Arc::clone(profile.name())),
+        None => EnvironmentOf::Host(HostPattern::parse(&of).map_err(refuse)?),
+    };
+    Ok(EnvironmentRule { of, environment: environment.into() })
 }
 
 fn template_rule((host, pattern): (Option<String>, String)) -> Result<TemplateRule, ProfileError> {

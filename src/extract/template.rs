@@ -3,7 +3,7 @@
 //! Patterns of the configuration and of the profile come first, the shape of each segment else. What only varies in traffic
 //! is learned later, in [`super::Bounds`], because this has no memory.
 
-use super::profile::{EndpointPattern, HostPattern, MAX_SEGMENTS, Profile};
+use super::profile::{EndpointPattern, HostPattern, MAX_SEGMENTS, Profile, Rank};
 use super::shape;
 
 /// The methods that keep their name; others are `_OTHER`, so that a client that makes methods up makes no endpoints.
@@ -55,7 +55,7 @@ pub(super) fn endpoint(
 /// The template of the best pattern that means the request and says something of its path's shape.
 fn best<'a>(patterns: impl Iterator<Item = &'a EndpointPattern>, method: &str, parts: &[&str]) -> Option<String> {
     let meant = patterns.filter(|pattern| pattern.rank().0 > 0 && pattern.matches(method, parts));
-    let mut best: Option<((usize, bool, bool), String)> = None;
+    let mut best: Option<(Rank, String)> = None;
     for pattern in meant {
         let rank = pattern.rank();
         if best.as_ref().is_some_and(|(known, _)| *known >= rank) {

@@ -1,5 +1,7 @@
 //! Endpoint templates, and the bounds on what one run may name.
 
+#![expect(clippy::unwrap_used, reason = "a test's own builders fail the test")]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 

@@ -31,6 +31,7 @@ const QUOTA_KEYS: &[&str] = &[
     "name",
     "endpoints",
     "besides",
+    "unauthenticated",
     "limit",
     "window",
     "window_kind",
@@ -225,7 +226,9 @@ fn window_kind(value: &Value<'_>) -> Result<WindowKind, ProfileError> {
 
 fn quota_class(table: &Table<'_>, defaults: &Defaults<'_>) -> Result<QuotaClass, ProfileError> {
     table.accept(QUOTA_KEYS)?;
+    let unauthenticated = table.boolean("unauthenticated")?.unwrap_or(false);
     let endpoints = match table.value("endpoints") {
+        None if unauthenticated => Vec::new(),
         Some(_) => patterns(table, "endpoints", EndpointPattern::parse)?,
         None => vec![EndpointPattern::parse("*").map_err(|why| table.error(why))?],
     };
@@ -259,7 +262,7 @@ fn quota_class(table: &Table<'_>, defaults: &Defaults<'_>) -> Result<QuotaClass,
         };
         entries.iter().map(read).collect::<Result<_, _>>()?
     };
-    Ok(QuotaClass { name, endpoints, besides: table.boolean("besides")?.unwrap_or(false), quotas })
+    Ok(QuotaClass { name, endpoints, besides: table.boolean("besides")?.unwrap_or(false), unauthenticated, quotas })
 }
 
 fn scope_or(table: &Table<'_>, defaults: &Defaults<'_>) -> Result<Option<ScopeRule>, ProfileError> {

@@ -88,6 +88,9 @@ fn ends_inside_brackets(text: &str) -> bool {
     text.starts_with('[') && !text.ends_with(']')
 }
 
+/// How much an endpoint pattern says, see [`EndpointPattern::rank`].
+pub type Rank = (usize, bool, bool);
+
 /// Which requests are meant: methods and a path pattern, `POST /v1/payment/{id}`, `GET *`, `GET,HEAD /v1/*`, `/health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointPattern {
@@ -140,7 +143,7 @@ impl EndpointPattern {
 
     /// How much it says; of two that match, the one with the higher rank is meant: more literal segments first, then the one
     /// that leaves no rest open, then the one that names its methods.
-    pub fn rank(&self) -> (usize, bool, bool) {
+    pub fn rank(&self) -> Rank {
         (self.path.literals, self.path.is_exact(), !self.methods.is_empty())
     }
 }
