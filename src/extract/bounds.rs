@@ -69,6 +69,7 @@ impl Bounds {
 
     /// Replaces what is past a bound, and what has turned out to be a value in a path.
     pub fn settle(&mut self, observation: &mut Observation) {
+        let raw = observation.endpoint.clone();
         self.settle_endpoint(observation);
         let owner = observation
             .provider
@@ -90,6 +91,13 @@ impl Bounds {
             self.settle_scope(&mut scope);
             if scope != quota.scope {
                 Arc::make_mut(quota).scope = scope;
+            }
+            // The quota of a single endpoint is called after it.
+            let settled = observation.endpoint.as_ref().filter(|_| raw.as_ref() == Some(&quota.policy));
+            if let Some(settled) = settled.filter(|settled| **settled != quota.policy) {
+                let quota = Arc::make_mut(quota);
+                quota.policy = Arc::clone(settled);
+                quota.endpoints = Arc::clone(settled);
             }
         }
     }

@@ -16,6 +16,18 @@ pub(super) struct Context<'a> {
     pub(super) identities: &'a Identities,
     /// The position of the environment.
     pub(super) environment: usize,
+    /// The exchange's endpoint.
+    pub(super) endpoint: Option<&'a Arc<str>>,
+    /// Whether quotas are counted that responses announce.
+    pub(super) count_announced: bool,
+}
+
+impl Context<'_> {
+    /// What the quotas of a class are called; absent where that is the endpoint.
+    fn bucket(&self, class: &QuotaClass) -> Option<Arc<str>> {
+        let name = || labelled(class.name(), self.profile.environments(), self.environment);
+        (!class.is_per_endpoint()).then(name)
+    }
 }
 
 /// The classes that an exchange counts against.
@@ -80,23 +92,27 @@ impl<'a> Selection<'a> {
         for reading in readings {
             let Some((class, rule)) = self.owner(reading, context.environment) else { continue };
             if reading.bucket.is_none() && reading.policy.is_none() {
-                reading.bucket = Some(labelled(class.name(), context.profile.environments(), context.environment));
+                reading.bucket = context.bucket(class);
             }
             let Some(rule) = rule else { continue };
             reading.window = reading.window.or_else(|| rule.window());
             reading.window_kind = reading.window_kind.or_else(|| rule.window_kind());
+            if reading.remaining.is_some() || reading.used.is_some() {
+                // Some responses say only what was used, or what is left; the documents say of how much.
+                reading.limit = reading.limit.or_else(|| rule.limit(context.environment));
+            }
             if reading.scope.is_none() {
                 let own = context.identities.scope(context.exchange, rule.scope().or_else(|| context.profile.scope()));
                 reading.scope = own.filter(|own| Some(own) != scope);
             }
             announced.push(rule);
         }
-        let rules = self
-            .all
-            .iter()
-            .flat_map(|class| class.quotas())
-            .filter(|rule| !announced.iter().any(|seen| std::ptr::eq(*seen, *rule)));
-        rules.filter_map(|rule| declared(rule, context, scope)).collect()
+        let rules = self.all.iter().flat_map(|class| class.quotas().iter().map(move |rule| (*class, rule)));
+        rules
+            .filter(|(_, rule)| context.count_announced || !rule.is_announced())
+            .filter(|(_, rule)| !announced.iter().any(|seen| std::ptr::eq(*seen, *rule)))
+            .filter_map(|(class, rule)| declared(class, rule, context, scope))
+            .collect()
     }
 
     /// The class and, where that can be told, the quota that a reading's numbers belong to.
@@ -139,15 +155,27 @@ fn fits(reading: &Reading, rule: &QuotaRule) -> bool {
         && (reading.window.is_none() || rule.window().is_none() || rule.window() == reading.window)
 }
 
-/// A quota to count, with the party it is counted for where that is not the observation's.
-fn declared(rule: &QuotaRule, context: Context<'_>, scope: Option<&Scope>) -> Option<Arc<DeclaredQuota>> {
+/// A quota to count: with the party it is counted for where that is not the observation's, and with the endpoint where each
+/// endpoint has its own.
+fn declared(
+    class: &QuotaClass,
+    rule: &QuotaRule,
+    context: Context<'_>,
+    scope: Option<&Scope>,
+) -> Option<Arc<DeclaredQuota>> {
     let quota = rule.declared(context.environment)?;
     let own = context.identities.scope(context.exchange, rule.scope().or_else(|| context.profile.scope()));
     let kind = own.as_ref().map_or(&quota.scope_kind, |own| &own.kind);
-    if own.as_ref() == scope && *kind == quota.scope_kind {
+    let endpoint = context.endpoint.filter(|_| class.is_per_endpoint());
+    if own.as_ref() == scope && *kind == quota.scope_kind && endpoint.is_none() {
         return Some(Arc::clone(quota));
     }
-    let scope_kind = Arc::clone(kind);
-    let scope = own.filter(|own| Some(own) != scope);
-    Some(Arc::new(DeclaredQuota { scope_kind, scope, ..(**quota).clone() }))
+    let mut quota = (**quota).clone();
+    quota.scope_kind = Arc::clone(kind);
+    quota.scope = own.filter(|own| Some(own) != scope);
+    if let Some(endpoint) = endpoint {
+        quota.policy = Arc::clone(endpoint);
+        quota.endpoints = Arc::clone(endpoint);
+    }
+    Some(Arc::new(quota))
 }

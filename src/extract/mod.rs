@@ -48,6 +48,9 @@ pub struct ExtractOptions {
     pub pools: BTreeMap<Arc<str>, Arc<str>>,
     /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. The paths of an `OpenAPI` document are such.
     pub templates: Vec<(Option<String>, String)>,
+    /// Whether quotas that responses announce are counted where a response does not: for logs without response fields. Off
+    /// by default, so that one response without them does not replace the provider's numbers by the agent's.
+    pub count_announced: bool,
 }
 
 /// Exchanges to observations. Without memory: any number of workers may share one.
@@ -59,6 +62,7 @@ pub struct Extractor {
     identities: Identities,
     environments: Vec<EnvironmentRule>,
     templates: Vec<TemplateRule>,
+    count_announced: bool,
 }
 
 impl Extractor {
@@ -73,7 +77,8 @@ impl Extractor {
             options.environments.into_iter().map(|pair| environment_rule(&profiles, pair)).collect::<Result<_, _>>()?;
         let templates = options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
         let identities = Identities::new(options.aliases, options.pools);
-        Ok(Self { profiles, routes, wanted, identities, environments, templates })
+        let count_announced = options.count_announced;
+        Ok(Self { profiles, routes, wanted, identities, environments, templates, count_announced })
     }
 
     /// What of a message must be kept for [`Extractor::observe`].
@@ -112,8 +117,9 @@ impl Extractor {
         let parts = path.map(segments).unwrap_or_default();
         if let Some(request) = request {
             let asked = (host.unwrap_or_default(), &*request.method, &*request.path);
-            observation.endpoint =
-                Some(template::endpoint(&self.templates, profile.map(|p| &**p), asked, &parts).into());
+            let target = template::target(&self.templates, profile.map(|p| &**p), asked, &parts);
+            observation.endpoint = Some(target.endpoint.into());
+            observation.path = target.concealed.map(String::into_boxed_str).or(observation.path);
         }
         match profile {
             Some(profile) => self.apply(profile, exchange, &parts, said.scope, &mut observation),
@@ -136,8 +142,11 @@ impl Extractor {
         stated: Option<(Arc<str>, Option<Arc<str>>)>,
         observation: &mut Observation,
     ) {
+        let endpoint = observation.endpoint.clone();
         let context = Context {
             exchange,
+            endpoint: endpoint.as_ref(),
+            count_announced: self.count_announced,
             profile,
             identities: &self.identities,
             environment: self.environment(

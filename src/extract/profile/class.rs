@@ -38,6 +38,7 @@ pub struct QuotaClass {
     pub(super) endpoints: Vec<EndpointPattern>,
     pub(super) besides: bool,
     pub(super) unauthenticated: bool,
+    pub(super) per_endpoint: bool,
     pub(super) quotas: Vec<QuotaRule>,
 }
 
@@ -60,6 +61,11 @@ impl QuotaClass {
     /// Whether it is for requests without credentials, whatever their endpoint.
     pub const fn is_unauthenticated(&self) -> bool {
         self.unauthenticated
+    }
+
+    /// Whether each of its endpoints has the quotas for itself, instead of sharing them.
+    pub const fn is_per_endpoint(&self) -> bool {
+        self.per_endpoint
     }
 
     /// Its quotas: one a window and dimension.
@@ -125,7 +131,7 @@ impl QuotaRule {
         self.bursts.get(environment).copied().flatten()
     }
 
-    /// What the agent must count itself.
+    /// What the agent counts, where it must; absent where the documents state no limit.
     pub(in crate::extract) fn declared(&self, environment: usize) -> Option<&Arc<DeclaredQuota>> {
         self.declared.get(environment)?.as_ref()
     }

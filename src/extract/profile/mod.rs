@@ -41,6 +41,8 @@ pub struct Profile {
     templates: Vec<EndpointPattern>,
     codes: BTreeMap<Arc<str>, CodeRule>,
     wire: WireRules,
+    /// The paths whose successful responses may carry a refusal; none means all.
+    success_paths: Vec<EndpointPattern>,
     source_text: Arc<str>,
     origin: Arc<str>,
     built_in: bool,
@@ -123,6 +125,13 @@ impl Profile {
     /// How to read what the provider sends.
     pub const fn wire(&self) -> &WireRules {
         &self.wire
+    }
+
+    /// Whether a successful response of that path may carry a refusal in its content.
+    pub fn may_refuse_in_success(&self, path: &str) -> bool {
+        let parts = segments(path);
+        self.wire.throttles_in_success
+            && (self.success_paths.is_empty() || self.success_paths.iter().any(|p| p.path().matches(&parts)))
     }
 
     /// The carriers of credentials that its scopes name, in lower case.
