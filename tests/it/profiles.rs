@@ -428,8 +428,33 @@ fn every_built_in_profile_has_hosts_and_documents() {
         assert!(profile.title() != name, "{name} has no title");
         assert!(profile.source_text().contains(&format!("name = \"{name}\"")));
         assert_eq!(**profile.origin(), *format!("profiles/{name}.toml"), "a profile's file is called after it");
-        let says_something =
-            !profile.classes().is_empty() || profile.codes().count() > 0 || *profile.wire() != WireRules::default();
+        let says_something = profile.scope().is_some()
+            || !profile.classes().is_empty()
+            || profile.codes().count() > 0
+            || *profile.wire() != WireRules::default();
         assert!(says_something, "{name} adds nothing");
+    }
+}
+
+#[test]
+fn the_format_is_documented() {
+    let text = include_str!("../../src/profiles/README.md");
+    let examples: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let whole: Vec<&&str> = examples.iter().filter(|example| example.starts_with("name = ")).collect();
+    assert_eq!(whole.len(), 2);
+    for example in whole {
+        Profiles::built_in().unwrap().add(example, "README.md").unwrap();
+    }
+    for table in ["", "[[quotas]]\n", "[codes.x]\n", "[wire]\n", "[scope]\n"] {
+        let broken = format!("name = \"acme\"\n{table}nonsense = 1\n");
+        let message = Profiles::empty().add(&broken, "a.toml").unwrap_err().message;
+        let keys = message.strip_prefix("unknown key; accepted are ").unwrap();
+        for key in keys.split(", ") {
+            let is_named = text.contains(&format!("`{key}`")) || text.contains(&format!("{key} = "));
+            assert!(
+                is_named || text.contains(&format!("`[{key}]`")) || text.contains(&format!("`[[{key}]]`")),
+                "{key}"
+            );
+        }
     }
 }
