@@ -179,3 +179,166 @@ fn declared(
     }
     Some(Arc::new(quota))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::extract::{Profiles, segments};
+    use crate::model::{Amount, Credential, Dimension, Fields, Request, Response, Timestamp};
+
+    fn exchange(request: &str, credential: Option<&str>) -> Exchange {
+        let (method, path) = request.split_once(' ').unwrap();
+        let credential = credential.map(|id| Credential { carrier: "authorization".into(), id: id.into() });
+        Exchange {
+            source: "test".into(),
+            client: Client::Address(SocketAddr::from(([10, 0, 0, 7], 1))),
+            server: None,
+            request: Some(Request {
+                at: None,
+                method: method.into(),
+                host: None,
+                path: path.into(),
+                credentials: credential.into_iter().collect(),
+            }),
+            response: Response { at: Timestamp::from_secs(0), status: 200, fields: Fields::new(), body: None },
+            latency: None,
+        }
+    }
+
+    /// A reading of so many units, of which `used` or `remaining` may be known.
+    fn reading(source: QuotaSource, limit: Option<u64>) -> Reading {
+        Reading {
+            dimension: Dimension::requests(),
+            policy: None,
+            limit: limit.map(Amount::from_count),
+            remaining: Some(Amount::ZERO),
+            used: None,
+            utilization: None,
+            window: None,
+            reset_at: None,
+            source,
+            bucket: None,
+            scope: None,
+            window_kind: None,
+        }
+    }
+
+    /// Applies a profile: what became of the readings (`bucket limit/window scope`), and what is to be counted.
+    fn applied(
+        (provider, request, credential): (&str, &str, Option<&str>),
+        refused: Option<&str>,
+        mut readings: Vec<Reading>,
+    ) -> (Vec<String>, Vec<String>) {
+        let profiles = Profiles::built_in().unwrap();
+        let profile = profiles.find(provider).unwrap();
+        let exchange = exchange(request, credential);
+        let identities = Identities::default();
+        let endpoint: Arc<str> = request.into();
+        let context = Context {
+            exchange: &exchange,
+            profile,
+            identities: &identities,
+            environment: profile.environments().default_position(),
+            endpoint: Some(&endpoint),
+            count_announced: false,
+        };
+        let (method, path) = request.split_once(' ').unwrap();
+        let mut selection = Selection::new(profile, method, &segments(path));
+        let code = refused.and_then(|code| profile.code(code));
+        selection.refuse(code.and_then(|c| c.quota()).and_then(|name| profile.class(name)).map(|class| &**class));
+        selection.consider_unauthenticated(context, &readings);
+        let rule = code.and_then(|code| code.scope()).or_else(|| selection.scope_rule(profile));
+        let scope = identities.scope(&exchange, rule);
+        let declared = selection.apply(context, &mut readings, scope.as_ref());
+        let shown = readings.iter().map(|reading| {
+            let bucket = reading.bucket.as_deref().unwrap_or("-");
+            let limit = reading.limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+            let window = reading.window.map_or_else(|| "-".to_owned(), |window| window.as_secs().to_string());
+            let scope = reading.scope.as_ref().or(scope.as_ref()).unwrap();
+            format!("{bucket} {limit}/{window} {} {}", scope.kind, scope.id.as_deref().unwrap_or("-"))
+        });
+        let counted = declared.iter().map(|quota| {
+            let scope = quota.scope.as_ref().or(scope.as_ref()).unwrap();
+            format!("{} {}/{} {}", quota.policy, quota.limit, quota.window.as_secs(), scope.kind)
+        });
+        (shown.collect(), counted.collect())
+    }
+
+    const HOUR: &str = "payment-provider 60000/3600 partner";
+
+    #[test]
+    fn announced_numbers_get_class_window_and_scope() {
+        let partner = Some("k:1");
+        let header = |limit| vec![reading(QuotaSource::Header, Some(limit))];
+        for (request, limit, wanted, hour) in [
+            ("GET /v1/payments/42", 1_000, "payment-provider 1000/60 partner k:1", HOUR),
+            ("GET /v1/payments/42", 5_000, "payment-provider 5000/60 partner k:1", HOUR),
+            ("POST /v1/payments", 1_000, "payment-processing 1000/60 partner k:1", HOUR),
+            ("GET /v1/banks/EXB", 200, "bank 200/60 bank k:1", "bank 12000/3600 bank"),
+            ("GET /v1/settings", 100, "general 100/60 account k:1", "general 6000/3600 account"),
+        ] {
+            let (shown, counted) = applied(("fluid-network", request, partner), None, header(limit));
+            assert_eq!((shown, counted), (vec![wanted.into()], vec![hour.to_owned()]), "{request}");
+        }
+        let (shown, counted) = applied(("fluid-network", "GET /v1/payments/42", partner), None, header(60_000));
+        assert_eq!(shown, ["payment-provider 60000/3600 partner k:1"]);
+        assert_eq!(counted, [""; 0], "what a response announces is not counted");
+    }
+
+    #[test]
+    fn a_refusal_speaks_of_the_quota_that_its_code_names() {
+        let both = |limit| vec![reading(QuotaSource::Header, Some(limit)), reading(QuotaSource::Body, Some(limit))];
+        for (request, code, limit, wanted) in [
+            ("GET /v1/settings", "1453", 100, "ip 100/60 ip 10.0.0.7"),
+            ("POST /v1/payments", "1456", 1_000, "payment-processing 1000/60 partner k:1"),
+            ("POST /v1/payments", "1454", 1_000, "payment-provider 1000/60 partner k:1"),
+            ("GET /v1/transactions", "1455", 200, "bank 200/60 bank k:1"),
+            ("GET /v1/payments/1", "1429", 100, "general 100/60 account k:1"),
+        ] {
+            let (shown, _) = applied(("fluid-network", request, Some("k:1")), Some(code), both(limit));
+            assert_eq!(shown, [wanted; 2], "{request} refused with {code}");
+        }
+        let (_, counted) = applied(("fluid-network", "GET /v1/payments/1", Some("k:1")), Some("1453"), both(100));
+        assert_eq!(counted, [HOUR], "the hour goes on counting for the partner");
+    }
+
+    #[test]
+    fn without_credentials_the_stated_limit_decides() {
+        let at = |limit| {
+            applied(
+                ("fluid-network", "GET /v1/payments/1", None),
+                None,
+                vec![reading(QuotaSource::Header, Some(limit))],
+            )
+            .0
+        };
+        assert_eq!(at(100), ["ip 100/60 ip 10.0.0.7"]);
+        assert_eq!(at(1_000), ["payment-provider 1000/60 partner -"]);
+    }
+
+    #[test]
+    fn the_documents_say_of_how_much_was_used() {
+        let mut weight = reading(QuotaSource::Header, None);
+        weight.dimension = Dimension("weight".into());
+        weight.window = Some(Duration::from_mins(1));
+        (weight.remaining, weight.used) = (None, Some(Amount::from_count(6_100)));
+        let spot = applied(("binance", "GET /api/v3/depth", None), None, vec![weight.clone()]).0;
+        assert_eq!(spot, ["weight (spot) 6000/60 ip 10.0.0.7"]);
+        let futures = applied(("binance", "GET /fapi/v1/depth", None), None, vec![weight]).0;
+        assert_eq!(futures, ["weight -/60 ip 10.0.0.7"], "no limit is documented");
+    }
+
+    #[test]
+    fn an_endpoint_may_have_its_quota_for_itself() {
+        let (shown, counted) = applied(
+            ("bybit", "POST /v5/order/create", Some("k:1")),
+            None,
+            vec![reading(QuotaSource::Header, Some(10))],
+        );
+        assert_eq!(shown, ["- 10/1 account -"], "the endpoint is the bucket");
+        assert_eq!(counted, ["requests per address 600/5 ip"]);
+    }
+}
