@@ -14,6 +14,18 @@ mod route;
 mod scope;
 mod shape;
 mod template;
+mod clock;
+mod dialect;
+mod error_body;
+mod error_code;
+mod http_date;
+mod plain;
+mod reset;
+mod response;
+mod retry_after;
+mod span;
+mod structured;
+mod throttle;
 mod wire_rules;
 
 use std::collections::BTreeMap;
