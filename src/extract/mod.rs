@@ -6,25 +6,24 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod bounds;
-mod declared;
-mod interest;
-mod profile;
-mod response;
-mod route;
-mod scope;
-mod shape;
-mod template;
 mod clock;
+mod declared;
 mod dialect;
 mod error_body;
 mod error_code;
 mod http_date;
+mod interest;
 mod plain;
+mod profile;
 mod reset;
 mod response;
 mod retry_after;
+mod route;
+mod scope;
+mod shape;
 mod span;
 mod structured;
+mod template;
 mod throttle;
 mod wire_rules;
 
