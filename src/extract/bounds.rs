@@ -18,8 +18,11 @@ const WORDS_AT: [usize; 2] = [64, 64];
 /// The same for deeper segments.
 const WORDS_BELOW: usize = 24;
 
-/// The longest path that words are learned for, in segments; deeper ones count with the endpoint alone.
-const MAX_DEPTH: usize = 16;
+/// How deep in a path words are learned, in segments: below, APIs have few values left that no shape tells.
+const MAX_DEPTH: usize = 8;
+
+/// The longest authority that is kept: a host name of 253 octets (RFC 1035), a colon and a port.
+const MAX_HOST: usize = 259;
 
 /// How many buckets, policies and error codes one owner may have: providers name a few, Discord a few hundred.
 const MAX_NAMES: usize = 512;
@@ -31,13 +34,15 @@ pub struct BoundOptions {
     pub hosts: usize,
     /// Endpoints of one host. Real APIs have dozens; a scan has thousands, and would fill every table and label.
     pub endpoints_per_host: usize,
+    /// Endpoints of all hosts together, which bounds the memory: each takes about two kilobytes at most.
+    pub endpoints: usize,
     /// Parties that quotas are kept for, each some kilobytes in the tracker.
     pub scopes: usize,
 }
 
 impl Default for BoundOptions {
     fn default() -> Self {
-        Self { hosts: 1_000, endpoints_per_host: 200, scopes: 10_000 }
+        Self { hosts: 1_000, endpoints_per_host: 200, endpoints: 20_000, scopes: 10_000 }
     }
 }
 
@@ -47,6 +52,8 @@ pub struct Bounds {
     options: BoundOptions,
     other: Arc<str>,
     hosts: BTreeMap<Arc<str>, Host>,
+    /// How many endpoints the hosts have together.
+    endpoints: usize,
     scopes: BTreeSet<Scope>,
     /// Buckets, policies, dimensions and error codes, by owner.
     names: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
@@ -64,11 +71,19 @@ struct Host {
 impl Bounds {
     /// Nothing named yet.
     pub fn new(options: BoundOptions) -> Self {
-        Self { options, other: OTHER.into(), hosts: BTreeMap::new(), scopes: BTreeSet::new(), names: BTreeMap::new() }
+        Self {
+            options,
+            other: OTHER.into(),
+            hosts: BTreeMap::new(),
+            endpoints: 0,
+            scopes: BTreeSet::new(),
+            names: BTreeMap::new(),
+        }
     }
 
     /// Replaces what is past a bound, and what has turned out to be a value in a path.
     pub fn settle(&mut self, observation: &mut Observation) {
+        let raw = observation.endpoint.clone();
         self.settle_endpoint(observation);
         let owner = observation
             .provider
@@ -91,12 +106,20 @@ impl Bounds {
             if scope != quota.scope {
                 Arc::make_mut(quota).scope = scope;
             }
+            // The quota of a single endpoint is called after it.
+            let settled = observation.endpoint.as_ref().filter(|_| raw.as_ref() == Some(&quota.policy));
+            if let Some(settled) = settled.filter(|settled| **settled != quota.policy) {
+                let quota = Arc::make_mut(quota);
+                quota.policy = Arc::clone(settled);
+                quota.endpoints = Arc::clone(settled);
+            }
         }
     }
 
     fn settle_endpoint(&mut self, observation: &mut Observation) {
         let Some(name) = &observation.host else { return };
-        let room = self.hosts.len() < self.options.hosts;
+        let is_name = name.len() <= MAX_HOST && name.bytes().all(|b| b.is_ascii_graphic());
+        let room = is_name && self.hosts.len() < self.options.hosts;
         let host = match self.hosts.get_mut(name) {
             Some(host) => host,
             None if room => self.hosts.entry(Arc::clone(name)).or_default(),
@@ -109,7 +132,14 @@ impl Bounds {
         let Some(endpoint) = &observation.endpoint else { return };
         let settled = match host.endpoints.get(endpoint) {
             Some(shown) => Arc::clone(shown),
-            None => host.learn(endpoint, self.options.endpoints_per_host, &self.other),
+            None => {
+                let room = self.options.endpoints.saturating_sub(self.endpoints);
+                let before = host.endpoints.len();
+                let most = self.options.endpoints_per_host.min(before.saturating_add(room));
+                let shown = host.learn(endpoint, most, &self.other);
+                self.endpoints = self.endpoints.saturating_add(host.endpoints.len().saturating_sub(before));
+                shown
+            }
         };
         observation.endpoint = Some(settled);
     }

@@ -6,25 +6,24 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod bounds;
-mod declared;
-mod interest;
-mod profile;
-mod response;
-mod route;
-mod scope;
-mod shape;
-mod template;
 mod clock;
+mod declared;
 mod dialect;
 mod error_body;
 mod error_code;
 mod http_date;
+mod interest;
 mod plain;
+mod profile;
 mod reset;
 mod response;
 mod retry_after;
+mod route;
+mod scope;
+mod shape;
 mod span;
 mod structured;
+mod template;
 mod throttle;
 mod wire_rules;
 
@@ -34,7 +33,7 @@ use std::sync::Arc;
 pub use bounds::{BoundOptions, Bounds};
 pub use profile::{
     CodeRule, EndpointPattern, Environments, HostPattern, PathPattern, Profile, ProfileError, Profiles, QuotaClass,
-    QuotaRule, ScopeRule, segments,
+    QuotaRule, Rank, ScopeRule, segments,
 };
 pub use response::{Hints, Said, is_telling_field, may_explain_refusal, read_response};
 pub use wire_rules::{ResetUnit, WireRules};
@@ -58,8 +57,11 @@ pub struct ExtractOptions {
     pub aliases: BTreeMap<Arc<str>, Arc<str>>,
     /// The keyed hash of a credential, or its alias, and the party (merchant, account) whose quota it shares.
     pub pools: BTreeMap<Arc<str>, Arc<str>>,
-    /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. An OpenAPI document's paths are such.
+    /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. The paths of an `OpenAPI` document are such.
     pub templates: Vec<(Option<String>, String)>,
+    /// Whether quotas that responses announce are counted where a response does not: for logs without response fields. Off
+    /// by default, so that one response without them does not replace the provider's numbers by the agent's.
+    pub count_announced: bool,
 }
 
 /// Exchanges to observations. Without memory: any number of workers may share one.
@@ -69,9 +71,9 @@ pub struct Extractor {
     routes: Arc<Routes>,
     wanted: Arc<Wanted>,
     identities: Identities,
-    /// Host pattern, or else profile name, to the environment's name.
-    environments: Vec<(Result<HostPattern, Arc<str>>, Arc<str>)>,
+    environments: Vec<EnvironmentRule>,
     templates: Vec<TemplateRule>,
+    count_announced: bool,
 }
 
 impl Extractor {
@@ -86,7 +88,8 @@ impl Extractor {
             options.environments.into_iter().map(|pair| environment_rule(&profiles, pair)).collect::<Result<_, _>>()?;
         let templates = options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
         let identities = Identities::new(options.aliases, options.pools);
-        Ok(Self { profiles, routes, wanted, identities, environments, templates })
+        let count_announced = options.count_announced;
+        Ok(Self { profiles, routes, wanted, identities, environments, templates, count_announced })
     }
 
     /// What of a message must be kept for [`Extractor::observe`].
@@ -125,8 +128,9 @@ impl Extractor {
         let parts = path.map(segments).unwrap_or_default();
         if let Some(request) = request {
             let asked = (host.unwrap_or_default(), &*request.method, &*request.path);
-            observation.endpoint =
-                Some(template::endpoint(&self.templates, profile.map(|p| &**p), asked, &parts).into());
+            let target = template::target(&self.templates, profile.map(|p| &**p), asked, &parts);
+            observation.endpoint = Some(target.endpoint.into());
+            observation.path = target.concealed.map(String::into_boxed_str).or(observation.path);
         }
         match profile {
             Some(profile) => self.apply(profile, exchange, &parts, said.scope, &mut observation),
@@ -149,8 +153,11 @@ impl Extractor {
         stated: Option<(Arc<str>, Option<Arc<str>>)>,
         observation: &mut Observation,
     ) {
+        let endpoint = observation.endpoint.clone();
         let context = Context {
             exchange,
+            endpoint: endpoint.as_ref(),
+            count_announced: self.count_announced,
             profile,
             identities: &self.identities,
             environment: self.environment(
@@ -166,9 +173,10 @@ impl Extractor {
         let code =
             observation.error_code.as_deref().and_then(|code| profile.code(code)).filter(|code| code.throttles());
         if let Some(code) = code {
-            selection.refused = code.quota().and_then(|name| profile.class(name)).map(|class| &**class);
+            selection.refuse(code.quota().and_then(|name| profile.class(name)).map(|class| &**class));
             observation.throttled = observation.throttled.map(|cause| code.cause().unwrap_or(cause));
         }
+        selection.consider_unauthenticated(context, &observation.readings);
         let usual = selection.scope_rule(profile);
         let scope: Option<Scope> = match (stated, code.and_then(|code| code.scope())) {
             (Some(stated), _) => Some(self.identities.stated(exchange, stated, usual)),
@@ -182,40 +190,43 @@ impl Extractor {
     /// The position of the environment that a host belongs to: what the user says of the host, then of the provider, then
     /// what the profile says.
     fn environment(&self, profile: &Profile, host: &str, path: &str) -> usize {
-        let named = |wanted: &dyn Fn(&Result<HostPattern, Arc<str>>) -> bool| {
-            let name = self
-                .environments
-                .iter()
-                .find(|(target, name)| wanted(target) && profile.environments().position(name).is_some());
-            name.and_then(|(_, name)| profile.environments().position(name))
+        let known = profile.environments();
+        let stated = |meant: &dyn Fn(&EnvironmentOf) -> bool| {
+            self.environments.iter().filter(|rule| meant(&rule.of)).find_map(|rule| known.position(&rule.environment))
         };
-        named(&|target| target.as_ref().is_ok_and(|pattern| pattern.matches(host, path)))
-            .or_else(|| named(&|target| target.as_ref().is_err_and(|name| name == profile.name())))
-            .unwrap_or_else(|| profile.environments().of(host, path))
+        stated(&|of| matches!(of, EnvironmentOf::Host(pattern) if pattern.matches(host, path)))
+            .or_else(|| stated(&|of| matches!(of, EnvironmentOf::Provider(name) if name == profile.name())))
+            .unwrap_or_else(|| known.of(host, path))
     }
 }
 
-fn environment_rule(
-    profiles: &Profiles,
-    (target, name): (String, String),
-) -> Result<(Result<HostPattern, Arc<str>>, Arc<str>), ProfileError> {
-    let refuse = |message: String| ProfileError {
-        origin: format!("environment {target}={name}").into(),
-        line: None,
-        key: None,
-        message,
-    };
-    let candidates: Vec<_> = profiles.find(&target).into_iter().collect();
-    let is_profile = !candidates.is_empty();
-    let known = if is_profile { candidates } else { profiles.iter().collect() };
-    if !known.iter().any(|profile| profile.environments().position(&name).is_some()) {
-        return Err(refuse(format!(
-            "no such environment is known; profiles with environments name them under [environments], not {name:?}"
-        )));
+/// What the user says of an environment.
+#[derive(Debug, Clone)]
+struct EnvironmentRule {
+    of: EnvironmentOf,
+    environment: Arc<str>,
+}
+
+/// Whose environment it is.
+#[derive(Debug, Clone)]
+enum EnvironmentOf {
+    Host(HostPattern),
+    Provider(Arc<str>),
+}
+
+fn environment_rule(profiles: &Profiles, (of, environment): (String, String)) -> Result<EnvironmentRule, ProfileError> {
+    let origin = format!("environment {of}={environment}");
+    let refuse = |message: String| ProfileError { origin: origin.as_str().into(), line: None, key: None, message };
+    let provider = profiles.find(&of);
+    let mut known = profiles.iter().filter(|profile| provider.is_none_or(|meant| meant.name() == profile.name()));
+    if !known.any(|profile| profile.environments().position(&environment).is_some()) {
+        return Err(refuse(format!("no environment is called {environment:?}; `quotascope profiles show` names them")));
     }
-    let target =
-        if is_profile { Err(target.as_str().into()) } else { Ok(HostPattern::parse(&target).map_err(refuse)?) };
-    Ok((target, name.as_str().into()))
+    let of = match provider {
+        Some(profile) => EnvironmentOf::Provider(Arc::clone(profile.name())),
+        None => EnvironmentOf::Host(HostPattern::parse(&of).map_err(refuse)?),
+    };
+    Ok(EnvironmentRule { of, environment: environment.into() })
 }
 
 fn template_rule((host, pattern): (Option<String>, String)) -> Result<TemplateRule, ProfileError> {

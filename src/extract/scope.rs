@@ -96,7 +96,9 @@ fn address(client: &Client) -> Option<Arc<str>> {
             let ip = name.parse::<IpAddr>().ok().or_else(|| name.parse::<SocketAddr>().ok().map(|a| a.ip()));
             match ip {
                 Some(ip) => Some(ip.to_canonical().to_string().into()),
-                None => (name.len() <= MAX_CLIENT_NAME).then(|| Arc::clone(name)),
+                None => {
+                    (name.len() <= MAX_CLIENT_NAME && !name.chars().any(char::is_control)).then(|| Arc::clone(name))
+                }
             }
         }
         Client::Unknown => None,

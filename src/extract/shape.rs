@@ -9,9 +9,7 @@ const MAX_WORD: usize = 48;
 /// Appends the segment, or the placeholder that stands for such values: `{id}`, `{date}`, `{email}`; a file extension and an
 /// action after a colon stay. `is_first` and `is_last` say where it stands: `/1.1/…` and `/2010-04-01/…` are versions.
 pub(super) fn push(segment: &str, is_first: bool, is_last: bool, out: &mut String) {
-    if segment.starts_with('{') && segment.ends_with('}') && segment.len() <= MAX_WORD && is_printable(segment) {
-        out.push_str(segment);
-    } else if is_version(segment) || (is_first && !is_last && is_leading_version(segment)) {
+    if is_version(segment) || (is_first && !is_last && is_leading_version(segment)) {
         out.push_str(segment);
     } else if let Some(placeholder) = placeholder(segment) {
         out.push_str(placeholder);

@@ -3,7 +3,7 @@
 //! Patterns of the configuration and of the profile come first, the shape of each segment else. What only varies in traffic
 //! is learned later, in [`super::Bounds`], because this has no memory.
 
-use super::profile::{EndpointPattern, HostPattern, MAX_SEGMENTS, Profile};
+use super::profile::{EndpointPattern, HostPattern, MAX_SEGMENTS, Profile, Rank};
 use super::shape;
 
 /// The methods that keep their name; others are `_OTHER`, so that a client that makes methods up makes no endpoints.
@@ -29,43 +29,58 @@ pub(super) fn method_name(method: &str) -> &'static str {
     METHODS.iter().find(|known| **known == method).copied().unwrap_or(OTHER_METHOD)
 }
 
-/// The endpoint of a request: `GET /v1/payment/{id}`.
-pub(super) fn endpoint(
+/// What is shown of a request's target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Method and path template: `GET /v1/payment/{id}`.
+    pub(super) endpoint: String,
+    /// The path, where it holds a credential that must not be shown.
+    pub(super) concealed: Option<String>,
+}
+
+/// The endpoint of a request, and its path without credentials; `parts` by [`super::profile::segments`].
+pub(super) fn target(
     rules: &[TemplateRule],
     profile: Option<&Profile>,
     (host, method, path): (&str, &str, &str),
     parts: &[&str],
-) -> String {
-    let mut out = String::from(method_name(method));
-    out.push(' ');
+) -> Target {
+    let mut endpoint = String::from(method_name(method));
+    endpoint.push(' ');
     if !path.starts_with('/') {
         // `OPTIONS *` and `CONNECT host:port` have no path.
-        out.push('*');
-        return out;
+        endpoint.push('*');
+        return Target { endpoint, concealed: None };
     }
-    let own =
-        rules.iter().filter(|rule| rule.host.as_ref().is_none_or(|h| h.matches(host, path))).map(|rule| &rule.pattern);
+    let of_host = |rule: &&TemplateRule| rule.host.as_ref().is_none_or(|h| h.matches(host, path));
+    let own = rules.iter().filter(of_host).map(|rule| &rule.pattern);
     let classes = profile.into_iter().flat_map(Profile::classes).flat_map(|class| class.endpoints());
     let known = profile.into_iter().flat_map(Profile::templates).chain(classes);
-    let template = best(own, method, parts).or_else(|| best(known, method, parts)).unwrap_or_else(|| by_shape(parts));
-    push_bounded(&template, &mut out);
-    out
+    let (template, concealed) =
+        best(own, method, parts).or_else(|| best(known, method, parts)).unwrap_or_else(|| (by_shape(parts), None));
+    push_bounded(&template, &mut endpoint);
+    Target { endpoint, concealed }
 }
 
-/// The template of the best pattern that means the request and says something of its path's shape.
-fn best<'a>(patterns: impl Iterator<Item = &'a EndpointPattern>, method: &str, parts: &[&str]) -> Option<String> {
+/// The template of the best pattern that means the request and says something of its path's shape, and the path as it shows
+/// it where it hides something.
+fn best<'a>(
+    patterns: impl Iterator<Item = &'a EndpointPattern>,
+    method: &str,
+    parts: &[&str],
+) -> Option<(String, Option<String>)> {
     let meant = patterns.filter(|pattern| pattern.rank().0 > 0 && pattern.matches(method, parts));
-    let mut best: Option<((usize, bool, bool), String)> = None;
+    let mut best: Option<(Rank, String, &EndpointPattern)> = None;
     for pattern in meant {
         let rank = pattern.rank();
-        if best.as_ref().is_some_and(|(known, _)| *known >= rank) {
+        if best.as_ref().is_some_and(|(known, ..)| *known >= rank) {
             continue;
         }
         if let Some(template) = pattern.path().template(parts, |at, part, out| push_shape(parts.len(), at, part, out)) {
-            best = Some((rank, template));
+            best = Some((rank, template, pattern));
         }
     }
-    best.map(|(_, template)| template)
+    best.map(|(_, template, pattern)| (template, pattern.path().conceal(parts)))
 }
 
 fn by_shape(parts: &[&str]) -> String {

@@ -1,5 +1,7 @@
 //! The built-in profiles say what the providers' documents say, and a user's profile goes beside and over them.
 
+#![expect(clippy::unwrap_used, reason = "a test's own builders fail the test")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,17 +97,7 @@ fn class_of(provider: &str, environment: &str, request: &str) -> Vec<String> {
     let profile = profiles.find(provider).unwrap();
     let at = profile.environments().position(environment).unwrap_or(0);
     let (method, path) = request.split_once(' ').unwrap();
-    let path = quotascope::extract::segments(path);
-    let matching = profile.classes().iter().filter_map(|class| {
-        class.endpoints().iter().filter(|p| p.matches(method, &path)).map(|p| p.rank()).max().map(|rank| (rank, class))
-    });
-    let mut best: Option<((usize, bool, bool), &Arc<quotascope::extract::QuotaClass>)> = None;
-    for (rank, class) in matching {
-        if best.is_none_or(|(known, _)| rank > known) {
-            best = Some((rank, class));
-        }
-    }
-    let Some((_, class)) = best else { return Vec::new() };
+    let Some(class) = profile.class_of(method, path) else { return Vec::new() };
     let line = |quota: &quotascope::extract::QuotaRule| {
         let limit = quota.limit(at).map_or_else(|| "-".into(), |limit| limit.to_string());
         let burst = quota.burst(at).map(|burst| format!(" burst {burst}")).unwrap_or_default();
@@ -140,7 +132,7 @@ fn octopus_cards_counts_each_class_in_rolling_windows() {
             assert_eq!(observation.provider.as_deref(), Some("octopus-cards"));
             let [quota] = &*observation.declared else { panic!("{request} on {host}: {:?}", observation.declared) };
             assert_eq!(quota.limit, Amount::from_count(limit), "{request} on {host}");
-            assert_eq!(quota.window, Duration::from_secs(60));
+            assert_eq!(quota.window, Duration::from_mins(1));
             assert_eq!(quota.window_kind, WindowKind::Sliding);
             assert_eq!(&*quota.scope_kind, "account");
             assert_eq!(observation.scope.as_ref().unwrap().id, Some(key().identity(SECRET.as_bytes())));
@@ -206,7 +198,7 @@ fn fluid_network_has_three_tiers_by_minute_and_hour() {
         ("GET /api/v1/banks/debit-transactions", "bank", "bank", 200, 12_000, 50),
         ("GET /v1/transactions/42", "bank", "bank", 200, 12_000, 50),
         ("GET /v1/reports", "bank", "bank", 200, 12_000, 50),
-        ("GET /v1/webhooks", "general", "general", 100, 6_000, 20),
+        ("GET /v1/webhooks", "general", "account", 100, 6_000, 20),
     ] {
         let wanted = [
             format!("{class}: {minute} in 60s burst {burst}, announced, per {scope}"),
@@ -225,11 +217,11 @@ fn fluid_networks_codes_name_scope_quota_and_limit() {
     let profiles = Profiles::built_in().unwrap();
     let fluid = profiles.find("fluid-network").unwrap();
     for (code, scope, limit) in [
-        ("1429", "general", 100),
+        ("1429", "account", 100),
         ("1453", "ip", 100),
         ("1454", "partner", 1_000),
         ("1455", "bank", 200),
-        ("1456", "payment-processing", 1_000),
+        ("1456", "partner", 1_000),
     ] {
         let rule = fluid.code(code).unwrap();
         assert_eq!(&**rule.scope().unwrap().kind(), scope, "{code}");
@@ -237,7 +229,7 @@ fn fluid_networks_codes_name_scope_quota_and_limit() {
         let minute = &fluid.class(rule.quota().unwrap()).unwrap().quotas()[0];
         assert_eq!(
             (minute.limit(0), minute.window()),
-            (Some(Amount::from_count(limit)), Some(Duration::from_secs(60))),
+            (Some(Amount::from_count(limit)), Some(Duration::from_mins(1))),
             "{code}"
         );
         assert!(fluid.wire().throttle_codes.contains(&code.to_owned()));
@@ -436,8 +428,33 @@ fn every_built_in_profile_has_hosts_and_documents() {
         assert!(profile.title() != name, "{name} has no title");
         assert!(profile.source_text().contains(&format!("name = \"{name}\"")));
         assert_eq!(**profile.origin(), *format!("profiles/{name}.toml"), "a profile's file is called after it");
-        let says_something =
-            !profile.classes().is_empty() || profile.codes().count() > 0 || *profile.wire() != WireRules::default();
+        let says_something = profile.scope().is_some()
+            || !profile.classes().is_empty()
+            || profile.codes().count() > 0
+            || *profile.wire() != WireRules::default();
         assert!(says_something, "{name} adds nothing");
+    }
+}
+
+#[test]
+fn the_format_is_documented() {
+    let text = include_str!("../../src/profiles/README.md");
+    let examples: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let whole: Vec<&&str> = examples.iter().filter(|example| example.starts_with("name = ")).collect();
+    assert_eq!(whole.len(), 2);
+    for example in whole {
+        Profiles::built_in().unwrap().add(example, "README.md").unwrap();
+    }
+    for table in ["", "[[quotas]]\n", "[codes.x]\n", "[wire]\n", "[scope]\n"] {
+        let broken = format!("name = \"acme\"\n{table}nonsense = 1\n");
+        let message = Profiles::empty().add(&broken, "a.toml").unwrap_err().message;
+        let keys = message.strip_prefix("unknown key; accepted are ").unwrap();
+        for key in keys.split(", ") {
+            let is_named = text.contains(&format!("`{key}`")) || text.contains(&format!("{key} = "));
+            assert!(
+                is_named || text.contains(&format!("`[{key}]`")) || text.contains(&format!("`[[{key}]]`")),
+                "{key}"
+            );
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Endpoint templates, and the bounds on what one run may name.
 
+#![expect(clippy::unwrap_used, reason = "a test's own builders fail the test")]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
@@ -92,7 +94,7 @@ fn what_varies_is_learned_and_what_was_shown_stays() {
 
 #[test]
 fn past_the_bounds_all_is_other() {
-    let options = BoundOptions { hosts: 2, endpoints_per_host: 3, scopes: 2 };
+    let options = BoundOptions { hosts: 2, endpoints_per_host: 3, endpoints: 4, scopes: 2 };
     let mut bounds = Bounds::new(options);
     let words = ["alpha", "beta", "gamma", "delta", "epsilon"];
     let endpoints: Vec<_> =
@@ -103,6 +105,8 @@ fn past_the_bounds_all_is_other() {
     );
     let hosts: Vec<_> = words.iter().map(|w| settle(&mut bounds, &format!("{w}.test"), "/").host.unwrap()).collect();
     assert_eq!(hosts.iter().map(|h| &**h).collect::<Vec<_>>(), ["alpha.test", "other", "other", "other", "other"]);
+    let last = settle(&mut bounds, "alpha.test", "/beta").endpoint.unwrap();
+    assert_eq!(&*last, "other", "two endpoints are within a host's bound, but five are not within that of all hosts");
     let mut ids = Vec::new();
     for word in words {
         let mut observation = EXTRACTOR.observe(&exchange("a.test", "GET", "/alpha"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Amount, DeclaredQuota, Dimension, WindowKind};
 
-use super::EndpointPattern;
+use super::{EndpointPattern, Rank};
 
 /// For whom a provider counts, and what of a request identifies that party.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct QuotaClass {
     pub(super) name: Arc<str>,
     pub(super) endpoints: Vec<EndpointPattern>,
     pub(super) besides: bool,
+    pub(super) unauthenticated: bool,
+    pub(super) per_endpoint: bool,
     pub(super) quotas: Vec<QuotaRule>,
 }
 
@@ -56,13 +58,23 @@ impl QuotaClass {
         self.besides
     }
 
+    /// Whether it is for requests without credentials, whatever their endpoint.
+    pub const fn is_unauthenticated(&self) -> bool {
+        self.unauthenticated
+    }
+
+    /// Whether each of its endpoints has the quotas for itself, instead of sharing them.
+    pub const fn is_per_endpoint(&self) -> bool {
+        self.per_endpoint
+    }
+
     /// Its quotas: one a window and dimension.
     pub fn quotas(&self) -> &[QuotaRule] {
         &self.quotas
     }
 
     /// The rank of its best pattern that means a request; `None` where none does.
-    pub(in crate::extract) fn matches(&self, method: &str, path: &[&str]) -> Option<(usize, bool, bool)> {
+    pub(in crate::extract) fn matches(&self, method: &str, path: &[&str]) -> Option<Rank> {
         self.endpoints.iter().filter(|p| p.matches(method, path)).map(EndpointPattern::rank).max()
     }
 }
@@ -119,7 +131,7 @@ impl QuotaRule {
         self.bursts.get(environment).copied().flatten()
     }
 
-    /// What the agent must count itself.
+    /// What the agent counts, where it must; absent where the documents state no limit.
     pub(in crate::extract) fn declared(&self, environment: usize) -> Option<&Arc<DeclaredQuota>> {
         self.declared.get(environment)?.as_ref()
     }

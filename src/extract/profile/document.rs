@@ -23,11 +23,11 @@ impl Origin<'_> {
         key: impl Into<String>,
         message: impl Into<String>,
     ) -> ProfileError {
-        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
+        let before = self.text.get(..span.start).unwrap_or_default();
         let key = key.into();
         ProfileError {
             origin: Arc::clone(self.name),
-            line: Some(before.iter().filter(|b| **b == b'\n').count() + 1),
+            line: Some(before.split('\n').count()),
             key: (!key.is_empty()).then_some(key),
             message: message.into(),
         }
@@ -53,7 +53,7 @@ pub(super) struct Table<'a> {
 pub(super) struct Value<'a> {
     origin: Origin<'a>,
     path: String,
-    value: &'a DeValue<'a>,
+    content: &'a DeValue<'a>,
     span: Range<usize>,
 }
 
@@ -79,14 +79,14 @@ impl<'a> Table<'a> {
     /// The value of a key.
     pub(super) fn value(&self, key: &str) -> Option<Value<'a>> {
         let (_, value) = self.entries.iter().find(|(k, _)| k.get_ref() == key)?;
-        Some(Value { origin: self.origin, path: self.path_of(key), value: value.get_ref(), span: value.span() })
+        Some(Value { origin: self.origin, path: self.path_of(key), content: value.get_ref(), span: value.span() })
     }
 
     /// All keys with their values, by key.
     pub(super) fn values(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         self.entries.iter().map(|(key, value)| {
             let path = self.path_of(key.get_ref());
-            (&**key.get_ref(), Value { origin: self.origin, path, value: value.get_ref(), span: value.span() })
+            (&**key.get_ref(), Value { origin: self.origin, path, content: value.get_ref(), span: value.span() })
         })
     }
 
@@ -106,7 +106,7 @@ impl<'a> Table<'a> {
 
     /// A key's truth value.
     pub(super) fn boolean(&self, key: &str) -> Result<Option<bool>, ProfileError> {
-        self.value(key).map(|v| v.value.as_bool().ok_or_else(|| v.error("must be true or false"))).transpose()
+        self.value(key).map(|v| v.content.as_bool().ok_or_else(|| v.error("must be true or false"))).transpose()
     }
 
     /// A key's tables.
@@ -131,7 +131,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn string(&self) -> Result<&'a str, ProfileError> {
-        match self.value {
+        match self.content {
             DeValue::String(text) => Ok(text),
             other => Err(self.error(format!("must be a string, not {}", article(other.type_str())))),
         }
@@ -146,14 +146,14 @@ impl<'a> Value<'a> {
 
     /// The text of a string or of an integer: error codes are either.
     pub(super) fn word(&self) -> Result<String, ProfileError> {
-        match self.value {
+        match self.content {
             DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().replace('_', "")),
             _ => self.string().map(str::to_owned),
         }
     }
 
     pub(super) fn number(&self) -> Option<f64> {
-        let text = match self.value {
+        let text = match self.content {
             DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
             DeValue::Float(number) => number.as_str(),
             _ => return None,
@@ -162,16 +162,16 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn table(&self) -> Option<Table<'a>> {
-        let entries = self.value.as_table()?;
+        let entries = self.content.as_table()?;
         Some(Table { origin: self.origin, path: self.path.clone(), entries, span: self.span.clone() })
     }
 
     pub(super) fn items(&self) -> Option<Vec<Self>> {
-        let items = self.value.as_array()?;
+        let items = self.content.as_array()?;
         let item = |(at, item): (usize, &'a Spanned<DeValue<'a>>)| Self {
             origin: self.origin,
             path: format!("{}[{at}]", self.path),
-            value: item.get_ref(),
+            content: item.get_ref(),
             span: item.span(),
         };
         Some(items.iter().enumerate().map(item).collect())

@@ -21,7 +21,7 @@ pub use code::CodeRule;
 pub use environment::Environments;
 pub use error::ProfileError;
 pub(super) use pattern::MAX_SEGMENTS;
-pub use pattern::{EndpointPattern, HostPattern, PathPattern, segments};
+pub use pattern::{EndpointPattern, HostPattern, PathPattern, Rank, segments};
 pub use set::Profiles;
 
 pub(super) use parse::labelled;
@@ -41,6 +41,8 @@ pub struct Profile {
     templates: Vec<EndpointPattern>,
     codes: BTreeMap<Arc<str>, CodeRule>,
     wire: WireRules,
+    /// The paths whose successful responses may carry a refusal; none means all.
+    success_paths: Vec<EndpointPattern>,
     source_text: Arc<str>,
     origin: Arc<str>,
     built_in: bool,
@@ -87,6 +89,24 @@ impl Profile {
         self.classes.iter().find(|class| **class.name() == *name)
     }
 
+    /// The class that a request falls in: of those that are a choice, the one with the best pattern, the first of equals.
+    pub fn class_of(&self, method: &str, path: &str) -> Option<&Arc<QuotaClass>> {
+        let parts = segments(path);
+        self.choice(method, &parts).map(|(_, class)| class)
+    }
+
+    /// The same, with the pattern's rank; `path` by [`segments`].
+    pub(super) fn choice(&self, method: &str, path: &[&str]) -> Option<(Rank, &Arc<QuotaClass>)> {
+        let mut best: Option<(Rank, &Arc<QuotaClass>)> = None;
+        for class in self.classes.iter().filter(|class| !class.is_besides()) {
+            match class.matches(method, path) {
+                Some(rank) if best.is_none_or(|(known, _)| rank > known) => best = Some((rank, class)),
+                _ => {}
+            }
+        }
+        best
+    }
+
     /// Endpoints whose templates it knows besides those of its classes.
     pub fn templates(&self) -> &[EndpointPattern] {
         &self.templates
@@ -107,10 +127,17 @@ impl Profile {
         &self.wire
     }
 
+    /// Whether a successful response of that path may carry a refusal in its content.
+    pub fn may_refuse_in_success(&self, path: &str) -> bool {
+        let parts = segments(path);
+        self.wire.throttles_in_success
+            && (self.success_paths.is_empty() || self.success_paths.iter().any(|p| p.path().matches(&parts)))
+    }
+
     /// The carriers of credentials that its scopes name, in lower case.
     pub fn carriers(&self) -> impl Iterator<Item = &Arc<str>> {
         let rules = self.classes.iter().flat_map(|class| class.quotas().iter().map(QuotaRule::scope));
-        self.scope.iter().chain(rules.flatten()).flat_map(|rule| rule.credentials())
+        self.scope.iter().chain(rules.flatten()).flat_map(ScopeRule::credentials)
     }
 
     /// The text that it was read from.

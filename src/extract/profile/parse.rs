@@ -31,6 +31,8 @@ const QUOTA_KEYS: &[&str] = &[
     "name",
     "endpoints",
     "besides",
+    "unauthenticated",
+    "per_endpoint",
     "limit",
     "window",
     "window_kind",
@@ -122,8 +124,13 @@ impl Profile {
             codes.extend(code_rules(&table, &classes)?);
         }
         let mut wire = base.map(|b| b.wire.clone()).unwrap_or_default();
+        let mut success_paths = base.map(|b| b.success_paths.clone()).unwrap_or_default();
         if let Some(table) = root.table("wire")? {
             read_wire(&table, &mut wire)?;
+            let paths = table.value("throttles_in_success").filter(|value| value.items().is_some());
+            if paths.is_some() {
+                success_paths = patterns(&table, "throttles_in_success", EndpointPattern::parse)?;
+            }
         }
         for (code, rule) in &codes {
             let list = if rule.throttles { &mut wire.throttle_codes } else { &mut wire.other_codes };
@@ -141,6 +148,7 @@ impl Profile {
             templates,
             codes,
             wire,
+            success_paths,
             source_text: text.into(),
             built_in,
             name,
@@ -225,7 +233,9 @@ fn window_kind(value: &Value<'_>) -> Result<WindowKind, ProfileError> {
 
 fn quota_class(table: &Table<'_>, defaults: &Defaults<'_>) -> Result<QuotaClass, ProfileError> {
     table.accept(QUOTA_KEYS)?;
+    let unauthenticated = table.boolean("unauthenticated")?.unwrap_or(false);
     let endpoints = match table.value("endpoints") {
+        None if unauthenticated => Vec::new(),
         Some(_) => patterns(table, "endpoints", EndpointPattern::parse)?,
         None => vec![EndpointPattern::parse("*").map_err(|why| table.error(why))?],
     };
@@ -259,7 +269,14 @@ fn quota_class(table: &Table<'_>, defaults: &Defaults<'_>) -> Result<QuotaClass,
         };
         entries.iter().map(read).collect::<Result<_, _>>()?
     };
-    Ok(QuotaClass { name, endpoints, besides: table.boolean("besides")?.unwrap_or(false), quotas })
+    Ok(QuotaClass {
+        name,
+        endpoints,
+        besides: table.boolean("besides")?.unwrap_or(false),
+        unauthenticated,
+        per_endpoint: table.boolean("per_endpoint")?.unwrap_or(false),
+        quotas,
+    })
 }
 
 fn scope_or(table: &Table<'_>, defaults: &Defaults<'_>) -> Result<Option<ScopeRule>, ProfileError> {
@@ -292,7 +309,7 @@ fn quota_rule(
     let scope = scope_or(table, defaults)?;
     let window_kind = window_kind_or(table, defaults)?;
     let declare = |environment: usize| {
-        let limit = limits.get(environment).copied().flatten().filter(|_| !announced)?;
+        let limit = limits.get(environment).copied().flatten()?;
         Some(Arc::new(DeclaredQuota {
             policy: labelled(name, defaults.environments, environment),
             dimension: dimension.clone(),
@@ -439,8 +456,11 @@ fn read_wire(table: &Table<'_>, wire: &mut WireRules) -> Result<(), ProfileError
             list.push(item.word()?);
         }
     }
-    if let Some(looked_at) = table.boolean("throttles_in_success")? {
-        wire.throttles_in_success = looked_at;
+    if let Some(value) = table.value("throttles_in_success") {
+        wire.throttles_in_success = match value.items() {
+            Some(paths) => !paths.is_empty(),
+            None => table.boolean("throttles_in_success")?.unwrap_or(false),
+        };
     }
     Ok(())
 }

@@ -88,6 +88,9 @@ fn ends_inside_brackets(text: &str) -> bool {
     text.starts_with('[') && !text.ends_with(']')
 }
 
+/// How much an endpoint pattern says, see [`EndpointPattern::rank`].
+pub type Rank = (usize, bool, bool);
+
 /// Which requests are meant: methods and a path pattern, `POST /v1/payment/{id}`, `GET *`, `GET,HEAD /v1/*`, `/health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointPattern {
@@ -140,7 +143,7 @@ impl EndpointPattern {
 
     /// How much it says; of two that match, the one with the higher rank is meant: more literal segments first, then the one
     /// that leaves no rest open, then the one that names its methods.
-    pub fn rank(&self) -> (usize, bool, bool) {
+    pub fn rank(&self) -> Rank {
         (self.path.literals, self.path.is_exact(), !self.methods.is_empty())
     }
 }
@@ -248,6 +251,25 @@ impl PathPattern {
         }
     }
 
+    /// The path that it matches without the credentials in it: `{token}` and `{secret}` stand where the pattern says so.
+    /// `None` where it holds none.
+    pub fn conceal(&self, path: &[&str]) -> Option<String> {
+        if !self.segments.iter().any(Segment::is_secret) || self.open_before_end() {
+            return None;
+        }
+        let shown = path.iter().enumerate().map(|(at, text)| match self.segments.get(at) {
+            Some(segment @ (Segment::Any(name) | Segment::Shape(name, _))) if segment.is_secret() => &**name,
+            _ => text,
+        });
+        Some(shown.fold(String::new(), |path, text| path + "/" + text))
+    }
+
+    /// Whether an open part stands before its end, so that its segments do not stand where the path's do.
+    fn open_before_end(&self) -> bool {
+        let fixed = self.segments.split_last().map_or(&[][..], |(_, fixed)| fixed);
+        fixed.iter().any(|segment| matches!(segment, Segment::Rest(_)))
+    }
+
     /// The template of a path that it matches: its own words, and `rest` for each segment that it leaves open at its end.
     ///
     /// `None` where an open part stands before its end: then it says nothing of the path's shape.
@@ -298,6 +320,14 @@ impl Segment {
         }
         glob.push_str(rest);
         if glob.contains('*') { Self::Shape(part.into(), glob.into()) } else { Self::Literal(part.into()) }
+    }
+
+    /// Whether a credential stands there.
+    fn is_secret(&self) -> bool {
+        match self {
+            Self::Any(text) | Self::Shape(text, _) => text.contains("{token}") || text.contains("{secret}"),
+            Self::Literal(_) | Self::Rest(_) => false,
+        }
     }
 
     fn matches(&self, text: &str) -> bool {
