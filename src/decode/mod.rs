@@ -18,6 +18,7 @@ mod options;
 mod part;
 mod quic;
 mod segment;
+mod streams;
 mod table;
 mod tcp;
 mod tunnel;
