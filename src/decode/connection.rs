@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Segment;
 use super::flow_key::{FlowKey, Side, Sides};
 use super::http1::{Context, Conversation, Mark};
-use super::tcp::Half;
+use super::tcp::{Half, Piece};
 use crate::model::{Anomaly, Timestamp};
 
 /// One TCP connection.
@@ -56,31 +56,38 @@ impl Connection {
         Side::BOTH.iter().map(|side| self.halves.of(*side).early.octets()).fold(0, usize::saturating_add)
     }
 
-    /// Whether a segment opens another connection between the same ends.
+    /// Whether a segment opens another connection between the same ends, or belongs to one.
     pub(crate) fn is_replaced_by(&self, segment: &Segment<'_>, side: Side) -> bool {
-        let half = self.halves.of(side);
+        let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
         if segment.flags.syn {
-            if segment.acknowledgment.is_some() || !half.known {
-                return false;
-            }
-            let start = half.offset(segment.sequence.wrapping_add(1));
-            return half.high != start && (self.is_over() || half.heard_from && half.from_start && half.high > start)
-                || half.high > start && !segment.payload.is_empty() && self.is_over();
+            let again = half.known && half.offset(segment.sequence.wrapping_add(1)) == half.start;
+            let touched = if half.known { !half.is_untouched() } else { !other.is_untouched() };
+            return !again && (touched || self.is_over());
         }
         // Octets far from where a closed stream ended: the SYN of the next connection was not captured.
         half.closed
-            && !segment.payload.is_empty()
             && self.is_over()
-            && half.fin.is_some_and(|fin| {
-                let start = half.offset(segment.sequence);
-                start > fin || fin.saturating_sub(start) > u64::from(u32::MAX >> 6)
-            })
+            && !segment.payload.is_empty()
+            && half.fin.is_some_and(|fin| half.offset(segment.sequence) > fin || !half.is_near(segment.sequence))
+    }
+
+    /// Whether a segment with other tags or tunnels around it is a copy from another place on the same connection's way.
+    ///
+    /// Initial sequence numbers are drawn at random, so that two connections that have them in common are one.
+    pub(crate) fn carries(&self, segment: &Segment<'_>, side: Side) -> bool {
+        let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
+        let acknowledged = segment.acknowledgment.map(|acknowledgment| other.is_near(acknowledgment));
+        if segment.flags.syn {
+            let begins = half.known && half.offset(segment.sequence.wrapping_add(1)) == half.start;
+            return begins && acknowledged != Some(false);
+        }
+        half.is_near(segment.sequence) && acknowledged == Some(true)
     }
 
     /// Takes a segment of one side.
     pub(crate) fn handle(&mut self, segment: &Segment<'_>, side: Side, cx: &mut Context<'_>) {
         self.last_at = self.last_at.max(segment.at);
-        self.open(segment, side, cx);
+        self.open(segment, side);
         let heard = self.acknowledge(segment, side);
         let half = self.halves.of_mut(side);
         let start = half.offset(segment.sequence.wrapping_add(u32::from(segment.flags.syn)));
@@ -158,49 +165,35 @@ impl Connection {
     }
 
     fn holds_back(&self) -> bool {
-        self.conversation.held_since().is_some()
-            || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
+        self.conversation.held_since().is_some() || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
     }
 
     /// Learns where both streams stand.
-    fn open(&mut self, segment: &Segment<'_>, side: Side, cx: &mut Context<'_>) {
+    fn open(&mut self, segment: &Segment<'_>, side: Side) {
         let half = self.halves.of_mut(side);
-        let fresh = !half.heard_from;
         half.heard_from = true;
         if segment.flags.syn {
             let first = segment.sequence.wrapping_add(1);
-            let start = half.offset(first);
-            // A SYN that is sent again with another number counts, as long as nothing was read.
-            if !half.known || (half.next == half.high && half.early.is_empty() && half.from_start && start != half.high)
-            {
+            // A SYN that is sent again with another number counts, as long as nothing else was seen.
+            if !half.known || (half.is_untouched() && half.offset(first) != half.start) {
                 half.begin(first);
-                half.from_start = true;
             }
+            half.from_start = true;
         } else if !half.known {
             half.begin(segment.sequence);
             self.conversation.join(side);
-        } else if fresh && !half.from_start && !segment.payload.is_empty() {
-            self.conversation.join(side);
         }
-        let _ = cx;
-        // What the sender acknowledges has been sent by the other side, seen or not.
-        if let Some(acknowledgment) = segment.acknowledgment {
-            let began = segment.flags.syn
-                || self.halves.of(side).from_start && self.halves.of(side).next == self.halves.of(side).high;
-            let other = self.halves.of_mut(side.other());
-            if segment.flags.syn && other.next == other.high && other.early.is_empty() && !segment.flags.rst {
-                // The answer to a SYN says which one it answers.
-                let known = other.known;
-                if !known || other.offset(acknowledgment) != other.high && other.high == other.acknowledged {
-                    other.begin(acknowledgment);
-                    other.from_start = true;
-                }
-            } else if !other.known && !segment.flags.rst {
-                other.begin(acknowledgment);
-                other.from_start = began && !segment.payload.is_empty();
-                if !other.from_start {
-                    self.conversation.join(side.other());
-                }
+        let Some(acknowledgment) = segment.acknowledgment.filter(|_| !segment.flags.rst) else { return };
+        let half = self.halves.of(side);
+        let begins = segment.flags.syn || (half.from_start && half.is_untouched());
+        let other = self.halves.of_mut(side.other());
+        // What is acknowledged was sent, seen or not; the answer to a SYN says which SYN it answers.
+        let other_syn = segment.flags.syn && other.is_untouched() && other.offset(acknowledgment) != other.start;
+        if !other.known || other_syn {
+            other.begin(acknowledgment);
+            other.from_start = begins;
+            if !begins {
+                self.conversation.join(side.other());
             }
         }
     }
@@ -238,8 +231,7 @@ impl Connection {
             if half.early.insert(mark_start, octets, u64::from(segment.missing), segment.at, heard) {
                 cx.counters.count(Anomaly::OverlapConflict);
             }
-            if half.early.octets() > cx.options.out_of_order_octets || half.early.len() > cx.options.out_of_order_pieces
-            {
+            if half.early.octets() > cx.options.out_of_order_octets || half.early.len() > cx.options.out_of_order_pieces {
                 self.give_up(GiveUp::Everything, cx);
             }
         }
@@ -342,16 +334,19 @@ impl Connection {
     /// Gives missing octets up and reads on behind them.
     fn give_up(&mut self, why: GiveUp, cx: &mut Context<'_>) {
         self.stalled = None;
-        // Each round takes a piece out or closes a side, so this ends.
+        // Each round moves a stream on or takes a piece out, so this ends.
         loop {
             self.drain(cx);
-            let Some((side, to)) = Side::BOTH.iter().find_map(|side| Some((*side, self.next_behind_gap(*side, why)?)))
-            else {
-                return;
-            };
-            if to > self.halves.of(side).next {
+            let gap = Side::BOTH
+                .into_iter()
+                .filter_map(|side| Some((self.next_behind_gap(side, why)?, side)))
+                .min_by_key(|(_, side)| self.halves.of(*side).early.oldest().unwrap_or(Timestamp::MAX));
+            if let Some((to, side)) = gap {
                 self.skip_to(side, to, cx);
-            } else if let Some(piece) = self.halves.of_mut(side).early.pop() {
+            } else if why == GiveUp::Everything
+                && let Some((side, piece)) = self.pop_early()
+            {
+                // Both sides wait for each other: one must begin.
                 let mark = Mark { at: piece.at, offset: piece.start, heard: piece.heard };
                 self.read(side, mark, &piece.octets, piece.missing, cx);
             } else {
@@ -360,15 +355,20 @@ impl Connection {
         }
     }
 
+    fn pop_early(&mut self) -> Option<(Side, Piece)> {
+        Side::BOTH.into_iter().find_map(|side| Some((side, self.halves.of_mut(side).early.pop()?)))
+    }
+
     /// Where a side's stream goes on behind what is missing.
     fn next_behind_gap(&self, side: Side, why: GiveUp) -> Option<u64> {
         let half = self.halves.of(side);
-        let acknowledged = (half.heard_from && half.acknowledged > half.next).then_some(half.acknowledged);
-        match (half.early.first_start(), why) {
-            (Some(start), GiveUp::Acknowledged) if start <= half.next => None,
-            (Some(start), _) if acknowledged.is_some_and(|acknowledged| start <= acknowledged) => Some(start),
-            (Some(start), GiveUp::Everything) => Some(start),
-            _ => acknowledged.filter(|_| !self.conversation.takes_any_order(side) && self.is_stalled(side)),
+        let start = half.early.first_start();
+        if start.is_some_and(|start| start <= half.next) {
+            return None;
+        }
+        match start {
+            Some(start) if why == GiveUp::Everything || start <= half.acknowledged => Some(start),
+            _ => self.is_stalled(side).then_some(half.acknowledged),
         }
     }
 

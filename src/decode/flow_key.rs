@@ -6,10 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use super::Segment;
 
 /// The two ends of a connection in a fixed order, so that both directions have the same key.
+///
+/// Tags and tunnels are not part of it: the table tells connections apart that have these ends in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FlowKey {
     ends: [(IpAddr, u16); 2],
-    tunnel: u64,
 }
 
 /// Which of a connection's two ends sent something: an index into the ends of its [`FlowKey`].
@@ -63,9 +64,9 @@ impl FlowKey {
         let source = (segment.source.ip(), segment.source.port());
         let destination = (segment.destination.ip(), segment.destination.port());
         if source <= destination {
-            (Self { ends: [source, destination], tunnel: segment.tunnel }, Side::Low)
+            (Self { ends: [source, destination] }, Side::Low)
         } else {
-            (Self { ends: [destination, source], tunnel: segment.tunnel }, Side::High)
+            (Self { ends: [destination, source] }, Side::High)
         }
     }
 
@@ -90,6 +91,6 @@ impl Hash for FlowKey {
                 }
             }
         }
-        state.write_u64(self.tunnel ^ (u64::from(low_port) << 16 | u64::from(high_port)));
+        state.write_u32(u32::from(low_port) << 16 | u32::from(high_port));
     }
 }

@@ -20,6 +20,7 @@ mod part;
 mod quic;
 pub mod response_text;
 mod segment;
+mod streams;
 mod table;
 mod tcp;
 mod tunnel;

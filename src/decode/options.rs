@@ -8,6 +8,8 @@ pub struct DecodeOptions {
     /// Connections that are followed at a time; past it the one that was silent longest is forgotten. An idle one costs
     /// under a kilobyte, so the default stays below 64 MiB even under a flood of SYNs.
     pub connections: usize,
+    /// Connections that have ended and are kept for what comes late, so that it does not look like a new connection.
+    pub closed_connections: usize,
     /// Out-of-order octets that are kept for one direction of a connection: more than the usual receive window in which
     /// a sender goes on while a hole is filled. Octets of bodies that are stepped over do not count, they are not kept.
     pub out_of_order_octets: usize,
@@ -39,6 +41,7 @@ impl Default for DecodeOptions {
     fn default() -> Self {
         Self {
             connections: 65_536,
+            closed_connections: 4096,
             out_of_order_octets: 1 << 20,
             out_of_order_octets_in_all: 16 << 20,
             out_of_order_pieces: 1024,

@@ -1,4 +1,4 @@
-//! The connections that are followed: found by key, forgotten when silent for longest.
+//! The connections that are followed: found by their ends, forgotten when silent for longest.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::RandomState;
@@ -13,31 +13,57 @@ pub(crate) type Place = u32;
 /// No place: the end of a list.
 const NONE: Place = Place::MAX;
 
+/// Connections with the same ends that are told apart by tags or tunnels; more are an attack on the search among them.
+pub(crate) const SAME_ENDS: usize = 8;
+
 /// The connections that are followed, bounded by the caller.
 ///
 /// The map's hash is keyed at random, so that nobody can choose addresses that collide.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
+    /// The first connection between two ends; the others are behind it.
     places: HashMap<FlowKey, Place, RandomState>,
     slots: Vec<Slot>,
     free: Vec<Place>,
-    /// The least and the most recently used connection.
-    oldest: Option<Place>,
-    newest: Option<Place>,
-    /// What the last segment's connection was: segments come in trains.
-    last: Option<(FlowKey, Place)>,
+    open: List,
+    over: List,
     /// When the connections that hold something back must let go.
     deadlines: BTreeSet<(Timestamp, Place)>,
     /// Since when they hold it back.
     holding: BTreeSet<(Timestamp, Place)>,
 }
 
+/// Which connections: those that go on, or those that have ended and are kept only for what comes late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Open,
+    Over,
+}
+
+/// The ends of a list in the order of the last use.
+#[derive(Debug)]
+struct List {
+    oldest: Place,
+    newest: Place,
+    len: usize,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { oldest: NONE, newest: NONE, len: 0 }
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
-    key: Option<FlowKey>,
-    connection: Option<Connection>,
+    key: FlowKey,
+    tunnel: u64,
+    connection: Option<Box<Connection>>,
+    stage: Stage,
     older: Place,
     newer: Place,
+    /// The next connection with the same ends.
+    same_ends: Place,
     deadline: Option<Timestamp>,
     held_since: Option<Timestamp>,
     octets_kept: usize,
@@ -45,29 +71,31 @@ struct Slot {
 
 impl Table {
     /// How many connections there are.
-    pub(crate) fn len(&self) -> usize {
-        self.places.len()
+    pub(crate) const fn len(&self, stage: Stage) -> usize {
+        self.list(stage).len
     }
 
-    /// Where a connection is.
-    pub(crate) fn find(&mut self, key: &FlowKey) -> Option<Place> {
-        if let Some((last, place)) = &self.last
-            && last == key
-        {
-            return Some(*place);
-        }
-        let place = *self.places.get(key)?;
-        self.last = Some((*key, place));
-        Some(place)
+    /// The connections between the ends of a key, with the tunnel of each.
+    pub(crate) fn with_ends(&self, key: &FlowKey) -> impl Iterator<Item = (Place, u64, &Connection)> {
+        let mut next = self.places.get(key).copied().unwrap_or(NONE);
+        std::iter::from_fn(move || {
+            let place = next;
+            let slot = self.slot(place)?;
+            next = slot.same_ends;
+            Some((place, slot.tunnel, slot.connection.as_deref()?))
+        })
     }
 
     /// Adds a connection.
-    pub(crate) fn insert(&mut self, key: FlowKey, connection: Connection) -> Place {
+    pub(crate) fn insert(&mut self, key: FlowKey, tunnel: u64, connection: Connection) -> Place {
         let slot = Slot {
-            key: Some(key),
-            connection: Some(connection),
+            key,
+            tunnel,
+            connection: Some(Box::new(connection)),
+            stage: Stage::Open,
             older: NONE,
             newer: NONE,
+            same_ends: NONE,
             deadline: None,
             held_since: None,
             octets_kept: 0,
@@ -84,47 +112,67 @@ impl Table {
                 Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
             }
         };
-        self.places.insert(key, place);
-        self.last = Some((key, place));
+        if let Some(first) = self.places.insert(key, place)
+            && let Some(slot) = self.slot_mut(place)
+        {
+            slot.same_ends = first;
+        }
         self.append(place);
         place
     }
 
     /// The connection at a place.
-    pub(crate) fn connection_mut(&mut self, place: Place) -> Option<&mut Connection> {
-        self.slot_mut(place)?.connection.as_mut()
+    pub(crate) fn connection(&self, place: Place) -> Option<&Connection> {
+        self.slot(place)?.connection.as_deref()
     }
 
-    /// Notes that a connection was used just now.
-    pub(crate) fn touch(&mut self, place: Place) {
-        if self.newest != Some(place) {
-            self.detach(place);
-            self.append(place);
+    /// The connection at a place.
+    pub(crate) fn connection_mut(&mut self, place: Place) -> Option<&mut Connection> {
+        self.slot_mut(place)?.connection.as_deref_mut()
+    }
+
+    /// Notes that a connection was used just now, and in which stage it is.
+    pub(crate) fn touch(&mut self, place: Place, stage: Stage) {
+        if self.list(stage).newest == place {
+            return;
         }
+        self.detach(place);
+        if let Some(slot) = self.slot_mut(place) {
+            slot.stage = stage;
+        }
+        self.append(place);
     }
 
     /// Takes a connection out.
-    pub(crate) fn remove(&mut self, place: Place) -> Option<Connection> {
+    pub(crate) fn remove(&mut self, place: Place) {
         self.schedule(place, None, None, 0);
         self.detach(place);
-        let slot = self.slot_mut(place)?;
-        let key = slot.key.take()?;
-        let connection = slot.connection.take();
-        self.places.remove(&key);
+        let Some(slot) = self.slot_mut(place) else { return };
+        slot.connection = None;
+        let (key, behind) = (slot.key, slot.same_ends);
+        let mut before = self.places.get(&key).copied().unwrap_or(NONE);
+        if before == place {
+            if behind == NONE {
+                self.places.remove(&key);
+            } else {
+                self.places.insert(key, behind);
+            }
+        } else {
+            while let Some(slot) = self.slot_mut(before) {
+                if slot.same_ends == place {
+                    slot.same_ends = behind;
+                    break;
+                }
+                before = slot.same_ends;
+            }
+        }
         self.free.push(place);
-        self.last = None;
-        connection
     }
 
-    /// The connection that was silent for longest.
-    pub(crate) const fn oldest(&self) -> Option<Place> {
-        self.oldest
-    }
-
-    /// When the connection that was silent for longest had its last segment.
-    pub(crate) fn oldest_at(&self) -> Option<Timestamp> {
-        let slot = self.slots.get(usize::try_from(self.oldest?).ok()?)?;
-        slot.connection.as_ref().map(Connection::last_at)
+    /// The connection of a stage that was silent for longest, and when it had its last segment.
+    pub(crate) fn oldest(&self, stage: Stage) -> Option<(Place, Timestamp)> {
+        let place = self.list(stage).oldest;
+        Some((place, self.connection(place)?.last_at()))
     }
 
     /// Notes since when a connection holds something back, when it must let go, and how many octets it keeps; returns
@@ -158,35 +206,66 @@ impl Table {
     }
 
     /// Since when something is held back.
-    pub(crate) fn held_since(&self) -> Option<(Timestamp, Place)> {
-        self.holding.first().copied()
+    pub(crate) fn held_since(&self) -> Option<Timestamp> {
+        self.holding.first().map(|(at, _)| *at)
+    }
+
+    fn slot(&self, place: Place) -> Option<&Slot> {
+        self.slots.get(usize::try_from(place).ok()?)
     }
 
     fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(place).ok()?)
     }
 
-    fn append(&mut self, place: Place) {
-        let newest = self.newest.replace(place);
-        if let Some(slot) = self.slot_mut(place) {
-            slot.older = newest.unwrap_or(NONE);
-            slot.newer = NONE;
+    const fn list(&self, stage: Stage) -> &List {
+        match stage {
+            Stage::Open => &self.open,
+            Stage::Over => &self.over,
         }
-        match newest.and_then(|newest| self.slot_mut(newest)) {
-            Some(newest) => newest.newer = place,
-            None => self.oldest = Some(place),
+    }
+
+    const fn list_mut(&mut self, stage: Stage) -> &mut List {
+        match stage {
+            Stage::Open => &mut self.open,
+            Stage::Over => &mut self.over,
+        }
+    }
+
+    fn append(&mut self, place: Place) {
+        let Some(stage) = self.slot(place).map(|slot| slot.stage) else { return };
+        let list = self.list_mut(stage);
+        let newest = std::mem::replace(&mut list.newest, place);
+        list.len = list.len.saturating_add(1);
+        if newest == NONE {
+            list.oldest = place;
+        }
+        if let Some(slot) = self.slot_mut(newest) {
+            slot.newer = place;
+        }
+        if let Some(slot) = self.slot_mut(place) {
+            slot.older = newest;
+            slot.newer = NONE;
         }
     }
 
     fn detach(&mut self, place: Place) {
-        let Some((older, newer)) = self.slot_mut(place).map(|slot| (slot.older, slot.newer)) else { return };
-        match self.slot_mut(older) {
-            Some(slot) => slot.newer = newer,
-            None => self.oldest = (newer != NONE).then_some(newer),
+        let Some((stage, older, newer)) = self.slot(place).map(|slot| (slot.stage, slot.older, slot.newer)) else {
+            return;
+        };
+        if let Some(slot) = self.slot_mut(older) {
+            slot.newer = newer;
         }
-        match self.slot_mut(newer) {
-            Some(slot) => slot.older = older,
-            None => self.newest = (older != NONE).then_some(older),
+        if let Some(slot) = self.slot_mut(newer) {
+            slot.older = older;
+        }
+        let list = self.list_mut(stage);
+        list.len = list.len.saturating_sub(1);
+        if list.oldest == place {
+            list.oldest = newer;
+        }
+        if list.newest == place {
+            list.newest = older;
         }
     }
 }

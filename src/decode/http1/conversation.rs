@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::framing::{self, Framing};
 use super::head::{Lines, Parsed, RequestHead, ResponseHead, parse_request, parse_response};
+use super::lenient::EndSearch;
 use super::names::Names;
 use super::reader::{Chunk, Mark, Reader, State, Step, step};
 use super::recognize::{self, Opening};
 use super::waiting::{Answered, Asked, Method, Waiting};
-use super::{lenient, request};
+use super::request;
 use crate::decode::content::Codings;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
@@ -37,6 +38,8 @@ pub(crate) struct Conversation {
     waiting: Waiting,
     held: Option<Box<Held>>,
     last_host: Option<Arc<str>>,
+    /// Whether the streams began as something else than HTTP: a proxy's protocol, or another one altogether.
+    foreign: bool,
 }
 
 /// An exchange that waits for its content or its trailer.
@@ -58,6 +61,7 @@ impl Conversation {
             waiting: Waiting::default(),
             held: None,
             last_host: None,
+            foreign: false,
         }
     }
 
@@ -69,11 +73,6 @@ impl Conversation {
     /// Whether a side's octets need no order: it only looks for a head at a segment's start, or for nothing at all.
     pub(crate) fn takes_any_order(&self, side: Side) -> bool {
         matches!(self.readers.of(side).state, State::Lost | State::Opaque)
-    }
-
-    /// Whether nothing of the connection can be read any more.
-    pub(crate) fn is_opaque(&self) -> bool {
-        Side::BOTH.iter().all(|side| self.readers.of(*side).state == State::Opaque)
     }
 
     /// When the head of the exchange was seen that waits for its content.
@@ -218,7 +217,8 @@ impl Conversation {
             return false;
         }
         if self.client != Some(side) && recognize::starts_response(octets) {
-            return self.client.is_none() || self.waiting.may_start_at(mark.offset, mark.heard);
+            // Where another protocol was spoken, a response without a request is that protocol's text.
+            return if self.client.is_none() { !self.foreign } else { self.waiting.may_start_at(mark.offset, mark.heard) };
         }
         !self.answers(side) && recognize::starts_request(octets)
     }
@@ -235,11 +235,12 @@ impl Conversation {
 
     /// Reads a head or its next part; returns how many octets that took.
     fn head(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> usize {
+        let opens_answer = self.answers(side) && self.readers.of(side).state == State::Opening;
         let reader = self.readers.of_mut(side);
         if reader.partial.is_empty() {
-            // Empty lines before a start line are ignored. Source: RFC 9112 section 2.2.
+            // Empty lines before a start line are ignored, but no server begins with one. Source: RFC 9112 section 2.2.
             let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
-            if blank > 0 {
+            if blank > 0 && !opens_answer {
                 return blank;
             }
             return match self.parse(side, mark, mark, octets, cx) {
@@ -252,7 +253,7 @@ impl Conversation {
         let room = cx.options.head_octets.saturating_sub(before).min(octets.len());
         partial.extend_from_slice(octets.get(..room).unwrap_or_default());
         let undecided = reader.state == State::Opening && self.client.is_none();
-        let end = lenient::head_length(&partial, reader.searched.min(before));
+        let end = reader.search.find(&partial);
         let taken = match end {
             Some(end) => self.parse(side, first, mark, partial.get(..end).unwrap_or_default(), cx),
             None if undecided => match recognize::opening(&partial) {
@@ -264,7 +265,7 @@ impl Conversation {
         if let Some(taken) = taken {
             let reader = self.readers.of_mut(side);
             reader.partial_mark = None;
-            reader.searched = 0;
+            reader.search = EndSearch::default();
             return taken.saturating_sub(before).max(1).min(octets.len());
         }
         let reader = self.readers.of_mut(side);
@@ -273,7 +274,6 @@ impl Conversation {
             reader.state = State::Lost;
             cx.counters.count(Anomaly::HeadTooLarge);
         } else {
-            reader.searched = partial.len().saturating_sub(3);
             reader.partial = partial;
         }
         room.max(1).min(octets.len())
@@ -288,7 +288,7 @@ impl Conversation {
         } else {
             reader.partial.extend_from_slice(octets);
             reader.partial_mark = Some(mark);
-            reader.searched = octets.len().saturating_sub(3);
+            reader.search = EndSearch::default();
         }
         octets.len()
     }
@@ -310,6 +310,7 @@ impl Conversation {
                     return Some(octets.len());
                 }
                 Opening::Other => {
+                    self.foreign = true;
                     self.readers.of_mut(side).state = State::Lost;
                     return Some(octets.len());
                 }
@@ -331,7 +332,7 @@ impl Conversation {
             match parse_response(octets, bound) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
-                    self.response(side, first, last, &head, length, cx);
+                    self.response(side, first, last, &head, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,
@@ -366,15 +367,13 @@ impl Conversation {
         };
         let request = request::read(head, last.at, &mut self.last_host, cx.names, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
-        let framing = framing::of_request(&head.lines);
+        let (framing, contradiction) = framing::of_request(&head.lines);
+        cx.counters.count_many(Anomaly::FramingMalformed, u64::from(contradiction));
         let (state, end) = match framing {
             Framing::Empty => (State::Head { found: false }, Some(head_end)),
             Framing::Length(left) => (State::Length { left, doubtful: false }, Some(head_end.saturating_add(left))),
             Framing::Chunked => (State::Chunked(Chunk::Size { size: 0, digits: 0 }), None),
-            Framing::UntilClose | Framing::Contradictory => {
-                cx.counters.count(Anomaly::FramingMalformed);
-                (State::Lost, None)
-            }
+            Framing::UntilClose | Framing::Contradictory => (State::Lost, None),
         };
         self.readers.of_mut(side).state = state;
         let ended_at = (framing == Framing::Empty).then_some(last.at);
@@ -389,7 +388,6 @@ impl Conversation {
         first: Mark,
         last: Mark,
         head: &ResponseHead<'_>,
-        length: usize,
         cx: &mut Context<'_>,
     ) {
         cx.counters.responses = cx.counters.responses.saturating_add(1);

@@ -19,16 +19,21 @@ pub(crate) enum Framing {
     Contradictory,
 }
 
-/// How a request's body is delimited.
-pub(crate) fn of_request(lines: &Lines<'_>) -> Framing {
+/// How a request's body is delimited, and whether the head contradicts itself there.
+///
+/// A server refuses such a request or reads the last length that it understands; what follows shows which.
+pub(crate) fn of_request(lines: &Lines<'_>) -> (Framing, bool) {
     match transfer_coding(lines) {
-        Some(true) => Framing::Chunked,
-        Some(false) => Framing::Contradictory,
-        None => match content_length(lines) {
-            Ok(None | Some(0)) => Framing::Empty,
-            Ok(Some(length)) => Framing::Length(length),
-            Err(Contradiction) => Framing::Contradictory,
-        },
+        Some(true) => (Framing::Chunked, false),
+        Some(false) => (Framing::Contradictory, true),
+        None => {
+            let (length, contradiction) = match content_length(lines) {
+                Ok(length) => (length, false),
+                Err(Contradiction { last }) => (last, true),
+            };
+            let framing = length.filter(|length| *length > 0).map_or(Framing::Empty, Framing::Length);
+            (framing, contradiction)
+        }
     }
 }
 
@@ -41,7 +46,7 @@ pub(crate) fn of_response(lines: &Lines<'_>) -> Framing {
             Ok(Some(0)) => Framing::Empty,
             Ok(Some(length)) => Framing::Length(length),
             Ok(None) => Framing::UntilClose,
-            Err(Contradiction) => Framing::Contradictory,
+            Err(_) => Framing::Contradictory,
         },
     }
 }
@@ -57,26 +62,30 @@ fn transfer_coding(lines: &Lines<'_>) -> Option<bool> {
 }
 
 /// The lengths given differ, or one is no length.
-struct Contradiction;
+struct Contradiction {
+    /// The last one that is a length.
+    last: Option<u64>,
+}
 
 fn content_length(lines: &Lines<'_>) -> Result<Option<u64>, Contradiction> {
-    let mut length = None;
-    for value in lines.values(b"content-length") {
-        for part in value.split(|octet| *octet == b',') {
-            let digits = part.trim_ascii();
-            if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-                return Err(Contradiction);
-            }
-            let number = digits.iter().try_fold(0u64, |number, digit| {
-                number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))
-            });
-            // An offset must stay representable behind the body.
-            let number = number.filter(|number| *number < 1 << 62).ok_or(Contradiction)?;
-            if length.is_some_and(|known| known != number) {
-                return Err(Contradiction);
-            }
-            length = Some(number);
-        }
+    let mut last = None;
+    let mut contradiction = false;
+    for part in lines.values(b"content-length").flat_map(|value| value.split(|octet| *octet == b',')) {
+        let length = length(part.trim_ascii());
+        contradiction |= length.is_none() || last.is_some_and(|last| Some(last) != length);
+        last = length.or(last);
     }
-    Ok(length)
+    if contradiction { Err(Contradiction { last }) } else { Ok(last) }
+}
+
+fn length(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.iter().try_fold(0u64, |number, digit| {
+        digit.is_ascii_digit().then_some(())?;
+        number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))
+    });
+    // An offset must stay representable behind the body.
+    number.filter(|number| *number < 1 << 62)
 }

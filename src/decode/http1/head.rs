@@ -77,10 +77,8 @@ pub(crate) fn parse_response(octets: &[u8], bound: usize) -> Parsed<ResponseHead
         config.parse_response_with_uninit_headers(&mut response, octets, headers.get_mut(..bound).unwrap_or_default());
     match result {
         Ok(httparse::Status::Complete(length)) => match response.code {
-            Some(status @ 100..=999) => {
-                Parsed::Whole(ResponseHead { status, lines: collect(response.headers) }, length)
-            }
-            _ => Parsed::Bad,
+            Some(status) => Parsed::Whole(ResponseHead { status, lines: collect(response.headers) }, length),
+            None => Parsed::Bad,
         },
         Ok(httparse::Status::Partial) => Parsed::Partial,
         Err(httparse::Error::TooManyHeaders) => Parsed::TooMany,

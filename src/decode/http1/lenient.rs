@@ -4,30 +4,53 @@
 //! told its quota by it, so the observer must go on as well. Source: RFC 9112 sections 2.2, 3, 4 and 5.
 
 use super::head::{FieldLine, Lines, Parsed, RequestHead, ResponseHead};
-use super::recognize;
+use super::recognize::{self, Simple};
 
-/// The length of the head at the start of `octets`, with the empty line that ends it.
-///
-/// `from` is how far an earlier call has looked; the search is linear over all calls.
-pub(crate) fn head_length(octets: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        let newline = at.saturating_add(octets.get(at..)?.iter().position(|octet| *octet == b'\n')?);
-        let behind = newline.saturating_add(1);
-        match octets.get(behind..)? {
-            [b'\n', ..] => return Some(behind.saturating_add(1)),
-            [b'\r', b'\n', ..] => return Some(behind.saturating_add(2)),
-            _ => at = behind,
+/// The search for the empty line that ends a head; blanks in that line do not matter. Linear over all its calls.
+#[derive(Debug, Default)]
+pub(crate) struct EndSearch {
+    /// How far it has looked.
+    seen: usize,
+    /// Whether the line it stands in is empty so far; the start line is not.
+    blank: bool,
+}
+
+impl EndSearch {
+    /// The length of the head at the start of `octets`, which begin with what earlier calls were given.
+    pub(crate) fn find(&mut self, octets: &[u8]) -> Option<usize> {
+        while let Some(octet) = octets.get(self.seen) {
+            match octet {
+                b'\n' if self.blank => return Some(self.seen.saturating_add(1)),
+                b'\n' => self.blank = true,
+                b' ' | b'\t' | b'\r' => {}
+                _ => {
+                    self.blank = false;
+                    let rest = octets.get(self.seen..).unwrap_or_default();
+                    let line = rest.iter().position(|octet| *octet == b'\n').unwrap_or(rest.len());
+                    self.seen = self.seen.saturating_add(line);
+                    continue;
+                }
+            }
+            self.seen = self.seen.saturating_add(1);
         }
+        None
     }
+}
+
+fn head_length(octets: &[u8]) -> Option<usize> {
+    EndSearch::default().find(octets)
 }
 
 /// Parses a request's head with all the leniency there is.
 pub(crate) fn parse_request(octets: &[u8], bound: usize) -> Parsed<RequestHead<'_>> {
-    let Some(length) = head_length(octets, 0) else { return partial(octets, recognize::may_be_request(octets)) };
+    let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_request(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
-    let Some((method, target)) = recognize::request_line(first) else { return Parsed::Bad };
+    let line = recognize::request_line(first).or_else(|| match recognize::simple_request(head) {
+        Simple::Whole(target) => Some(("GET", target)),
+        Simple::Partial | Simple::No => None,
+    });
+    let Some((method, target)) = line else { return Parsed::Bad };
     match lines(rest, bound) {
         Some(lines) => Parsed::Whole(RequestHead { method, target, lines }, length),
         None => Parsed::TooMany,
@@ -36,10 +59,10 @@ pub(crate) fn parse_request(octets: &[u8], bound: usize) -> Parsed<RequestHead<'
 
 /// Parses a response's head with all the leniency there is.
 pub(crate) fn parse_response(octets: &[u8], bound: usize) -> Parsed<ResponseHead<'_>> {
-    let Some(length) = head_length(octets, 0) else { return partial(octets, recognize::may_be_response(octets)) };
+    let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_response(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
-    let Some(status) = recognize::status_line(first) else { return Parsed::Bad };
+    let Some(status) = recognize::lenient_status_line(first) else { return Parsed::Bad };
     match lines(rest, bound) {
         Some(lines) => Parsed::Whole(ResponseHead { status, lines }, length),
         None => Parsed::TooMany,

@@ -1,5 +1,6 @@
 //! One direction of a conversation: where in a message it stands.
 
+use super::lenient::EndSearch;
 use crate::model::Timestamp;
 
 /// What a run of octets came with.
@@ -56,8 +57,8 @@ pub(crate) struct Reader {
     pub(crate) partial: Vec<u8>,
     /// The mark of its first octet.
     pub(crate) partial_mark: Option<Mark>,
-    /// How far it was searched for its end.
-    pub(crate) searched: usize,
+    /// The search for its end.
+    pub(crate) search: EndSearch,
 }
 
 impl Reader {
@@ -67,7 +68,7 @@ impl Reader {
         // The buffer of a big head is not kept for the life of a connection.
         self.partial = Vec::new();
         self.partial_mark = None;
-        self.searched = 0;
+        self.search = EndSearch::default();
         was
     }
 }

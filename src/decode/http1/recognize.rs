@@ -15,6 +15,8 @@ pub(crate) enum Opening {
 /// The client's connection preface. Source: RFC 9113 section 3.4.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 /// What every status line starts with.
+const PROTOCOL: &[u8] = b"HTTP/";
+/// What the status lines start with that are believed where framing was lost.
 const VERSION: &[u8] = b"HTTP/1.";
 /// Longer methods are none.
 pub(crate) const METHOD_OCTETS: usize = 32;
@@ -28,12 +30,16 @@ pub(crate) fn opening(octets: &[u8]) -> Opening {
         [0x16] => Opening::Undecided,
         _ if octets.starts_with(HTTP2_PREFACE) => Opening::Http2,
         _ if HTTP2_PREFACE.starts_with(octets) => Opening::Undecided,
-        _ if octets.starts_with(VERSION) => Opening::Response,
-        _ if VERSION.starts_with(octets) => Opening::Undecided,
+        _ if octets.starts_with(PROTOCOL) => Opening::Response,
+        _ if PROTOCOL.starts_with(octets) => Opening::Undecided,
         _ => match octets.iter().position(|octet| *octet == b'\n') {
             Some(newline) => match request_line(octets.get(..newline).unwrap_or_default()) {
                 Some(_) => Opening::Request,
-                None => Opening::Other,
+                None => match simple_request(octets) {
+                    Simple::Whole(_) => Opening::Request,
+                    Simple::Partial => Opening::Undecided,
+                    Simple::No => Opening::Other,
+                },
             },
             None if may_be_request(octets) => Opening::Undecided,
             None => Opening::Other,
@@ -44,18 +50,17 @@ pub(crate) fn opening(octets: &[u8]) -> Opening {
 /// Whether octets without the end of their head may still become a request's head.
 pub(crate) fn may_be_request(octets: &[u8]) -> bool {
     match octets.iter().position(|octet| *octet == b'\n') {
-        Some(newline) => request_line(octets.get(..newline).unwrap_or_default()).is_some(),
+        Some(newline) => {
+            request_line(octets.get(..newline).unwrap_or_default()).is_some()
+                || !matches!(simple_request(octets), Simple::No)
+        }
         None => {
             let method = octets.iter().position(|octet| !is_token(*octet));
             match method {
                 None => octets.len() <= METHOD_OCTETS,
                 Some(end) => {
                     (1..=METHOD_OCTETS).contains(&end)
-                        && octets
-                            .get(end..)
-                            .unwrap_or_default()
-                            .iter()
-                            .all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
+                        && octets.get(end..).unwrap_or_default().iter().all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
                         && matches!(octets.get(end), Some(b' ' | b'\t'))
                 }
             }
@@ -66,8 +71,8 @@ pub(crate) fn may_be_request(octets: &[u8]) -> bool {
 /// Whether octets without the end of their head may still become a response's head.
 pub(crate) fn may_be_response(octets: &[u8]) -> bool {
     match octets.iter().position(|octet| *octet == b'\n') {
-        Some(newline) => status_line(octets.get(..newline).unwrap_or_default()).is_some(),
-        None => octets.starts_with(VERSION) || VERSION.starts_with(octets),
+        Some(newline) => lenient_status_line(octets.get(..newline).unwrap_or_default()).is_some(),
+        None => octets.starts_with(PROTOCOL) || PROTOCOL.starts_with(octets),
     }
 }
 
@@ -90,25 +95,63 @@ pub(crate) fn request_line(line: &[u8]) -> Option<(&str, &[u8])> {
     (versioned && !target.is_empty()).then_some((std::str::from_utf8(method).ok()?, target))
 }
 
-/// The status code of a status line.
-pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
-    let rest = line.strip_prefix(VERSION)?;
-    let rest = rest.trim_ascii_start();
-    let blank = rest.iter().position(|octet| matches!(octet, b' ' | b'\t'))?;
-    let (version, rest) = rest.split_at_checked(blank)?;
-    if version.is_empty() || !version.iter().all(u8::is_ascii_digit) {
-        return None;
+/// A request of HTTP/0.9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Simple<'a> {
+    /// Its target.
+    Whole(&'a [u8]),
+    /// The empty line is not there yet.
+    Partial,
+    No,
+}
+
+/// A GET without a version, with nothing but an empty line behind it: HTTP/0.9, as people type it.
+///
+/// Source: the description of HTTP/0.9 in RFC 1945 section 4.1.
+pub(crate) fn simple_request(octets: &[u8]) -> Simple<'_> {
+    let Some(rest) = octets.strip_prefix(b"GET ") else { return Simple::No };
+    let Some(newline) = rest.iter().position(|octet| *octet == b'\n') else { return Simple::No };
+    let (line, behind) = rest.split_at_checked(newline).unwrap_or_default();
+    let target = line.trim_ascii_end();
+    if !target.starts_with(b"/") || !target.iter().all(u8::is_ascii_graphic) {
+        return Simple::No;
     }
-    let rest = rest.trim_ascii_start();
+    match behind.get(1..).unwrap_or_default() {
+        [] | [b'\r'] => Simple::Partial,
+        [b'\n', ..] | [b'\r', b'\n', ..] => Simple::Whole(target),
+        _ => Simple::No,
+    }
+}
+
+/// The status code of a status line that keeps to the grammar. Source: RFC 9112 section 4.
+pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
+    let rest = line.strip_prefix(VERSION)?.strip_prefix(b"0").or_else(|| line.strip_prefix(b"HTTP/1.1"))?;
     match rest {
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', end @ ..]
-            if !end.first().is_some_and(u8::is_ascii_digit) =>
+        [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', end @ ..]
+            if matches!(end.first(), None | Some(b' ' | b'\r')) =>
         {
-            let digit = |octet: &u8| u16::from(octet.wrapping_sub(b'0'));
-            Some(digit(a).saturating_mul(100).saturating_add(digit(b).saturating_mul(10)).saturating_add(digit(c)))
+            Some(number(&[*a, *b, *c]))
         }
         _ => None,
     }
+}
+
+/// The status code of a status line as common clients read it: the first digits, at most three.
+pub(crate) fn lenient_status_line(line: &[u8]) -> Option<u16> {
+    let rest = line.strip_prefix(PROTOCOL)?;
+    let blank = rest.iter().position(|octet| matches!(octet, b' ' | b'\t'))?;
+    let (version, rest) = rest.split_at_checked(blank)?;
+    let rest = rest.trim_ascii_start();
+    let digits = rest.iter().take(3).take_while(|octet| octet.is_ascii_digit()).count();
+    (version.first().is_some_and(u8::is_ascii_digit) && digits > 0)
+        .then(|| number(rest.get(..digits).unwrap_or_default()))
+}
+
+/// The number that at most three digits stand for.
+fn number(digits: &[u8]) -> u16 {
+    digits.iter().fold(0u16, |number, digit| {
+        number.saturating_mul(10).saturating_add(u16::from(digit.wrapping_sub(b'0')))
+    })
 }
 
 /// Whether an octet may stand in a token. Source: RFC 9110 section 5.6.2.

@@ -15,6 +15,8 @@ pub(crate) struct Half {
     pub(crate) heard_from: bool,
     /// Whether the start was seen: a SYN of this side, or the other side's answer to it.
     pub(crate) from_start: bool,
+    /// The offset of the first octet.
+    pub(crate) start: u64,
     /// The offset of the next octet that the reader needs. Stepping over a body moves it past octets yet to come.
     pub(crate) next: u64,
     /// The offset behind the furthest octet seen.
@@ -36,6 +38,7 @@ impl Half {
     pub(crate) fn begin(&mut self, sequence: u32) {
         let offset = EPOCH.saturating_add(u64::from(sequence));
         self.known = true;
+        self.start = offset;
         self.next = offset;
         self.high = offset;
         self.acknowledged = offset;
@@ -48,6 +51,18 @@ impl Half {
     pub(crate) const fn offset(&self, sequence: u32) -> u64 {
         let distance = sequence.wrapping_sub(self.high as u32) as i32;
         self.high.saturating_add_signed(distance as i64)
+    }
+
+    /// Whether nothing was seen of the stream but its start.
+    pub(crate) const fn is_untouched(&self) -> bool {
+        self.high == self.start
+    }
+
+    /// Whether a sequence number is near to what was seen last: a receive window is rarely larger.
+    pub(crate) fn is_near(&self, sequence: u32) -> bool {
+        /// One in four thousand numbers is as near by chance.
+        const NEAR: u64 = 1 << 19;
+        self.known && self.offset(sequence).abs_diff(self.high) <= NEAR
     }
 
     /// Notes that the octets from `start` to `end` were seen, for the account of what never came.

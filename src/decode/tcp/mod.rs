@@ -8,4 +8,4 @@ mod half;
 mod out_of_order;
 
 pub(crate) use half::Half;
-pub(crate) use out_of_order::OutOfOrder;
+pub(crate) use out_of_order::{OutOfOrder, Piece};

@@ -1,5 +1,7 @@
 //! Octets that came before their turn.
 
+use std::collections::VecDeque;
+
 use crate::model::Timestamp;
 
 /// A run of octets that came before its turn, with what its segment said.
@@ -25,24 +27,25 @@ impl Piece {
 /// The pieces of one direction in the order of their offsets; they do not overlap.
 #[derive(Debug, Default)]
 pub(crate) struct OutOfOrder {
-    pieces: Vec<Piece>,
+    pieces: VecDeque<Piece>,
     octets: usize,
+    oldest: Option<Timestamp>,
 }
 
 impl OutOfOrder {
     /// Where the first piece starts.
     pub(crate) fn first_start(&self) -> Option<u64> {
-        self.pieces.first().map(|piece| piece.start)
+        self.pieces.front().map(|piece| piece.start)
     }
 
     /// What the sender of the first piece had heard.
     pub(crate) fn first_heard(&self) -> Option<u64> {
-        self.pieces.first().and_then(|piece| piece.heard)
+        self.pieces.front().and_then(|piece| piece.heard)
     }
 
     /// When the oldest piece was captured.
-    pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        self.pieces.iter().map(|piece| piece.at).min()
+    pub(crate) const fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
     }
 
     /// How many octets are kept.
@@ -51,21 +54,21 @@ impl OutOfOrder {
     }
 
     /// How many pieces are kept.
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.pieces.len()
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
     /// Takes the first piece out.
     pub(crate) fn pop(&mut self) -> Option<Piece> {
-        if self.pieces.is_empty() {
-            return None;
-        }
-        let piece = self.pieces.remove(0);
+        let piece = self.pieces.pop_front()?;
         self.octets = self.octets.saturating_sub(piece.octets.len());
+        if self.oldest == Some(piece.at) {
+            self.oldest = self.pieces.iter().map(|piece| piece.at).min();
+        }
         Some(piece)
     }
 
@@ -109,6 +112,7 @@ impl OutOfOrder {
 
     fn place(&mut self, index: usize, start: u64, octets: &[u8], missing: u64, at: Timestamp, heard: Option<u64>) {
         self.octets = self.octets.saturating_add(octets.len());
+        self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
         self.pieces.insert(index.min(self.pieces.len()), Piece { start, octets: octets.to_vec(), missing, at, heard });
     }
 }
