@@ -71,10 +71,12 @@ impl<'a> Identity<'a> {
         hasher.finish()
     }
 
-    pub(super) fn to_key(self, window: Option<Duration>) -> QuotaKey {
-        let bucket = match self.policy {
-            Some(policy) => format!("{} {policy}", self.name).into(),
-            None => Arc::clone(self.name),
+    pub(super) fn to_key(self, window: Option<Duration>, ordinal: u32) -> QuotaKey {
+        let bucket = match (self.policy, ordinal) {
+            (None, 0) => Arc::clone(self.name),
+            (None, _) => format!("{} #{}", self.name, ordinal.saturating_add(1)).into(),
+            (Some(policy), 0) => format!("{} {policy}", self.name).into(),
+            (Some(policy), _) => format!("{} {policy} #{}", self.name, ordinal.saturating_add(1)).into(),
         };
         QuotaKey {
             owner: Arc::clone(self.owner),

@@ -8,6 +8,9 @@ pub struct TrackOptions {
     /// Quotas; past it the one that was silent the longest is forgotten. A busy quota takes up to about 18 KiB, so the
     /// default keeps the worst case below 200 MiB.
     pub quotas: usize,
+    /// Quotas that differ only in their window or limit; past it the one that was silent the longest is forgotten. Providers
+    /// state up to four (second, minute, hour, day); a table walks them one by one.
+    pub alike: usize,
     /// Endpoints (host and template); past it the one that was silent the longest is forgotten. Templates keep real
     /// integrations far below the default.
     pub endpoints: usize,
@@ -32,6 +35,7 @@ impl Default for TrackOptions {
     fn default() -> Self {
         Self {
             quotas: 10_000,
+            alike: 16,
             endpoints: 10_000,
             routes: 10_000,
             error_codes: 1024,
@@ -49,6 +53,8 @@ impl Default for TrackOptions {
 pub struct Cuts {
     /// Quotas that were forgotten.
     pub quotas: u64,
+    /// Quotas that were forgotten because too many differed only in their window or limit.
+    pub alike: u64,
     /// Endpoints that were forgotten.
     pub endpoints: u64,
     /// Routes that were forgotten.

@@ -50,6 +50,8 @@ pub struct TrackedQuota {
     pub(super) key: QuotaKey,
     name: Arc<str>,
     named_policy: Option<Arc<str>>,
+    /// Which of several quotas that are called the same; 0 for the first of a window.
+    pub(super) ordinal: u32,
     pub(super) provider: Option<Arc<str>>,
     pub(super) host: Arc<str>,
     pub(super) class: Option<Arc<str>>,
@@ -117,14 +119,16 @@ impl TrackedQuota {
         id: QuotaId,
         identity: Identity<'_>,
         window: Option<Duration>,
+        ordinal: u32,
         host: &Arc<str>,
         now: Timestamp,
     ) -> Self {
         Self {
             id,
-            key: identity.to_key(window),
+            key: identity.to_key(window, ordinal),
             name: Arc::clone(identity.name),
             named_policy: identity.policy.cloned(),
+            ordinal,
             provider: None,
             host: Arc::clone(host),
             class: None,

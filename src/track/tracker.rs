@@ -256,7 +256,7 @@ impl Tracker {
         }
     }
 
-    /// Finds the quota of an identity and window; see [`Self::same_quota`].
+    /// Finds the quota of an identity and window, see [`Self::same_quota`], or begins a new one.
     fn find_or_insert(
         &mut self,
         identity: Identity<'_>,
@@ -266,22 +266,41 @@ impl Tracker {
         now: Timestamp,
     ) -> QuotaId {
         let hash = identity.hash(&self.hashing);
-        if let Some(slot) = self.same_quota(hash, &identity, window, limit)
-            && let Some(quota) = self.quotas.get(slot)
-        {
+        if let Some(quota) = self.same_quota(hash, &identity, window, limit).and_then(|slot| self.quotas.get(slot)) {
             return quota.id;
         }
+        let mut alike = Vec::new();
+        for slot in self.quotas.candidates(hash) {
+            if let Some(quota) = self.quotas.get(slot).filter(|quota| quota.is(&identity)) {
+                alike.push((quota.seen_at, slot, quota.ordinal));
+            }
+        }
+        // Two quotas whose names say the same are told apart by a number.
+        let ordinal = (0..).find(|number| alike.iter().all(|(_, _, taken)| taken != number)).unwrap_or(0);
+        let ordinal = if alike.iter().any(|(_, slot, _)| self.quotas.get(*slot).is_some_and(|q| q.key.window == window))
+        {
+            ordinal.max(1)
+        } else {
+            0
+        };
         self.next_serial += 1;
         let host = observation.host.as_ref().unwrap_or(&self.unknown);
-        let id = QuotaId { serial: self.next_serial, slot: u32::MAX };
-        let (slot, forgotten) = self.quotas.insert(hash, TrackedQuota::new(id, identity, window, host, now));
-        if let Some(forgotten) = forgotten
-            && let Some(at) = forgotten.wakes_at
-        {
-            self.expiries.remove(&(at, forgotten.id));
+        let mut id = QuotaId { serial: self.next_serial, slot: u32::MAX };
+        let fresh = TrackedQuota::new(id, identity, window, ordinal, host, now);
+        let forgotten = if alike.len() < self.options.alike {
+            let (slot, forgotten) = self.quotas.insert(hash, fresh);
+            id.slot = slot;
+            forgotten
+        } else {
+            let (_, slot, _) = alike.iter().min().copied().unwrap_or_default();
+            id.slot = slot;
+            self.cuts.alike += 1;
+            self.quotas.get_mut(slot).map(|quota| std::mem::replace(quota, fresh))
+        };
+        if let Some((at, forgotten)) = forgotten.and_then(|quota| Some((quota.wakes_at?, quota.id))) {
+            self.expiries.remove(&(at, forgotten));
         }
-        let id = QuotaId { slot, ..id };
-        if let Some(quota) = self.quotas.get_mut(slot) {
+        if let Some(quota) = self.quotas.get_mut(id.slot) {
             quota.id = id;
         }
         id
@@ -296,24 +315,26 @@ impl Tracker {
         window: Option<Duration>,
         limit: Option<Amount>,
     ) -> Option<u32> {
-        let mut alike = None;
-        let mut several = false;
+        // By how well it fits: same window and limit, same window, the only one whose window is open. Of several alike the
+        // lowest slot, so that a response's readings find their quotas in the order in which they began.
+        let (mut exact, mut same, mut open, mut several) = (None, None, None, false);
+        let lower = |known: Option<u32>, slot: u32| Some(known.map_or(slot, |known| known.min(slot)));
         for slot in self.quotas.candidates(hash) {
             let Some(quota) = self.quotas.get(slot).filter(|quota| quota.is(identity)) else { continue };
+            let fresh = !self.touched.contains(&quota.id);
+            let agrees = quota.agrees_with(limit);
             if quota.key.window == window {
-                let distinct = window.is_none() && self.touched.contains(&quota.id) && !quota.agrees_with(limit);
-                if !distinct {
-                    return Some(slot);
+                if agrees {
+                    exact = lower(exact, slot);
+                } else if fresh {
+                    same = lower(same, slot);
                 }
-            } else if window.is_none() || quota.key.window.is_none() {
-                let fresh = !self.touched.contains(&quota.id) && window.is_none();
-                if fresh || quota.agrees_with(limit) {
-                    several |= alike.is_some();
-                    alike = Some(slot);
-                }
+            } else if (window.is_none() || quota.key.window.is_none()) && (agrees || (fresh && window.is_none())) {
+                several |= open.is_some();
+                open = Some(slot);
             }
         }
-        alike.filter(|_| !several)
+        exact.or(same).or(open.filter(|_| !several))
     }
 
     fn touch(&mut self, id: QuotaId) {

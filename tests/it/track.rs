@@ -166,6 +166,9 @@ fn sane(world: &World, now: Timestamp) -> Result<(), TestCaseError> {
         prop_assert!(quota.exhausts_at.is_none_or(|at| at >= now), "{quota:?}");
         prop_assert!(!quota.stale || (quota.remaining.is_none() && quota.utilization.is_none()), "{quota:?}");
     }
+    let mut keys: Vec<_> = snapshot.quotas.iter().map(|quota| &quota.key).collect();
+    keys.sort();
+    prop_assert!(keys.is_sorted_by(|a, b| a < b), "two quotas have the same key: {keys:?}");
     let sorted = snapshot
         .quotas
         .is_sorted_by_key(|q| (&q.key.owner, &q.key.bucket, &q.key.scope, &q.key.dimension, q.key.window));
