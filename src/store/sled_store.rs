@@ -9,9 +9,10 @@ use super::codec;
 use super::database::{self, Changes, Database, Failure};
 use super::envelope;
 use super::error::StoreError;
+use super::generation;
 use super::keys;
 use super::loaded::Loaded;
-use super::open::{self, Lock, Opened, StoreOptions};
+use super::open::{self, Lock, Opened, Ready, StoreOptions};
 use super::open_window::{OpenWindow, absorb_all, replace_all};
 use super::point::{Point, Resolution};
 use super::retention::{self, Clock};
@@ -34,6 +35,10 @@ pub struct SledStore {
     options: StoreOptions,
     /// Absent after the database failed, until it is opened again: sled refuses everything after a failed write.
     database: Option<Database>,
+    /// The number of the database's directory.
+    generation: u32,
+    /// What all keys and values may take together, so that the files stay within the size limit.
+    budget: u64,
     loaded: Loaded,
     sampler: Sampler,
     clock: Clock,
@@ -58,7 +63,7 @@ impl SledStore {
     pub fn open(directory: &Path, options: StoreOptions) -> Result<(Self, Opened), StoreError> {
         open::create_private_directory(directory)?;
         let lock = Lock::take(directory)?;
-        let (database, loaded, opened) = open::open_or_repair(directory, &options)?;
+        let Ready { database, generation, loaded, opened } = open::open_or_repair(directory, &options)?;
         if let Some(found) = loaded.format.filter(|format| *format != keys::FORMAT) {
             return Err(StoreError::Newer { directory: directory.to_path_buf(), found, known: keys::FORMAT });
         }
@@ -69,6 +74,8 @@ impl SledStore {
             next_notification: loaded.outbox.keys().next_back().map_or(0, |last| last.saturating_add(1)),
             damaged: Cell::new(loaded.damaged),
             database: Some(database),
+            generation,
+            budget: options.size_limit / retention::AMPLIFICATION,
             loaded,
             sampler: Sampler::default(),
             last_tick: None,
@@ -130,7 +137,7 @@ impl SledStore {
         if self.database.is_some() {
             return Ok(());
         }
-        let path = self.directory.join("series");
+        let path = generation::path(&self.directory, self.generation);
         let database =
             Database::open(&path, &self.options).map_err(|failure| Database::refused(&self.directory, failure))?;
         self.database = Some(database);
@@ -272,27 +279,37 @@ impl SledStore {
         Ok(())
     }
 
-    /// Holds the store to its size: the oldest ticks go first, then the oldest minutes, then the oldest hours.
+    /// Holds the store to its size: the oldest ticks go first, then the oldest minutes, then the oldest hours. As files
+    /// become no smaller by that, a database that is too large for what lies in it is rebuilt.
     fn shrink(&mut self) -> Result<(), StoreError> {
+        while self.loaded.live > self.budget && self.drop_oldest_window()? {}
         if self.size_on_disk() <= self.options.size_limit {
             return Ok(());
         }
-        loop {
-            let mut dropped = false;
-            for resolution in Resolution::ALL {
-                let all = keys::chunk_range(resolution, 0, u32::MAX);
-                let oldest = self.ask(|database| database.range(all, 1))?;
-                let window = oldest.first().and_then(|(key, _)| retention::whole_window(resolution, key));
-                if let Some(window) = window {
-                    self.drop_range(&window)?;
-                    dropped = true;
-                    break;
-                }
-            }
-            if !dropped || self.loaded.live <= self.options.size_limit / retention::AMPLIFICATION {
-                return Ok(());
+        self.settle()?;
+        let Some(old) = self.database.take() else { return Ok(()) };
+        let rebuilt = generation::rebuild(&self.directory, self.generation, old, &self.options);
+        // The new directory may have got its name even where opening it failed.
+        self.generation = generation::newest(&self.directory)?;
+        self.database = Some(rebuilt.map_err(|failure| Database::refused(&self.directory, failure))?);
+        if self.size_on_disk() > self.options.size_limit {
+            self.budget /= 2;
+        }
+        Ok(())
+    }
+
+    /// Drops the oldest window of the finest points there are; `false` where there is none.
+    fn drop_oldest_window(&mut self) -> Result<bool, StoreError> {
+        for resolution in Resolution::ALL {
+            let all = keys::chunk_range(resolution, 0, u32::MAX);
+            let oldest = self.ask(|database| database.range(all, 1))?;
+            let window = oldest.first().and_then(|(key, _)| retention::whole_window(resolution, key));
+            if let Some(window) = window {
+                self.drop_range(&window)?;
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     fn drop_range<K: AsRef<[u8]>>(
