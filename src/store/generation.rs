@@ -46,18 +46,47 @@ pub(super) fn rebuild(
     old: Database,
     options: &StoreOptions,
 ) -> Result<Database, Failure> {
-    let draft = directory.join(format!("series-{}{UNFINISHED}", generation.saturating_add(1)));
-    let copied = Database::open(&draft, options).and_then(|new| new.copy_from(&old));
-    if let Err(failure) = copied {
-        let _best_effort = fs::remove_dir_all(&draft);
-        return Err(failure);
-    }
+    let next = generation.saturating_add(1);
+    draft(directory, next, options, |new| new.copy_from(&old))?;
     drop(old);
-    let next = path(directory, generation.saturating_add(1));
-    let renamed = fs::rename(&draft, &next).and_then(|()| fs::File::open(directory)?.sync_all());
-    renamed.map_err(|error| Failure::Other(error.to_string()))?;
-    let _removed_at_the_next_opening_else = remove(directory, generation);
-    Database::open(&next, options)
+    // Should this fail, the next opening removes it.
+    let _removed = remove(directory, generation);
+    Database::open(&path(directory, next), options)
+}
+
+/// Saves what can still be read of a damaged database into the next generation, opens that, and moves the damaged one aside.
+/// Says how many records were saved.
+pub(super) fn replace(
+    directory: &Path,
+    generation: u32,
+    aside: &Path,
+    options: &StoreOptions,
+) -> Result<(Database, u64), Failure> {
+    let next = generation.saturating_add(1);
+    let old = path(directory, generation);
+    let saved = draft(directory, next, options, |new| new.save_from(&old, options))?;
+    fs::rename(&old, aside).map_err(|error| Failure::Other(format!("cannot move {}: {error}", old.display())))?;
+    Ok((Database::open(&path(directory, next), options)?, saved))
+}
+
+/// Fills a new generation and gives it its name when it is complete.
+fn draft<T>(
+    directory: &Path,
+    generation: u32,
+    options: &StoreOptions,
+    fill: impl FnOnce(&Database) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let draft = directory.join(format!("series-{generation}{UNFINISHED}"));
+    let filled = Database::open(&draft, options).and_then(|new| fill(&new)).and_then(|filled| {
+        fs::rename(&draft, path(directory, generation))
+            .and_then(|()| fs::File::open(directory)?.sync_all())
+            .map_err(|error| Failure::Other(format!("cannot rename {}: {error}", draft.display())))?;
+        Ok(filled)
+    });
+    if filled.is_err() {
+        let _removed_at_the_next_opening_else = fs::remove_dir_all(&draft);
+    }
+    filled
 }
 
 const UNFINISHED: &str = ".unfinished";

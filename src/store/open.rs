@@ -136,11 +136,11 @@ pub(super) fn open_or_repair(directory: &Path, options: &StoreOptions) -> Result
             Err(other) => return Err(refused(other)),
         }
     }
+    // The rescue is complete before the damaged database is touched: on a full disk this can be tried again.
     let moved_to = free_name(directory, &format!("corrupt-{stamp}"));
-    fs::rename(&path, &moved_to).map_err(StoreError::file("move the damaged database aside from", &path))?;
-    let database = Database::open(&path, options).map_err(refused)?;
-    let saved = database.save_from(&moved_to, options).map_err(refused)?;
+    let (database, saved) = generation::replace(directory, generation, &moved_to, options).map_err(refused)?;
     let loaded = Loaded::read(&database).map_err(refused)?;
+    let generation = generation.saturating_add(1);
     Ok(Ready { database, generation, loaded, opened: Opened::Replaced { moved_to, saved, cause } })
 }
 

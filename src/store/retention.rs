@@ -2,7 +2,6 @@
 
 use super::keys;
 use super::point::Resolution;
-use super::series::SeriesId;
 
 /// The most alert episodes that are kept: at about 500 octets each 50 MB, years of any sane installation.
 pub(super) const MOST_ALERTS: usize = 100_000;
@@ -20,16 +19,15 @@ pub(super) const LARGEST_JUMP_SECONDS: u32 = 86_400;
 /// After how many ticks such a clock is believed: an hour of them.
 pub(super) const TICKS_UNTIL_BELIEVED: u32 = 360;
 
-/// The keys of a resolution that are too old at a moment, in seconds since the epoch.
-pub(super) fn expired(resolution: Resolution, now: u32) -> std::ops::Range<[u8; 9]> {
-    let end = now.saturating_sub(resolution.kept_seconds() + resolution.window_seconds());
-    keys::chunk_range(resolution, 0, end.saturating_add(1).min(now))
+/// The start of the oldest window that is kept at a moment, both in seconds since the epoch: one goes when its last point
+/// is too old.
+pub(super) fn oldest_window(resolution: Resolution, now: u32) -> u32 {
+    now.saturating_sub(resolution.kept_seconds() + resolution.window_seconds()).saturating_add(1).min(now)
 }
 
-/// All keys of the window that a chunk's key belongs to.
-pub(super) fn whole_window(resolution: Resolution, key: &[u8]) -> Option<std::ops::RangeInclusive<[u8; 9]>> {
-    let (window, _id) = keys::pair(key)?;
-    Some(keys::chunk(resolution, window, SeriesId(0))..=keys::chunk(resolution, window, SeriesId(u32::MAX)))
+/// The keys of a resolution that are too old at a moment, in seconds since the epoch.
+pub(super) fn expired(resolution: Resolution, now: u32) -> std::ops::Range<[u8; 9]> {
+    keys::chunk_range(resolution, 0, oldest_window(resolution, now))
 }
 
 /// Whether retention may follow the clock.
@@ -60,6 +58,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::series::SeriesId;
 
     #[test]
     fn a_jump_ahead_is_believed_after_an_hour() {

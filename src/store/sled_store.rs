@@ -51,6 +51,8 @@ pub struct SledStore {
     refused_series: u64,
     lost_notifications: u64,
     failure: Option<String>,
+    /// What happened to a database that broke while it was open.
+    replaced: Option<String>,
     /// Declared last: the directory is let go when the database is closed.
     _lock: Lock,
 }
@@ -84,6 +86,7 @@ impl SledStore {
             refused_series: 0,
             lost_notifications: 0,
             failure: None,
+            replaced: None,
             _lock: lock,
         };
         if store.loaded.format.is_none() {
@@ -137,10 +140,18 @@ impl SledStore {
         if self.database.is_some() {
             return Ok(());
         }
-        let path = generation::path(&self.directory, self.generation);
-        let database =
-            Database::open(&path, &self.options).map_err(|failure| Database::refused(&self.directory, failure))?;
+        let Ready { database, generation, loaded, opened } = open::open_or_repair(&self.directory, &self.options)?;
         self.database = Some(database);
+        self.generation = generation;
+        self.loaded.live = loaded.live;
+        self.loaded.alerts = loaded.alerts;
+        self.loaded.sealed = loaded.sealed;
+        if let Opened::Replaced { moved_to, .. } = opened {
+            let moved_to = moved_to.display();
+            self.replaced = Some(format!(
+                "the database was damaged by an error and is now {moved_to}; a new one has what could be saved"
+            ));
+        }
         for series in self.loaded.registry.iter() {
             let key = keys::series(series.id);
             self.unwritten.entry(key.to_vec()).or_insert_with(|| Some(series.encode()));
@@ -179,6 +190,9 @@ impl SledStore {
             let freed = records.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
             changes.extend(records.into_iter().map(|(key, _)| (key.to_vec(), None)));
             self.write(changes)?;
+            for resolution in Resolution::ALL {
+                self.loaded.sealed.entry(resolution).or_default().insert(resolution.window_of(start));
+            }
             self.loaded.live = self.loaded.live.saturating_sub(freed as u64);
             self.loaded.windows.remove(&start);
         }
@@ -265,6 +279,9 @@ impl SledStore {
     fn retain(&mut self, now: u32) -> Result<(), StoreError> {
         for resolution in Resolution::ALL {
             self.drop_range(&retention::expired(resolution, now))?;
+            if let Some(windows) = self.loaded.sealed.get_mut(&resolution) {
+                *windows = windows.split_off(&retention::oldest_window(resolution, now));
+            }
         }
         let oldest = Timestamp::from_secs(i64::from(now.saturating_sub(retention::ALERTS_KEPT_SECONDS)));
         self.drop_range(&(keys::alert(Timestamp::MIN, "")..keys::alert(oldest, "")))?;
@@ -301,11 +318,12 @@ impl SledStore {
     /// Drops the oldest window of the finest points there are; `false` where there is none.
     fn drop_oldest_window(&mut self) -> Result<bool, StoreError> {
         for resolution in Resolution::ALL {
-            let all = keys::chunk_range(resolution, 0, u32::MAX);
-            let oldest = self.ask(|database| database.range(all, 1))?;
-            let window = oldest.first().and_then(|(key, _)| retention::whole_window(resolution, key));
-            if let Some(window) = window {
-                self.drop_range(&window)?;
+            let windows = self.loaded.sealed.get(&resolution);
+            if let Some(oldest) = windows.and_then(|windows| windows.first().copied()) {
+                self.drop_range(&keys::chunk_range(resolution, oldest, oldest.saturating_add(1)))?;
+                if let Some(windows) = self.loaded.sealed.get_mut(&resolution) {
+                    windows.remove(&oldest);
+                }
                 return Ok(true);
             }
         }
@@ -477,12 +495,11 @@ impl Store for SledStore {
         let clamp = |at: Timestamp| u32::try_from(at.clamp(keys::EARLIEST, keys::LATEST).as_secs()).unwrap_or(u32::MAX);
         let (first, last) = (clamp(from), clamp(to));
         let mut rows = Vec::new();
-        // Asked window by window: a range over the window-major keys would pass all other series.
-        let mut window = resolution.window_of(first);
         let mut size = 0;
-        while window < last && self.loaded.registry.contains(series) {
-            rows.extend(self.stored(resolution, window, series, &mut size)?);
-            window = window.saturating_add(resolution.window_seconds());
+        // Asked window by window: a range over the window-major keys would pass all other series.
+        let windows = self.loaded.sealed.get(&resolution).into_iter();
+        for window in windows.flat_map(|windows| windows.range(resolution.window_of(first)..last)) {
+            rows.extend(self.stored(resolution, *window, series, &mut size)?);
         }
         for open in self.loaded.windows.range(first.saturating_sub(Resolution::Tick.window_seconds())..last) {
             let (start, open) = open;
@@ -532,7 +549,10 @@ impl Store for SledStore {
             return Some(format!("the store is full of series ({MAX_SERIES}): {refused} quotas are not recorded"));
         }
         let lost = self.lost_notifications;
-        (lost > 0).then(|| format!("{lost} notifications were given up, as no receiver took them"))
+        if lost == 0 {
+            return self.replaced.clone();
+        }
+        Some(format!("{lost} notifications were given up, as no receiver took them"))
     }
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
