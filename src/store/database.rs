@@ -26,6 +26,9 @@ pub(super) type Entries = Vec<(sled::IVec, sled::IVec)>;
 /// What is to be written: a value, or `None` to remove the key. All of it at once or nothing.
 pub(super) type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
+/// How many octets a copy holds in memory at once.
+const COPIED_AT_ONCE: usize = 1 << 20;
+
 /// An open database.
 #[derive(Debug)]
 pub(super) struct Database {
@@ -72,6 +75,25 @@ impl Database {
         }
         guarded(|| self.sled.flush())?;
         Ok(saved)
+    }
+
+    /// Copies all of another database, and waits until it is on the disk.
+    pub(super) fn copy_from(&self, old: &Self) -> Result<(), Failure> {
+        guarded(|| {
+            let mut batch = sled::Batch::default();
+            let mut octets = 0;
+            for entry in &*old.sled {
+                let (key, value) = entry?;
+                octets += key.len() + value.len();
+                batch.insert(key, value);
+                if octets > COPIED_AT_ONCE {
+                    self.sled.apply_batch(std::mem::take(&mut batch))?;
+                    octets = 0;
+                }
+            }
+            self.sled.apply_batch(batch)?;
+            self.sled.flush().map(|_octets| ())
+        })
     }
 
     pub(super) fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<sled::IVec>, Failure> {

@@ -1,6 +1,6 @@
 //! What an opened store holds in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::codec;
 use super::damage::Damage;
@@ -21,6 +21,8 @@ pub(super) struct Loaded {
     pub(super) registry: Registry,
     /// The hours that have write-ahead records, by their start in seconds since the epoch.
     pub(super) windows: BTreeMap<u32, OpenWindow>,
+    /// The windows that have chunks, by their start in seconds since the epoch.
+    pub(super) sealed: BTreeMap<Resolution, BTreeSet<u32>>,
     /// The unacknowledged notifications by number.
     pub(super) outbox: BTreeMap<u64, StoredAlert>,
     /// The number of the next write-ahead record.
@@ -65,7 +67,10 @@ impl Loaded {
             Some(b'0'..=b'2') => {
                 let (window, id) = keys::pair(key).ok_or(NO_KEY)?;
                 self.registry.skip(SeriesId(id));
-                if key.first() == Some(&Resolution::Tick.mark()) {
+                let resolution = Resolution::ALL.into_iter().find(|resolution| key.first() == Some(&resolution.mark()));
+                let resolution = resolution.ok_or(NO_KEY)?;
+                self.sealed.entry(resolution).or_default().insert(window);
+                if resolution == Resolution::Tick {
                     self.newest = self.newest.max(Some(window.saturating_add(Resolution::Tick.window_seconds() - 1)));
                 }
             }

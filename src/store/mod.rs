@@ -29,6 +29,7 @@ mod damage;
 mod database;
 mod envelope;
 mod error;
+mod generation;
 mod hash_key;
 pub mod history;
 mod keys;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::database::{Database, Failure};
 use super::error::StoreError;
+use super::generation;
 use super::loaded::Loaded;
 use crate::model::Timestamp;
 
@@ -103,36 +104,44 @@ pub(super) fn create_private_directory(directory: &Path) -> Result<(), StoreErro
         .map_err(StoreError::file("create the directory", directory))
 }
 
+/// A database that was opened and read.
+pub(super) struct Ready {
+    pub(super) database: Database,
+    pub(super) generation: u32,
+    pub(super) loaded: Loaded,
+    pub(super) opened: Opened,
+}
+
 /// Opens the database and reads all of it once; repairs it where it is damaged.
-pub(super) fn open_or_repair(
-    directory: &Path,
-    options: &StoreOptions,
-) -> Result<(Database, Loaded, Opened), StoreError> {
-    let path = directory.join("series");
+pub(super) fn open_or_repair(directory: &Path, options: &StoreOptions) -> Result<Ready, StoreError> {
+    let generation = generation::newest(directory)?;
+    let path = generation::path(directory, generation);
     let open = || {
         let database = Database::open(&path, options)?;
         Loaded::read(&database).map(|loaded| (database, loaded))
     };
     let refused = |failure| Database::refused(directory, failure);
     let cause = match open() {
-        Ok((database, loaded)) => return Ok((database, loaded, Opened::Clean)),
+        Ok((database, loaded)) => return Ok(Ready { database, generation, loaded, opened: Opened::Clean }),
         Err(Failure::Damaged(cause)) => cause,
         Err(other) => return Err(refused(other)),
     };
     let stamp = stamp(options.opened_at);
     if let Some(moved_to) = move_summaries_aside(directory, &path, &stamp)? {
         match open() {
-            Ok((database, loaded)) => return Ok((database, loaded, Opened::Repaired { moved_to })),
+            Ok((database, loaded)) => {
+                return Ok(Ready { database, generation, loaded, opened: Opened::Repaired { moved_to } });
+            }
             Err(Failure::Damaged(_)) => {}
             Err(other) => return Err(refused(other)),
         }
     }
-    let moved_to = free_name(directory, &format!("series.corrupt-{stamp}"));
-    fs::rename(&path, &moved_to).map_err(StoreError::file("move the damaged database aside from", &path))?;
-    let database = Database::open(&path, options).map_err(refused)?;
-    let saved = database.save_from(&moved_to, options).map_err(refused)?;
+    // The rescue is complete before the damaged database is touched: on a full disk this can be tried again.
+    let moved_to = free_name(directory, &format!("corrupt-{stamp}"));
+    let (database, saved) = generation::replace(directory, generation, &moved_to, options).map_err(refused)?;
     let loaded = Loaded::read(&database).map_err(refused)?;
-    Ok((database, loaded, Opened::Replaced { moved_to, saved, cause }))
+    let generation = generation.saturating_add(1);
+    Ok(Ready { database, generation, loaded, opened: Opened::Replaced { moved_to, saved, cause } })
 }
 
 /// Moves the database's summaries (`snap.*`) into a directory of their own; without them it reads its whole log again.
@@ -146,7 +155,7 @@ fn move_summaries_aside(directory: &Path, database: &Path, stamp: &str) -> Resul
         }
         let aside = match moved_to.take() {
             Some(aside) => aside,
-            None => free_name(directory, &format!("series.damaged-{stamp}")),
+            None => free_name(directory, &format!("damaged-{stamp}")),
         };
         create_private_directory(&aside)?;
         let from = entry.path();

@@ -2,7 +2,6 @@
 
 use super::keys;
 use super::point::Resolution;
-use super::series::SeriesId;
 
 /// The most alert episodes that are kept: at about 500 octets each 50 MB, years of any sane installation.
 pub(super) const MOST_ALERTS: usize = 100_000;
@@ -11,8 +10,8 @@ pub(super) const ALERTS_KEPT_SECONDS: u32 = Resolution::Hour.kept_seconds();
 /// The most notifications that wait for a receiver: at about 700 octets each 7 MB. Past it the oldest is given up and counted.
 pub(super) const MOST_NOTIFICATIONS: usize = 10_000;
 
-/// How much larger the database is on the disk than what lies in it: measured between 4 and 10 for packed chunks under
-/// retention. What lies in it is held to the size limit divided by this, as dropping something makes the files no smaller at once.
+/// How much larger the database is on the disk than what lies in it, while nothing is dropped: 3.1 to 4.1 times, measured with
+/// a thousand busy series. What lies in it is held to the size limit divided by this.
 pub(super) const AMPLIFICATION: u64 = 4;
 
 /// A clock that jumps ahead further than this is not believed at once: dropping all that looks old by it cannot be undone.
@@ -20,16 +19,15 @@ pub(super) const LARGEST_JUMP_SECONDS: u32 = 86_400;
 /// After how many ticks such a clock is believed: an hour of them.
 pub(super) const TICKS_UNTIL_BELIEVED: u32 = 360;
 
-/// The keys of a resolution that are too old at a moment, in seconds since the epoch.
-pub(super) fn expired(resolution: Resolution, now: u32) -> std::ops::Range<[u8; 9]> {
-    let end = now.saturating_sub(resolution.kept_seconds() + resolution.window_seconds());
-    keys::chunk_range(resolution, 0, end.saturating_add(1).min(now))
+/// The start of the oldest window that is kept at a moment, both in seconds since the epoch: one goes when its last point
+/// is too old.
+pub(super) fn oldest_window(resolution: Resolution, now: u32) -> u32 {
+    now.saturating_sub(resolution.kept_seconds() + resolution.window_seconds()).saturating_add(1).min(now)
 }
 
-/// All keys of the window that a chunk's key belongs to.
-pub(super) fn whole_window(resolution: Resolution, key: &[u8]) -> Option<std::ops::RangeInclusive<[u8; 9]>> {
-    let (window, _id) = keys::pair(key)?;
-    Some(keys::chunk(resolution, window, SeriesId(0))..=keys::chunk(resolution, window, SeriesId(u32::MAX)))
+/// The keys of a resolution that are too old at a moment, in seconds since the epoch.
+pub(super) fn expired(resolution: Resolution, now: u32) -> std::ops::Range<[u8; 9]> {
+    keys::chunk_range(resolution, 0, oldest_window(resolution, now))
 }
 
 /// Whether retention may follow the clock.
@@ -60,6 +58,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::series::SeriesId;
 
     #[test]
     fn a_jump_ahead_is_believed_after_an_hour() {

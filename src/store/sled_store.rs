@@ -9,9 +9,10 @@ use super::codec;
 use super::database::{self, Changes, Database, Failure};
 use super::envelope;
 use super::error::StoreError;
+use super::generation;
 use super::keys;
 use super::loaded::Loaded;
-use super::open::{self, Lock, Opened, StoreOptions};
+use super::open::{self, Lock, Opened, Ready, StoreOptions};
 use super::open_window::{OpenWindow, absorb_all, replace_all};
 use super::point::{Point, Resolution};
 use super::retention::{self, Clock};
@@ -34,6 +35,10 @@ pub struct SledStore {
     options: StoreOptions,
     /// Absent after the database failed, until it is opened again: sled refuses everything after a failed write.
     database: Option<Database>,
+    /// The number of the database's directory.
+    generation: u32,
+    /// What all keys and values may take together, so that the files stay within the size limit.
+    budget: u64,
     loaded: Loaded,
     sampler: Sampler,
     clock: Clock,
@@ -46,6 +51,8 @@ pub struct SledStore {
     refused_series: u64,
     lost_notifications: u64,
     failure: Option<String>,
+    /// What happened to a database that broke while it was open.
+    replaced: Option<String>,
     /// Declared last: the directory is let go when the database is closed.
     _lock: Lock,
 }
@@ -58,7 +65,7 @@ impl SledStore {
     pub fn open(directory: &Path, options: StoreOptions) -> Result<(Self, Opened), StoreError> {
         open::create_private_directory(directory)?;
         let lock = Lock::take(directory)?;
-        let (database, loaded, opened) = open::open_or_repair(directory, &options)?;
+        let Ready { database, generation, loaded, opened } = open::open_or_repair(directory, &options)?;
         if let Some(found) = loaded.format.filter(|format| *format != keys::FORMAT) {
             return Err(StoreError::Newer { directory: directory.to_path_buf(), found, known: keys::FORMAT });
         }
@@ -69,6 +76,8 @@ impl SledStore {
             next_notification: loaded.outbox.keys().next_back().map_or(0, |last| last.saturating_add(1)),
             damaged: Cell::new(loaded.damaged),
             database: Some(database),
+            generation,
+            budget: options.size_limit / retention::AMPLIFICATION,
             loaded,
             sampler: Sampler::default(),
             last_tick: None,
@@ -77,6 +86,7 @@ impl SledStore {
             refused_series: 0,
             lost_notifications: 0,
             failure: None,
+            replaced: None,
             _lock: lock,
         };
         if store.loaded.format.is_none() {
@@ -130,10 +140,18 @@ impl SledStore {
         if self.database.is_some() {
             return Ok(());
         }
-        let path = self.directory.join("series");
-        let database =
-            Database::open(&path, &self.options).map_err(|failure| Database::refused(&self.directory, failure))?;
+        let Ready { database, generation, loaded, opened } = open::open_or_repair(&self.directory, &self.options)?;
         self.database = Some(database);
+        self.generation = generation;
+        self.loaded.live = loaded.live;
+        self.loaded.alerts = loaded.alerts;
+        self.loaded.sealed = loaded.sealed;
+        if let Opened::Replaced { moved_to, .. } = opened {
+            let moved_to = moved_to.display();
+            self.replaced = Some(format!(
+                "the database was damaged by an error and is now {moved_to}; a new one has what could be saved"
+            ));
+        }
         for series in self.loaded.registry.iter() {
             let key = keys::series(series.id);
             self.unwritten.entry(key.to_vec()).or_insert_with(|| Some(series.encode()));
@@ -172,6 +190,9 @@ impl SledStore {
             let freed = records.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
             changes.extend(records.into_iter().map(|(key, _)| (key.to_vec(), None)));
             self.write(changes)?;
+            for resolution in Resolution::ALL {
+                self.loaded.sealed.entry(resolution).or_default().insert(resolution.window_of(start));
+            }
             self.loaded.live = self.loaded.live.saturating_sub(freed as u64);
             self.loaded.windows.remove(&start);
         }
@@ -258,6 +279,9 @@ impl SledStore {
     fn retain(&mut self, now: u32) -> Result<(), StoreError> {
         for resolution in Resolution::ALL {
             self.drop_range(&retention::expired(resolution, now))?;
+            if let Some(windows) = self.loaded.sealed.get_mut(&resolution) {
+                *windows = windows.split_off(&retention::oldest_window(resolution, now));
+            }
         }
         let oldest = Timestamp::from_secs(i64::from(now.saturating_sub(retention::ALERTS_KEPT_SECONDS)));
         self.drop_range(&(keys::alert(Timestamp::MIN, "")..keys::alert(oldest, "")))?;
@@ -272,27 +296,38 @@ impl SledStore {
         Ok(())
     }
 
-    /// Holds the store to its size: the oldest ticks go first, then the oldest minutes, then the oldest hours.
+    /// Holds the store to its size: the oldest ticks go first, then the oldest minutes, then the oldest hours. As files
+    /// become no smaller by that, a database that is too large for what lies in it is rebuilt.
     fn shrink(&mut self) -> Result<(), StoreError> {
+        while self.loaded.live > self.budget && self.drop_oldest_window()? {}
         if self.size_on_disk() <= self.options.size_limit {
             return Ok(());
         }
-        loop {
-            let mut dropped = false;
-            for resolution in Resolution::ALL {
-                let all = keys::chunk_range(resolution, 0, u32::MAX);
-                let oldest = self.ask(|database| database.range(all, 1))?;
-                let window = oldest.first().and_then(|(key, _)| retention::whole_window(resolution, key));
-                if let Some(window) = window {
-                    self.drop_range(&window)?;
-                    dropped = true;
-                    break;
+        self.settle()?;
+        let Some(old) = self.database.take() else { return Ok(()) };
+        let rebuilt = generation::rebuild(&self.directory, self.generation, old, &self.options);
+        // The new directory may have got its name even where opening it failed.
+        self.generation = generation::newest(&self.directory)?;
+        self.database = Some(rebuilt.map_err(|failure| Database::refused(&self.directory, failure))?);
+        if self.size_on_disk() > self.options.size_limit {
+            self.budget /= 2;
+        }
+        Ok(())
+    }
+
+    /// Drops the oldest window of the finest points there are; `false` where there is none.
+    fn drop_oldest_window(&mut self) -> Result<bool, StoreError> {
+        for resolution in Resolution::ALL {
+            let windows = self.loaded.sealed.get(&resolution);
+            if let Some(oldest) = windows.and_then(|windows| windows.first().copied()) {
+                self.drop_range(&keys::chunk_range(resolution, oldest, oldest.saturating_add(1)))?;
+                if let Some(windows) = self.loaded.sealed.get_mut(&resolution) {
+                    windows.remove(&oldest);
                 }
-            }
-            if !dropped || self.loaded.live <= self.options.size_limit / retention::AMPLIFICATION {
-                return Ok(());
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     fn drop_range<K: AsRef<[u8]>>(
@@ -460,12 +495,11 @@ impl Store for SledStore {
         let clamp = |at: Timestamp| u32::try_from(at.clamp(keys::EARLIEST, keys::LATEST).as_secs()).unwrap_or(u32::MAX);
         let (first, last) = (clamp(from), clamp(to));
         let mut rows = Vec::new();
-        // Asked window by window: a range over the window-major keys would pass all other series.
-        let mut window = resolution.window_of(first);
         let mut size = 0;
-        while window < last && self.loaded.registry.contains(series) {
-            rows.extend(self.stored(resolution, window, series, &mut size)?);
-            window = window.saturating_add(resolution.window_seconds());
+        // Asked window by window: a range over the window-major keys would pass all other series.
+        let windows = self.loaded.sealed.get(&resolution).into_iter();
+        for window in windows.flat_map(|windows| windows.range(resolution.window_of(first)..last)) {
+            rows.extend(self.stored(resolution, *window, series, &mut size)?);
         }
         for open in self.loaded.windows.range(first.saturating_sub(Resolution::Tick.window_seconds())..last) {
             let (start, open) = open;
@@ -515,7 +549,10 @@ impl Store for SledStore {
             return Some(format!("the store is full of series ({MAX_SERIES}): {refused} quotas are not recorded"));
         }
         let lost = self.lost_notifications;
-        (lost > 0).then(|| format!("{lost} notifications were given up, as no receiver took them"))
+        if lost == 0 {
+            return self.replaced.clone();
+        }
+        Some(format!("{lost} notifications were given up, as no receiver took them"))
     }
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
