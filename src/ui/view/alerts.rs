@@ -10,15 +10,17 @@ use super::super::text;
 use super::super::theme::Level;
 use super::names;
 use super::panel::{Panel, filtered, put};
-use super::table::{Column, Side, Table};
+use super::table::{self, Column, Side, Table};
 use crate::model::{Alert, AlertState, Timestamp};
+
+const ABOUT: usize = 3;
 
 const COLUMNS: &[Column] = &[
     Column::new("SINCE", Side::Left, (8, 19), 0),
     Column::new("SEVERITY", Side::Left, (10, 10), 0),
-    Column::new("RULE", Side::Left, (9, 16), 2),
-    Column::new("ABOUT", Side::Left, (12, 44), 1),
-    Column::new("WHAT", Side::Left, (20, 160), 0).stretching(),
+    Column::new("RULE", Side::Left, (16, 16), 2).from(130),
+    Column::new("ABOUT", Side::Left, (34, 60), 1),
+    Column::new("WHAT", Side::Left, (34, 120), 0),
     Column::new("STATE", Side::Left, (8, 16), 0),
 ];
 
@@ -69,6 +71,7 @@ pub(super) fn table(app: &App, alerts: &[&Alert], selected: Option<usize>, area:
         put(Line::styled("nothing fires, nothing has fired", theme.dim()), area, 0, buffer);
         return;
     }
+    let about_fits = table::shows(COLUMNS, ABOUT, area.width);
     let cell = |row: usize, column: usize, _width: u16| {
         let Some(alert) = alerts.get(row) else { return Line::default() };
         let firing = alert.state == AlertState::Firing;
@@ -86,17 +89,26 @@ pub(super) fn table(app: &App, alerts: &[&Alert], selected: Option<usize>, area:
             }
             2 => Line::styled(alert.rule.as_str(), theme.dim()),
             3 => Line::styled(names::subject(alert), plain),
-            4 => Line::styled(text::clean(&alert.summary).into_owned(), plain),
+            4 => Line::styled(what(alert, about_fits), plain),
             _ => Line::from(Span::styled(state(alert, now), theme.dim())),
         }
     };
     Table { columns: COLUMNS, rows: alerts.len(), selected, cell: &cell }.draw(app, area, buffer);
 }
 
+/// The summary; with its owner before it where nothing else says whose it is.
+fn what(alert: &Alert, is_owner_said: bool) -> String {
+    let owner = alert.subject.provider.as_ref().or(alert.subject.host.as_ref());
+    match owner.filter(|owner| !is_owner_said && !alert.summary.contains(&***owner)) {
+        Some(owner) => format!("{}: {}", text::clean(owner), text::clean(&alert.summary)),
+        None => text::clean(&alert.summary).into_owned(),
+    }
+}
+
 fn state(alert: &Alert, now: Option<Timestamp>) -> String {
     match (now, alert.ended_at) {
         (Some(now), Some(ended)) if alert.state == AlertState::Resolved => {
-            format!("over {} ago", format::age(now.since(ended)))
+            format!("over {}", format::ago(now.since(ended)))
         }
         _ if alert.state == AlertState::Resolved => "over".to_owned(),
         _ if alert.flapping => "flapping".to_owned(),

@@ -38,7 +38,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let alerts = alerts_of(quota, app.snapshot());
     let alert_rows = if area.height >= 30 { u16::try_from(alerts.len()).unwrap_or(6).clamp(1, 6) + 3 } else { 0 };
     let [upper, lower] = Layout::vertical([Constraint::Min(0), Constraint::Length(alert_rows)]).areas(area);
-    let left_width = (area.width * 45 / 100).clamp(30, 64);
+    let left_width = (area.width / 2).clamp(30, 60);
     let [left, right] = Layout::horizontal([Constraint::Length(left_width), Constraint::Min(0)]).areas(upper);
     draw_facts(app, quota, left, buffer);
     let chart = (upper.height * 2 / 5).max(8);
@@ -76,9 +76,9 @@ fn draw_facts(app: &App, quota: &QuotaState, area: Rect, buffer: &mut Buffer) {
         Span::raw(names::quota(quota)),
     ]);
     let inner = Panel::new(title).draw(app, area, buffer);
-    let facts = facts(app, quota, inner.width.saturating_sub(11));
+    let facts = facts(app, quota, inner.width.saturating_sub(12));
     for (row, (name, value)) in (0..).zip(facts) {
-        let mut spans = vec![Span::styled(format!("{name:<11}"), theme.dim())];
+        let mut spans = vec![Span::styled(format!("{name:<12}"), theme.dim())];
         spans.extend(value.spans.into_iter().map(|span| span.patch_style(value.style)));
         put(Line::from(spans), inner, row, buffer);
     }
@@ -118,7 +118,7 @@ fn facts(app: &App, quota: &QuotaState, width: u16) -> Vec<(&'static str, Line<'
     facts.push(("source", Line::styled(source(quota.source), Style::default())));
     facts.push((
         "last seen",
-        plain(format!("{} ago, {}", format::span(now.since(quota.seen_at)), format::moment(quota.seen_at, now))),
+        plain(format!("{}, at {}", format::ago(now.since(quota.seen_at)), format::moment(quota.seen_at, now))),
     ));
     facts.push(("host", plain(text::clean(&quota.host).into_owned())));
     facts.push((
@@ -198,7 +198,7 @@ fn throttled(quota: &QuotaState, theme: Theme) -> Line<'static> {
     let recent = format::ratio_of(quota.recent_throttled, quota.recent_requests);
     let level = Level::of_throttled(recent);
     let style = if quota.recent_throttled > 0 { theme.level(level) } else { theme.text() };
-    let since = format!("  {} of {} in all", format::count(quota.throttled), format::count(quota.requests));
+    let since = format!(", {} of {} in all", format::count(quota.throttled), format::count(quota.requests));
     Line::from(vec![
         Span::styled(format!("{} in 5 min", recent.map_or_else(unknown, format::share)), style),
         Span::styled(since, theme.dim()),
