@@ -319,6 +319,20 @@ impl App {
         self.shown.quotas.get(*self.rows.get(self.quota_row)?)
     }
 
+    /// Whether only its window tells the quota of that row from another one. The snapshot's order puts such quotas side by
+    /// side.
+    pub(crate) fn has_twin(&self, row: usize) -> bool {
+        let quotas = &self.shown.quotas;
+        let Some((at, quota)) = self.rows.get(row).and_then(|&at| Some((at, quotas.get(at)?))) else { return false };
+        let neighbours = [at.checked_sub(1), at.checked_add(1)].into_iter().flatten().filter_map(|at| quotas.get(at));
+        neighbours.map(|other| &other.key).any(|other| {
+            other.owner == quota.key.owner
+                && other.bucket == quota.key.bucket
+                && other.dimension == quota.key.dimension
+                && other.scope == quota.key.scope
+        })
+    }
+
     /// The selected row of the list that fills the screen.
     pub fn row(&self) -> usize {
         match self.screen {

@@ -22,10 +22,10 @@ use crate::model::{Alert, QuotaSource, QuotaState, Snapshot, Timestamp, WindowKi
 /// ╭ fluid-network · POST /v1/payments ╮╭ utilization ────────────╮
 /// │ used      ███████████████▎  91%   ││                         │
 /// │ left      90 of 1,000 requests    │╰─────────────────────────╯
-/// │ window    1 min, fixed            │╭ who burns it ───────────╮
-/// │ …                                 ││ POST /v1/pay… ████  60% │
-/// │                                   │╰─────────────────────────╯
-/// │                                   │╭ error codes ─ minutes ──╮
+/// │ …                                 │╭ who burns it ───────────╮
+/// ╰───────────────────────────────────╯│ POST /v1/pay… ████  60% │
+/// ╭ minute by minute ─────────────────╮╰─────────────────────────╯
+/// │ 12:03:41   94%   600   18         │╭ error codes ────────────╮
 /// ╰───────────────────────────────────╯╰─────────────────────────╯
 /// ╭ alerts of this quota ────────────────────────────────────────╮  where there is room
 /// ```
@@ -40,7 +40,12 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let [upper, lower] = Layout::vertical([Constraint::Min(0), Constraint::Length(alert_rows)]).areas(area);
     let left_width = (area.width / 2).clamp(30, 60);
     let [left, right] = Layout::horizontal([Constraint::Length(left_width), Constraint::Min(0)]).areas(upper);
-    draw_facts(app, quota, left, buffer);
+    // The minutes go below the facts where there is room, else beside the codes, else where no code came.
+    let below_facts = left.height >= 30;
+    let [facts, below] =
+        Layout::vertical([Constraint::Min(0), Constraint::Length(if below_facts { left.height - 21 } else { 0 })])
+            .areas(left);
+    draw_facts(app, quota, facts, buffer);
     let chart = (upper.height * 2 / 5).max(8);
     let [chart, endpoints, rest] =
         Layout::vertical([Constraint::Length(chart), Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
@@ -51,8 +56,10 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let inner = Panel::new(title).below(utilization::below(app)).draw(app, chart, buffer);
     utilization::draw(app, inner, buffer);
     draw_endpoints(app, quota, endpoints, buffer);
-    // Side by side where the minutes' five columns fit beside the codes.
-    if rest.width >= 64 {
+    if below_facts {
+        draw_codes(app, quota, rest, buffer);
+        draw_minutes(app, quota, below, buffer);
+    } else if rest.width >= 64 {
         let [codes, minutes] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(38)]).areas(rest);
         draw_codes(app, quota, codes, buffer);
         draw_minutes(app, quota, minutes, buffer);
@@ -141,7 +148,9 @@ fn used(app: &App, quota: &QuotaState, width: u16) -> Line<'static> {
 fn left(quota: &QuotaState, mark: &str) -> String {
     let unit = text::clean(&quota.dimension.0);
     match (quota.remaining, quota.limit) {
-        (Some(left), Some(limit)) => format!("{mark}{} of {} {unit}", format::amount(left), format::amount(limit)),
+        (Some(left), Some(limit)) => {
+            format!("{mark}{} of {mark}{} {unit}", format::amount(left), format::amount(limit))
+        }
         (Some(left), None) => format!("{mark}{} {unit}, the limit is not known", format::amount(left)),
         (None, Some(limit)) => format!("{UNKNOWN} of {mark}{} {unit}", format::amount(limit)),
         (None, None) => unknown(),

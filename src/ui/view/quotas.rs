@@ -13,7 +13,7 @@ use super::bars;
 use super::names;
 use super::panel::{Panel, put};
 use super::table::{Column, Side, Table};
-use crate::model::{Amount, QuotaState, Snapshot, Timestamp, WindowKind};
+use crate::model::{Amount, QuotaState, Timestamp, WindowKind};
 
 const MARK: usize = 0;
 const PROVIDER: usize = 1;
@@ -32,7 +32,7 @@ const COLUMNS: &[Column] = &[
     Column::new("PROVIDER", Side::Left, (8, 22), 0),
     Column::new("QUOTA", Side::Left, (14, 60), 0),
     Column::new("SCOPE", Side::Left, (18, 28), 4),
-    Column::new("USED", Side::Left, (12, 36), 0).stretching(),
+    Column::new("USED", Side::Left, (12, 36), 0),
     Column::new("LEFT", Side::Right, (7, 19), 2),
     Column::new("RESET", Side::Right, (7, 7), 1),
     Column::new("RUNS OUT", Side::Right, (9, 10), 0),
@@ -72,12 +72,14 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         columns: COLUMNS,
         rows: quotas.len(),
         selected: Some(app.row()),
-        cell: &|row, column, width| quotas.get(row).map_or_else(Line::default, |quota| cell(app, quota, column, width)),
+        cell: &|row, column, width| {
+            quotas.get(row).map_or_else(Line::default, |quota| cell(app, quota, (row, column), width))
+        },
     }
     .draw(app, inner, buffer);
 }
 
-fn cell(app: &App, quota: &QuotaState, column: usize, width: u16) -> Line<'static> {
+fn cell(app: &App, quota: &QuotaState, (row, column): (usize, usize), width: u16) -> Line<'static> {
     let (theme, now) = (app.theme(), app.snapshot().at);
     // History is shown, but quietly.
     let plain = if quota.stale { theme.dim() } else { theme.text() };
@@ -87,7 +89,7 @@ fn cell(app: &App, quota: &QuotaState, column: usize, width: u16) -> Line<'stati
             Line::styled(level.mark(), theme.level(level))
         }
         PROVIDER => Line::styled(names::owner(quota), plain),
-        QUOTA => named(app, quota, usize::from(width), plain),
+        QUOTA => named(app, row, quota, usize::from(width), plain),
         SCOPE => Line::styled(names::scope(quota.scope.as_ref()), theme.dim()),
         USED => used(app, quota, width, plain),
         LEFT => left(quota, width, plain, theme.dim()),
@@ -112,26 +114,15 @@ fn cell(app: &App, quota: &QuotaState, column: usize, width: u16) -> Line<'stati
 }
 
 /// The name, and as much of what tells it from others as fits; the name gives way first, it repeats most.
-fn named(app: &App, quota: &QuotaState, width: usize, plain: Style) -> Line<'static> {
+fn named(app: &App, row: usize, quota: &QuotaState, width: usize, plain: Style) -> Line<'static> {
     let name = names::quota(quota);
     let mut qualifiers = names::qualifiers(quota, true);
-    if text::width(&name) + text::width(&qualifiers) > width && !has_twin(quota, app.snapshot()) {
+    if text::width(&name) + text::width(&qualifiers) > width && !app.has_twin(row) {
         qualifiers = names::qualifiers(quota, false);
     }
     let room = width.saturating_sub(text::width(&qualifiers)).max(width.min(7));
     let name = text::fit(&name, room);
     Line::from(vec![Span::styled(name, plain), Span::styled(qualifiers, app.theme().dim())])
-}
-
-/// Whether only its window tells it from another quota.
-fn has_twin(quota: &QuotaState, snapshot: &Snapshot) -> bool {
-    snapshot.quotas.iter().any(|other| {
-        other.key.window != quota.key.window
-            && other.key.bucket == quota.key.bucket
-            && other.key.owner == quota.key.owner
-            && other.key.dimension == quota.key.dimension
-            && other.key.scope == quota.key.scope
-    })
 }
 
 fn used(app: &App, quota: &QuotaState, width: u16, plain: Style) -> Line<'static> {
@@ -151,7 +142,8 @@ fn left(quota: &QuotaState, width: u16, plain: Style, dim: Style) -> Line<'stati
     let shown = |amount: Option<Amount>, format: fn(Amount) -> String| {
         amount.map_or_else(|| UNKNOWN.to_owned(), |amount| format!("{mark}{}", format(amount)))
     };
-    let limit = |format: fn(Amount) -> String| quota.limit.map_or_else(String::new, |l| format!(" / {}", format(l)));
+    let limit =
+        |format: fn(Amount) -> String| quota.limit.map_or_else(String::new, |l| format!(" / {mark}{}", format(l)));
     let whole: fn(Amount) -> String = format::amount;
     let short: fn(Amount) -> String = format::short_amount;
     let candidates = [

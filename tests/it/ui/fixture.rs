@@ -11,12 +11,12 @@ use quotascope::model::{
 };
 
 /// The moment of the snapshot: 2026-11-22 12:03:41 UTC.
-pub fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::parse_rfc3339("2026-11-22T12:03:41Z").unwrap()
 }
 
 /// A quota of which only its name, provider and host are known.
-pub fn quota(provider: &str, endpoint: &str) -> QuotaState {
+pub(super) fn quota(provider: &str, endpoint: &str) -> QuotaState {
     QuotaState {
         key: QuotaKey {
             owner: provider.into(),
@@ -92,12 +92,9 @@ fn in_seconds(seconds: u64) -> Option<Timestamp> {
 }
 
 /// Five providers, eight quotas.
-pub fn rich() -> Snapshot {
-    let mut payments = scoped(
-        with_numbers(quota("fluid-network", "POST /v1/payments"), 1000.0, 90.0, 600),
-        "partner",
-        "k:5f2c9a01",
-    );
+pub(super) fn rich() -> Snapshot {
+    let mut payments =
+        scoped(with_numbers(quota("fluid-network", "POST /v1/payments"), 1000.0, 90.0, 600), "partner", "k:5f2c9a01");
     payments.peak_utilization = Some(0.94);
     payments.reset_at = in_seconds(241);
     payments.requests = 18_420;
@@ -112,8 +109,10 @@ pub fn rich() -> Snapshot {
     payments.seen_at = now().before(Duration::from_secs(1));
     payments.trend = trend(
         |s| {
-            let window = (s + 359.0).rem_euclid(600.0) / 600.0;
-            Some((window * (1.28 + 0.25 * (s / 900.0 * PI).sin())).clamp(0.0, 0.94))
+            // Windows of ten minutes; the running one is almost six minutes old, and burns faster than the last one.
+            let into_window = (s + 359.0).rem_euclid(600.0) / 359.0;
+            let pace = if s > -359.0 { 0.91 } else { 0.56 };
+            Some((into_window.powf(1.15) * pace).clamp(0.0, 0.94))
         },
         |s| if s > -200.0 { 0.03 } else { 0.0 },
     );
@@ -130,7 +129,8 @@ pub fn rich() -> Snapshot {
 
     let mut declared =
         scoped(with_numbers(quota("centrapay", "payment-requests"), 200.0, 168.0, 60), "account", "k:9b1e44c0");
-    declared.endpoints = vec![("POST /api/payment-requests".into(), 60), ("GET /api/payment-requests/{id}".into(), 900)];
+    declared.endpoints =
+        vec![("POST /api/payment-requests".into(), 60), ("GET /api/payment-requests/{id}".into(), 900)];
     declared.source = QuotaSource::Declared;
     declared.window_kind = Some(WindowKind::Sliding);
     declared.requests = 960;
@@ -138,7 +138,8 @@ pub fn rich() -> Snapshot {
     declared.consumption_rate = Some(0.5);
     declared.trend = trend(|s| Some(0.15 + 0.05 * (s / 300.0 * PI).sin()), |_| 0.0);
 
-    let mut blocked = scoped(with_numbers(quota("octopus-cards", "POST /api/v1/orders"), 60.0, 0.0, 60), "merchant", "k:77aa01fe");
+    let mut blocked =
+        scoped(with_numbers(quota("octopus-cards", "POST /api/v1/orders"), 60.0, 0.0, 60), "merchant", "k:77aa01fe");
     blocked.reset_at = in_seconds(19);
     blocked.blocked_until = in_seconds(45);
     blocked.retry_after = Some(Duration::from_secs(45));
@@ -153,7 +154,11 @@ pub fn rich() -> Snapshot {
         |s| if s > -120.0 { 0.12 } else { 0.0 },
     );
 
-    let mut tokens = scoped(with_numbers(quota("openai", "POST /v1/chat/completions"), 2_000_000.0, 334_120.0, 60), "api-key", "k:0badcafe");
+    let mut tokens = scoped(
+        with_numbers(quota("openai", "POST /v1/chat/completions"), 2_000_000.0, 334_120.0, 60),
+        "api-key",
+        "k:0badcafe",
+    );
     tokens.dimension = Dimension("tokens".into());
     tokens.key.dimension = tokens.dimension.clone();
     tokens.window_kind = Some(WindowKind::TokenBucket);
@@ -196,14 +201,17 @@ pub fn rich() -> Snapshot {
     ];
     let mut snapshot = Snapshot {
         at: Some(now()),
-        captures: vec![
-            capture("eth0", 1_204_882, 0),
-            capture("lo", 86_210, 12),
-        ],
+        captures: vec![capture("eth0", 1_204_882, 0), capture("lo", 86_210, 12)],
         quotas: vec![declared, learned, unknown, payments, core, blocked, tokens, stale],
         endpoints: vec![
             endpoint("centrapay", "GET /api/payment-requests/{id}", 900, &[(200, 900)], &[]),
-            endpoint("fluid-network", "POST /v1/payments", 18_420, &[(201, 18_209), (429, 211)], &[("1454", 40), ("1456", 3), ("1453", 1)]),
+            endpoint(
+                "fluid-network",
+                "POST /v1/payments",
+                18_420,
+                &[(201, 18_209), (429, 211)],
+                &[("1454", 40), ("1456", 3), ("1453", 1)],
+            ),
             endpoint("github", "GET /repos/{owner}/{repo}/pulls", 700, &[(200, 640), (304, 60)], &[]),
             endpoint("octopus-cards", "POST /api/v1/orders", 322, &[(201, 300), (429, 22)], &[("RATE_LIMITED", 22)]),
         ],
@@ -215,10 +223,27 @@ pub fn rich() -> Snapshot {
         ],
         alerts,
         findings: vec![
-            finding("retried_too_early", "octopus-cards", "POST /api/v1/orders", 9, "9 of 22 refused calls came again before Retry-After (45 s) was over, the earliest after 0.2 s", "wait for Retry-After, then add a random delay, before the call is made again"),
-            finding("polls", "centrapay", "GET /api/payment-requests/{id}", 900, "one resource was asked for 15 times a minute; 97 % of the answers did not change", "use the webhook `payment-request.paid`, or ask every 10 s"),
+            finding(
+                "retried_too_early",
+                "octopus-cards",
+                "POST /api/v1/orders",
+                9,
+                "9 of 22 refused calls came again before Retry-After (45 s) was over, the earliest after 0.2 s",
+                "wait for Retry-After, then add a random delay, before the call is made again",
+            ),
+            finding(
+                "polls",
+                "centrapay",
+                "GET /api/payment-requests/{id}",
+                900,
+                "one resource was asked for 15 times a minute; 97 % of the answers did not change",
+                "use the webhook `payment-request.paid`, or ask every 10 s",
+            ),
         ],
-        trend: trend(|_| Some(0.5), |s| if s > -240.0 { (s + 240.0) / 240.0 * 0.071 } else { 0.004 + 0.004 * (s / 200.0).sin() }),
+        trend: trend(
+            |_| Some(0.5),
+            |s| if s > -240.0 { (s + 240.0) / 240.0 * 0.071 } else { 0.004 + 0.004 * (s / 200.0).sin() },
+        ),
         ..Snapshot::default()
     };
     let input = &mut snapshot.input;
@@ -234,7 +259,7 @@ pub fn rich() -> Snapshot {
 }
 
 /// The same a second earlier, for rates.
-pub fn a_second_earlier() -> Snapshot {
+pub(super) fn a_second_earlier() -> Snapshot {
     let mut snapshot = rich();
     snapshot.at = Some(now().before(Duration::from_secs(1)));
     snapshot.input.packets -= 1_204;
@@ -252,7 +277,13 @@ fn capture(interface: &str, received: u64, dropped: u64) -> CaptureState {
     }
 }
 
-fn endpoint(provider: &str, endpoint: &str, requests: u64, statuses: &[(u16, u64)], codes: &[(&str, u64)]) -> EndpointState {
+fn endpoint(
+    provider: &str,
+    endpoint: &str,
+    requests: u64,
+    statuses: &[(u16, u64)],
+    codes: &[(&str, u64)],
+) -> EndpointState {
     EndpointState {
         provider: Some(provider.into()),
         host: format!("api.{provider}.example").into(),
