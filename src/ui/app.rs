@@ -85,9 +85,9 @@ impl TimeRange {
     /// As a time.
     pub const fn duration(self) -> Duration {
         match self {
-            Self::Short => Duration::from_secs(300),
-            Self::Medium => Duration::from_secs(900),
-            Self::Long => Duration::from_secs(3600),
+            Self::Short => Duration::from_mins(5),
+            Self::Medium => Duration::from_mins(15),
+            Self::Long => Duration::from_hours(1),
         }
     }
 

@@ -129,9 +129,9 @@ pub(crate) fn per(window: Duration) -> String {
         3600 => "h".to_owned(),
         86_400 => "day".to_owned(),
         604_800 => "week".to_owned(),
-        120..7200 if seconds % 60 == 0 => format!("{} min", seconds / 60),
-        7200..864_000_000 if seconds % 86_400 == 0 => format!("{} days", seconds / 86_400),
-        7200..864_000_000 if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        120..7200 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        7200..864_000_000 if seconds.is_multiple_of(86_400) => format!("{} days", seconds / 86_400),
+        7200..864_000_000 if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
         1..86_400 if window.subsec_nanos() == 0 => format!("{seconds} s"),
         _ => span(window),
     }
@@ -150,7 +150,7 @@ pub(crate) fn rate(per_second: f64) -> String {
         count(per_second.round() as u64)
     } else if per_second >= 1.0 || per_second == 0.0 {
         let tenths = format!("{per_second:.1}");
-        tenths.strip_suffix(".0").map_or(tenths.clone(), ToOwned::to_owned)
+        tenths.trim_end_matches(".0").to_owned()
     } else {
         format!("{per_second:.2}")
     }
@@ -215,7 +215,7 @@ mod tests {
             [0.0, 0.0001, 0.031, 0.0499, 0.05, 1.0].map(share),
             ["0.0%", "<0.1%", "3.1%", "4.9%", "5.0%", "100%"]
         );
-        assert_eq!([0.0, 0.05, 3.14, 42.0, 1204.4].map(rate), ["0", "0.05", "3.1", "42", "1,204"]);
+        assert_eq!([0.0, 0.05, 3.19, 42.0, 1204.4].map(rate), ["0", "0.05", "3.2", "42", "1,204"]);
         assert_eq!(percent(f64::NAN), UNKNOWN);
         assert_eq!(share_of(0, 0), UNKNOWN);
     }

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::app::App;
@@ -77,7 +78,7 @@ pub(super) fn table(app: &App, alerts: &[&Alert], selected: Option<usize>, area:
         let firing = alert.state == AlertState::Firing;
         let level = Level::from(alert.severity);
         // Resolved and muted alerts step back.
-        let plain = if firing && !alert.muted { theme.text() } else { theme.dim() };
+        let plain = if firing && !alert.muted { Style::default() } else { theme.dim() };
         match column {
             0 => Line::styled(
                 now.map_or_else(|| format::clock(alert.started_at), |now| format::moment(alert.started_at, now)),

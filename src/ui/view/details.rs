@@ -206,7 +206,7 @@ fn runs_out(quota: &QuotaState, now: Timestamp, theme: Theme) -> Line<'static> {
 fn throttled(quota: &QuotaState, theme: Theme) -> Line<'static> {
     let recent = format::ratio_of(quota.recent_throttled, quota.recent_requests);
     let level = Level::of_throttled(recent);
-    let style = if quota.recent_throttled > 0 { theme.level(level) } else { theme.text() };
+    let style = if quota.recent_throttled > 0 { theme.level(level) } else { Style::default() };
     let since = format!(", {} of {} in all", format::count(quota.throttled), format::count(quota.requests));
     Line::from(vec![
         Span::styled(format!("{} in 5 min", recent.map_or_else(unknown, format::share)), style),
@@ -282,7 +282,7 @@ fn draw_minutes(app: &App, quota: &QuotaState, area: Rect, buffer: &mut Buffer) 
     let Some(now) = app.snapshot().at else { return };
     for (row, minute) in (1..inner.height).zip(minutes(quota, now)) {
         let level = Level::of_utilization(minute.peak);
-        let style = if level > Level::Calm { theme.level(level) } else { theme.text() };
+        let style = if level > Level::Calm { theme.level(level) } else { Style::default() };
         let throttled = if minute.throttled > 0 { theme.level(Level::Warning) } else { theme.dim() };
         let line = Line::from(vec![
             Span::styled(format!("{:<8} ", format::clock(minute.until)), theme.dim()),

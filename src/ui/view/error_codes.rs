@@ -96,7 +96,7 @@ pub(super) fn draw_screen(app: &App, area: Rect, buffer: &mut Buffer) {
         match column {
             0 => Line::styled(text::clean(&code.code).into_owned(), theme.accent()),
             1 => Line::raw(text::clean(&code.owner).into_owned()),
-            2 => Line::styled(code.scope_kind.as_deref().map_or(UNKNOWN.into(), text::clean).into_owned(), theme.dim()),
+            2 => Line::styled(text::clean(code.scope_kind.as_deref().unwrap_or(UNKNOWN)).into_owned(), theme.dim()),
             3 => Line::raw(format::count(code.count)),
             4 => Line::raw(format::share_of(code.count, all)),
             _ => Line::styled(bars::bar(format::ratio_of(code.count, all).unwrap_or(0.0), width).0, theme.bar()),

@@ -64,7 +64,7 @@ fn came_in(app: &App, area: Rect, buffer: &mut Buffer) {
             counts.iter().filter(|(name, count)| *count > 0 || *name == "exchanges").flat_map(|(name, count)| {
                 [Span::styled(format!("{name} "), theme.dim()), Span::raw(format!("{}   ", format::count(*count)))]
             });
-        put(Line::from_iter(spans), inner, row, buffer);
+        put(spans.collect(), inner, row, buffer);
         row += 1;
     }
     for (what, trouble) in [("export", &snapshot.export_trouble), ("store", &snapshot.store_trouble)] {

@@ -42,8 +42,7 @@ pub(super) fn qualifiers(quota: &QuotaState, whole: bool) -> String {
         QuotaSource::Declared => add("declared"),
         // The numbers carry a `~` besides.
         QuotaSource::Learned if whole => add("learned"),
-        QuotaSource::Learned => {}
-        QuotaSource::Header | QuotaSource::Body => {}
+        QuotaSource::Learned | QuotaSource::Header | QuotaSource::Body => {}
     }
     qualifiers
 }

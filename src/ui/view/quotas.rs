@@ -32,7 +32,7 @@ const COLUMNS: &[Column] = &[
     Column::new("PROVIDER", Side::Left, (8, 22), 0),
     Column::new("QUOTA", Side::Left, (14, 60), 0),
     Column::new("SCOPE", Side::Left, (18, 28), 4),
-    Column::new("USED", Side::Left, (12, 36), 0),
+    Column::new("USED", Side::Left, (12, 36), 0).stretching(),
     Column::new("LEFT", Side::Right, (7, 19), 2),
     Column::new("RESET", Side::Right, (7, 7), 1),
     Column::new("RUNS OUT", Side::Right, (9, 10), 0),
@@ -82,7 +82,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 fn cell(app: &App, quota: &QuotaState, (row, column): (usize, usize), width: u16) -> Line<'static> {
     let (theme, now) = (app.theme(), app.snapshot().at);
     // History is shown, but quietly.
-    let plain = if quota.stale { theme.dim() } else { theme.text() };
+    let plain = if quota.stale { theme.dim() } else { Style::default() };
     match column {
         MARK => {
             let level = Level::of_quota(quota, app.snapshot());

@@ -26,9 +26,9 @@ pub(super) struct Column {
     pub(super) head: &'static str,
     /// Its cells' side.
     pub(super) side: Side,
-    /// The narrowest and the widest it may be. In between it is as wide as its content, or takes what is left.
+    /// The narrowest and the widest it may be. In between it is as wide as its content, or takes what it gets.
     pub(super) width: (u16, u16),
-    /// Whether it takes what is left, rather than what its content needs.
+    /// Whether it takes room that its content does not need, more slowly than the others.
     pub(super) stretches: bool,
     /// 0 is always shown; the highest number goes first.
     pub(super) rank: u8,
@@ -47,7 +47,7 @@ impl Column {
         Self { from: width, ..self }
     }
 
-    /// Takes what is left.
+    /// Takes room that its content does not need.
     pub(super) const fn stretching(self) -> Self {
         Self { stretches: true, ..self }
     }
@@ -146,23 +146,19 @@ impl Table<'_> {
             self.columns.iter().map(|column| if shown(&column) { column.width.0 } else { 0 }).collect();
         let used = self.columns.iter().filter(shown).map(least).sum::<i32>() - 1;
         let mut left = u16::try_from(i32::from(room) - used).unwrap_or(0);
-        for stretches in [false, true] {
-            let growing: Vec<usize> =
-                (0..widths.len()).filter(|&at| widths[at] > 0 && self.columns[at].stretches == stretches).collect();
-            let wanted: Vec<u16> = growing.iter().map(|&at| self.wanted(at)).collect();
-            // Cell by cell in turn, so that columns in want share what is left.
-            loop {
-                let before = left;
-                for (&at, &wanted) in growing.iter().zip(&wanted) {
-                    if left > 0 && widths[at] < wanted {
-                        widths[at] += 1;
-                        left -= 1;
-                    }
-                }
-                if left == before {
-                    break;
+        let growing: Vec<usize> = (0..widths.len()).filter(|&at| widths[at] > 0).collect();
+        let wanted: Vec<u16> = growing.iter().map(|&at| self.wanted(at)).collect();
+        // Cell by cell in turn, so that columns in want share what is left; stretching ones take part in every other turn.
+        let mut turn = 0u16;
+        while left > 0 && growing.iter().zip(&wanted).any(|(&at, &wanted)| widths[at] < wanted) {
+            for (&at, &wanted) in growing.iter().zip(&wanted) {
+                let waits = self.columns[at].stretches && turn.is_multiple_of(2);
+                if left > 0 && widths[at] < wanted && !waits {
+                    widths[at] += 1;
+                    left -= 1;
                 }
             }
+            turn = turn.wrapping_add(1);
         }
         widths
     }
