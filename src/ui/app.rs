@@ -85,9 +85,9 @@ impl TimeRange {
     /// As a time.
     pub const fn duration(self) -> Duration {
         match self {
-            Self::Short => Duration::from_secs(300),
-            Self::Medium => Duration::from_secs(900),
-            Self::Long => Duration::from_secs(3600),
+            Self::Short => Duration::from_mins(5),
+            Self::Medium => Duration::from_mins(15),
+            Self::Long => Duration::from_hours(1),
         }
     }
 
@@ -317,6 +317,20 @@ impl App {
     /// The selected quota.
     pub fn selected_quota(&self) -> Option<&QuotaState> {
         self.shown.quotas.get(*self.rows.get(self.quota_row)?)
+    }
+
+    /// Whether only its window tells the quota of that row from another one. The snapshot's order puts such quotas side by
+    /// side.
+    pub(crate) fn has_twin(&self, row: usize) -> bool {
+        let quotas = &self.shown.quotas;
+        let Some((at, quota)) = self.rows.get(row).and_then(|&at| Some((at, quotas.get(at)?))) else { return false };
+        let neighbours = [at.checked_sub(1), at.checked_add(1)].into_iter().flatten().filter_map(|at| quotas.get(at));
+        neighbours.map(|other| &other.key).any(|other| {
+            other.owner == quota.key.owner
+                && other.bucket == quota.key.bucket
+                && other.dimension == quota.key.dimension
+                && other.scope == quota.key.scope
+        })
     }
 
     /// The selected row of the list that fills the screen.

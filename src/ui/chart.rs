@@ -89,6 +89,27 @@ impl Chart {
             }
         }
         past.draw(buffer, |value| theme.level((self.level)(value)));
+        self.draw_names(theme, plot, &[past, future], buffer);
+    }
+
+    /// The names of the guides at the right, where no line runs through them.
+    fn draw_names(&self, theme: Theme, plot: Rect, lines: &[Dots], buffer: &mut Buffer) {
+        let mut named: Vec<usize> = Vec::new();
+        for guide in &self.guides {
+            let row = self.dot_row(plot, guide.at) / 4;
+            let (width, wide) = (usize::from(plot.width), guide.name.len());
+            let cells = (row + 1) * width - wide.min(width)..(row + 1) * width;
+            let is_free =
+                |dots: &Dots| dots.cells.get(cells.clone()).is_some_and(|c| c.iter().all(|(bits, _)| *bits == 0));
+            let in_future = plot.x + self.column(plot, 0.0) + 1 + u16::try_from(wide).unwrap_or(0) <= plot.right();
+            if wide == 0 || named.contains(&row) || !in_future || !lines.iter().all(is_free) {
+                continue;
+            }
+            named.push(row);
+            if let (Ok(x), Ok(y)) = (u16::try_from(width - wide), u16::try_from(row)) {
+                buffer.set_string(plot.x + x, plot.y + y, guide.name, theme.guide(guide.level));
+            }
+        }
     }
 
     fn draw_guides(&self, theme: Theme, plot: Rect, buffer: &mut Buffer) {
@@ -111,10 +132,6 @@ impl Chart {
             labelled.push(row);
             let label = format!("{:>4}", guide.label);
             buffer.set_stringn(plot.x - GUTTER, plot.y + row, label, usize::from(GUTTER), theme.dim());
-            let wide = u16::try_from(guide.name.len()).unwrap_or(0);
-            if wide > 0 && wide + 12 < plot.width {
-                buffer.set_string(plot.right() - wide, plot.y + row, guide.name, theme.guide(guide.level));
-            }
         }
     }
 
@@ -153,6 +170,13 @@ impl Chart {
 
     fn dot_column(&self, plot: Rect, seconds: f64) -> usize {
         scale((seconds - self.from) / (self.to - self.from), usize::from(plot.width) * 2)
+    }
+
+    /// The ratio at a row of dots.
+    #[expect(clippy::cast_precision_loss, reason = "a row of a screen")]
+    fn ratio(&self, plot: Rect, dot_row: usize) -> f64 {
+        let last = (usize::from(plot.height) * 4).saturating_sub(1).max(1);
+        self.top * (1.0 - dot_row as f64 / last as f64)
     }
 
     fn dot_row(&self, plot: Rect, ratio: f64) -> usize {
@@ -210,8 +234,15 @@ impl Dots {
         for step in (0..=steps).step_by(every) {
             let part = |a: usize, b: usize| (a * (steps - step) + b * step + steps / 2) / steps;
             // The colour follows the height at which the dot is seen.
-            let value = if step * 2 < steps { from.1 } else { to.1 };
-            self.set(part(x0, x1), part(y0, y1), value.min(from.1.max(to.1)));
+            let row = part(y0, y1);
+            let value = if row == y0 {
+                from.1
+            } else if row == y1 {
+                to.1
+            } else {
+                chart.ratio(self.plot, row)
+            };
+            self.set(part(x0, x1), row, value);
         }
     }
 

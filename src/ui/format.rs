@@ -32,6 +32,11 @@ pub(crate) fn amount(amount: Amount) -> String {
     }
 }
 
+/// `1.8k`, `2M`: for where the whole number does not fit. A number is never cut.
+pub(crate) fn short_amount(value: Amount) -> String {
+    if value.value() < 1000.0 { amount(value) } else { magnitude(value.value()) }
+}
+
 /// `63%`: whole percents, rounded down, so that 80% is shown exactly when the 80 % level is reached.
 #[expect(clippy::cast_possible_truncation, reason = "bounded above and below")]
 pub(crate) fn percent(ratio: f64) -> String {
@@ -110,6 +115,11 @@ pub(crate) fn age(duration: Duration) -> String {
     }
 }
 
+/// An age in words: `now`, `22s ago`.
+pub(crate) fn ago(duration: Duration) -> String {
+    if duration.as_secs() == 0 { "now".to_owned() } else { format!("{} ago", age(duration)) }
+}
+
 /// A window as in "100 per …": `s`, `min`, `h`, `day`, `15 min`, `90 s`.
 pub(crate) fn per(window: Duration) -> String {
     let seconds = window.as_secs();
@@ -119,9 +129,9 @@ pub(crate) fn per(window: Duration) -> String {
         3600 => "h".to_owned(),
         86_400 => "day".to_owned(),
         604_800 => "week".to_owned(),
-        120..7200 if seconds % 60 == 0 => format!("{} min", seconds / 60),
-        7200..864_000_000 if seconds % 86_400 == 0 => format!("{} days", seconds / 86_400),
-        7200..864_000_000 if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        120..7200 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        7200..864_000_000 if seconds.is_multiple_of(86_400) => format!("{} days", seconds / 86_400),
+        7200..864_000_000 if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
         1..86_400 if window.subsec_nanos() == 0 => format!("{seconds} s"),
         _ => span(window),
     }
@@ -140,7 +150,7 @@ pub(crate) fn rate(per_second: f64) -> String {
         count(per_second.round() as u64)
     } else if per_second >= 1.0 || per_second == 0.0 {
         let tenths = format!("{per_second:.1}");
-        tenths.strip_suffix(".0").map_or(tenths.clone(), ToOwned::to_owned)
+        tenths.trim_end_matches(".0").to_owned()
     } else {
         format!("{per_second:.2}")
     }
@@ -179,10 +189,12 @@ fn grouped(number: u64) -> String {
 }
 
 fn magnitude(value: f64) -> String {
-    let units = [(1e6, "M"), (1e9, "G"), (1e12, "T"), (1e15, "P"), (1e18, "E")];
-    let (size, unit) = units.into_iter().rev().find(|(size, _)| value >= *size).unwrap_or((1e6, "M"));
+    let units = [(1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"), (1e15, "P"), (1e18, "E")];
+    let (size, unit) = units.into_iter().rev().find(|(size, _)| value >= *size).unwrap_or((1e3, "k"));
     let scaled = value / size;
-    if scaled < 100.0 { format!("{:.1}{unit}", (scaled * 10.0).floor() / 10.0) } else { format!("{scaled:.0}{unit}") }
+    let tenths = if scaled < 100.0 { (scaled * 10.0).floor() / 10.0 } else { scaled.floor() };
+    // A float prints as a whole number where it is one.
+    format!("{tenths}{unit}")
 }
 
 #[cfg(test)]
@@ -194,7 +206,7 @@ mod tests {
         assert_eq!([count(0), count(1842), count(9_999_999), count(12_345_678)], ["0", "1,842", "9,999,999", "12.3M"]);
         assert_eq!(count(u64::MAX), "18.4E");
         let amounts = [0.0, 1842.0, 598.5, 0.0167, 9e15].map(|n| amount(Amount::new(n).unwrap()));
-        assert_eq!(amounts, ["0", "1,842", "598.5", "0.0167", "9.0P"]);
+        assert_eq!(amounts, ["0", "1,842", "598.5", "0.0167", "9P"]);
         assert_eq!(
             [0.0, 0.29, 0.7999, 0.8, 0.999, 1.0, 1.2, 1e9].map(percent),
             ["0%", "29%", "79%", "80%", "99%", "100%", "120%", ">999%"]
@@ -203,7 +215,7 @@ mod tests {
             [0.0, 0.0001, 0.031, 0.0499, 0.05, 1.0].map(share),
             ["0.0%", "<0.1%", "3.1%", "4.9%", "5.0%", "100%"]
         );
-        assert_eq!([0.0, 0.05, 3.14, 42.0, 1204.4].map(rate), ["0", "0.05", "3.1", "42", "1,204"]);
+        assert_eq!([0.0, 0.05, 3.19, 42.0, 1204.4].map(rate), ["0", "0.05", "3.2", "42", "1,204"]);
         assert_eq!(percent(f64::NAN), UNKNOWN);
         assert_eq!(share_of(0, 0), UNKNOWN);
     }

@@ -62,7 +62,7 @@ pub(crate) fn quota_rows(snapshot: &Snapshot, sort: Sort, filter: &Filter) -> Ve
             larger_first(share(a), share(b)).then_with(|| b.throttled.cmp(&a.throttled))
         }),
         Sort::Name => rows.sort_by(|(_, a), (_, b)| name(a).cmp(&name(b))),
-        Sort::Seen => rows.sort_by(|(_, a), (_, b)| b.seen_at.cmp(&a.seen_at)),
+        Sort::Seen => rows.sort_by_key(|(_, quota)| std::cmp::Reverse(quota.seen_at)),
     }
     rows.into_iter().map(|(at, _)| at).collect()
 }

@@ -123,11 +123,6 @@ impl Theme {
         self.quiet(color)
     }
 
-    /// Of plain text.
-    pub(crate) fn text(self) -> Style {
-        Style::default()
-    }
-
     /// Of what matters less.
     pub(crate) fn dim(self) -> Style {
         self.quiet(245)

@@ -16,3 +16,4 @@ mod track;
 //! Everything that runs for an ordinary user without the right to capture.
 
 mod export;
+mod ui;

@@ -22,10 +22,10 @@ use crate::model::{Alert, QuotaSource, QuotaState, Snapshot, Timestamp, WindowKi
 /// ╭ fluid-network · POST /v1/payments ╮╭ utilization ────────────╮
 /// │ used      ███████████████▎  91%   ││                         │
 /// │ left      90 of 1,000 requests    │╰─────────────────────────╯
-/// │ window    1 min, fixed            │╭ who burns it ───────────╮
-/// │ …                                 ││ POST /v1/pay… ████  60% │
-/// │                                   │╰─────────────────────────╯
-/// │                                   │╭ error codes ─ minutes ──╮
+/// │ …                                 │╭ who burns it ───────────╮
+/// ╰───────────────────────────────────╯│ POST /v1/pay… ████  60% │
+/// ╭ minute by minute ─────────────────╮╰─────────────────────────╯
+/// │ 12:03:41   94%   600   18         │╭ error codes ────────────╮
 /// ╰───────────────────────────────────╯╰─────────────────────────╯
 /// ╭ alerts of this quota ────────────────────────────────────────╮  where there is room
 /// ```
@@ -38,9 +38,14 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let alerts = alerts_of(quota, app.snapshot());
     let alert_rows = if area.height >= 30 { u16::try_from(alerts.len()).unwrap_or(6).clamp(1, 6) + 3 } else { 0 };
     let [upper, lower] = Layout::vertical([Constraint::Min(0), Constraint::Length(alert_rows)]).areas(area);
-    let left_width = (area.width * 45 / 100).clamp(30, 64);
+    let left_width = (area.width / 2).clamp(30, 60);
     let [left, right] = Layout::horizontal([Constraint::Length(left_width), Constraint::Min(0)]).areas(upper);
-    draw_facts(app, quota, left, buffer);
+    // The minutes go below the facts where there is room, else beside the codes, else where no code came.
+    let below_facts = left.height >= 30;
+    let [facts, below] =
+        Layout::vertical([Constraint::Min(0), Constraint::Length(if below_facts { left.height - 21 } else { 0 })])
+            .areas(left);
+    draw_facts(app, quota, facts, buffer);
     let chart = (upper.height * 2 / 5).max(8);
     let [chart, endpoints, rest] =
         Layout::vertical([Constraint::Length(chart), Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
@@ -51,8 +56,10 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let inner = Panel::new(title).below(utilization::below(app)).draw(app, chart, buffer);
     utilization::draw(app, inner, buffer);
     draw_endpoints(app, quota, endpoints, buffer);
-    // Side by side where the minutes' five columns fit beside the codes.
-    if rest.width >= 64 {
+    if below_facts {
+        draw_codes(app, quota, rest, buffer);
+        draw_minutes(app, quota, below, buffer);
+    } else if rest.width >= 64 {
         let [codes, minutes] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(38)]).areas(rest);
         draw_codes(app, quota, codes, buffer);
         draw_minutes(app, quota, minutes, buffer);
@@ -76,9 +83,9 @@ fn draw_facts(app: &App, quota: &QuotaState, area: Rect, buffer: &mut Buffer) {
         Span::raw(names::quota(quota)),
     ]);
     let inner = Panel::new(title).draw(app, area, buffer);
-    let facts = facts(app, quota, inner.width.saturating_sub(11));
+    let facts = facts(app, quota, inner.width.saturating_sub(12));
     for (row, (name, value)) in (0..).zip(facts) {
-        let mut spans = vec![Span::styled(format!("{name:<11}"), theme.dim())];
+        let mut spans = vec![Span::styled(format!("{name:<12}"), theme.dim())];
         spans.extend(value.spans.into_iter().map(|span| span.patch_style(value.style)));
         put(Line::from(spans), inner, row, buffer);
     }
@@ -118,7 +125,7 @@ fn facts(app: &App, quota: &QuotaState, width: u16) -> Vec<(&'static str, Line<'
     facts.push(("source", Line::styled(source(quota.source), Style::default())));
     facts.push((
         "last seen",
-        plain(format!("{} ago, {}", format::span(now.since(quota.seen_at)), format::moment(quota.seen_at, now))),
+        plain(format!("{}, at {}", format::ago(now.since(quota.seen_at)), format::moment(quota.seen_at, now))),
     ));
     facts.push(("host", plain(text::clean(&quota.host).into_owned())));
     facts.push((
@@ -141,7 +148,9 @@ fn used(app: &App, quota: &QuotaState, width: u16) -> Line<'static> {
 fn left(quota: &QuotaState, mark: &str) -> String {
     let unit = text::clean(&quota.dimension.0);
     match (quota.remaining, quota.limit) {
-        (Some(left), Some(limit)) => format!("{mark}{} of {} {unit}", format::amount(left), format::amount(limit)),
+        (Some(left), Some(limit)) => {
+            format!("{mark}{} of {mark}{} {unit}", format::amount(left), format::amount(limit))
+        }
         (Some(left), None) => format!("{mark}{} {unit}, the limit is not known", format::amount(left)),
         (None, Some(limit)) => format!("{UNKNOWN} of {mark}{} {unit}", format::amount(limit)),
         (None, None) => unknown(),
@@ -197,8 +206,8 @@ fn runs_out(quota: &QuotaState, now: Timestamp, theme: Theme) -> Line<'static> {
 fn throttled(quota: &QuotaState, theme: Theme) -> Line<'static> {
     let recent = format::ratio_of(quota.recent_throttled, quota.recent_requests);
     let level = Level::of_throttled(recent);
-    let style = if quota.recent_throttled > 0 { theme.level(level) } else { theme.text() };
-    let since = format!("  {} of {} in all", format::count(quota.throttled), format::count(quota.requests));
+    let style = if quota.recent_throttled > 0 { theme.level(level) } else { Style::default() };
+    let since = format!(", {} of {} in all", format::count(quota.throttled), format::count(quota.requests));
     Line::from(vec![
         Span::styled(format!("{} in 5 min", recent.map_or_else(unknown, format::share)), style),
         Span::styled(since, theme.dim()),
@@ -273,7 +282,7 @@ fn draw_minutes(app: &App, quota: &QuotaState, area: Rect, buffer: &mut Buffer) 
     let Some(now) = app.snapshot().at else { return };
     for (row, minute) in (1..inner.height).zip(minutes(quota, now)) {
         let level = Level::of_utilization(minute.peak);
-        let style = if level > Level::Calm { theme.level(level) } else { theme.text() };
+        let style = if level > Level::Calm { theme.level(level) } else { Style::default() };
         let throttled = if minute.throttled > 0 { theme.level(Level::Warning) } else { theme.dim() };
         let line = Line::from(vec![
             Span::styled(format!("{:<8} ", format::clock(minute.until)), theme.dim()),

@@ -29,7 +29,8 @@ const COLUMNS: &[Column] = &[
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme();
     let passing = app.snapshot().endpoints.iter().filter(|endpoint| app.filter().passes_endpoint(endpoint));
-    let endpoints: Vec<&EndpointState> = passing.collect();
+    let mut endpoints: Vec<&EndpointState> = passing.collect();
+    endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.requests));
     let count = format::count(u64::try_from(endpoints.len()).unwrap_or(u64::MAX));
     let title = Line::from(vec![Span::styled("endpoints ", theme.title()), Span::raw(count)]);
     let inner = Panel::new(title).right(filtered(app)).draw(app, area, buffer);

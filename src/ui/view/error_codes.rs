@@ -22,8 +22,8 @@ pub(super) fn title(app: &App) -> Line<'static> {
 }
 
 /// ```text
-/// 1454 fluid-network partner ████████████ 12  75.0%
-/// 1456 fluid-network payment ███          3   18.7%
+/// 1454 partner · fluid-network ████████████ 12
+/// 1456 payment · fluid-network ███           3
 /// ```
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let codes: Vec<&ErrorCodeCount> = app.snapshot().error_codes.iter().collect();
@@ -37,11 +37,11 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let shown = if codes.len() > rows { rows.saturating_sub(1) } else { codes.len() };
     let listed = &codes[..shown.min(codes.len())];
     let label = |code: &ErrorCodeCount| {
-        let kind = code.scope_kind.as_deref().map_or_else(String::new, |kind| format!(" {}", text::clean(kind)));
-        format!("{}{kind}", text::clean(&code.owner))
+        let kind = code.scope_kind.as_deref().map_or_else(String::new, |kind| format!("{} · ", text::clean(kind)));
+        format!("{kind}{}", text::clean(&code.owner))
     };
     let code_width = listed.iter().map(|code| text::width(&code.code)).max().unwrap_or(0).min(16);
-    let widest = usize::from(area.width).saturating_sub(code_width + 18);
+    let widest = usize::from(area.width).saturating_sub(code_width + 13);
     let label_width = listed.iter().map(|code| text::width(&label(code))).max().unwrap_or(0).min(widest);
     let count_width = listed.iter().map(|code| format::count(code.count).len()).max().unwrap_or(0);
     let bar_width = usize::from(area.width).saturating_sub(code_width + label_width + count_width + 3);
@@ -96,7 +96,7 @@ pub(super) fn draw_screen(app: &App, area: Rect, buffer: &mut Buffer) {
         match column {
             0 => Line::styled(text::clean(&code.code).into_owned(), theme.accent()),
             1 => Line::raw(text::clean(&code.owner).into_owned()),
-            2 => Line::styled(code.scope_kind.as_deref().map_or(UNKNOWN.into(), text::clean).into_owned(), theme.dim()),
+            2 => Line::styled(text::clean(code.scope_kind.as_deref().unwrap_or(UNKNOWN)).into_owned(), theme.dim()),
             3 => Line::raw(format::count(code.count)),
             4 => Line::raw(format::share_of(code.count, all)),
             _ => Line::styled(bars::bar(format::ratio_of(code.count, all).unwrap_or(0.0), width).0, theme.bar()),

@@ -16,7 +16,7 @@ const COLUMNS: &[Column] = &[
     Column::new("COUNT", Side::Right, (5, 9), 0),
     Column::new("HOST", Side::Left, (12, 36), 1),
     Column::new("ENDPOINT", Side::Left, (16, 60), 0),
-    Column::new("EVIDENCE", Side::Left, (20, 120), 2).stretching(),
+    Column::new("EVIDENCE", Side::Left, (20, 120), 2).stretching().from(110),
 ];
 
 /// ```text

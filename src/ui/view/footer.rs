@@ -44,6 +44,10 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
             _ => left.extend(hint(binding.shown, word)),
         }
     }
+    // The last hint needs no space after it.
+    if let Some(last) = right.last_mut() {
+        last.content = last.content.trim_end().to_owned().into();
+    }
     let right_width: usize = right.iter().map(Span::width).sum();
     let room = usize::from(area.width).saturating_sub(right_width);
     // Whole hints only: a hint is a key and a word.
@@ -58,7 +62,6 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         .cloned()
         .collect();
     put(Line::from(left), area, 0, buffer);
-    // The last hint's two spaces fall off the edge.
-    let indent = u16::try_from((room + 2).min(usize::from(area.width))).unwrap_or(0);
+    let indent = u16::try_from(room).unwrap_or(0);
     put(Line::from(right), Rect { x: area.x + indent, width: area.width - indent, ..area }, 0, buffer);
 }

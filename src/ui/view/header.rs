@@ -67,8 +67,7 @@ fn sources(sources: &[String], room: usize) -> String {
             if at == 0 {
                 return text::fit(name, room);
             }
-            line.push_str(&format!(" +{}", sources.len() - at));
-            return line;
+            return format!("{line} +{}", sources.len() - at);
         }
         line.push_str(gap);
         line.push_str(&text::clean(name));

@@ -41,7 +41,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let troubles = [&app.snapshot().export_trouble, &app.snapshot().store_trouble].into_iter().flatten().count();
     let extra = u16::try_from(troubles).unwrap_or(0);
     let table = if captures == 0 { 0 } else { captures.saturating_add(2) };
-    let height = table.saturating_add(3 + extra).min(area.height / 2);
+    let height = table.saturating_add(4 + extra).min(area.height / 2);
     let [upper, lower] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
     came_in(app, upper, buffer);
     damaged(app, lower, buffer);
@@ -51,21 +51,22 @@ fn came_in(app: &App, area: Rect, buffer: &mut Buffer) {
     let (theme, snapshot) = (app.theme(), app.snapshot());
     let inner = Panel::new(Line::styled("input", theme.title())).draw(app, area, buffer);
     let input = &snapshot.input;
-    let counts = [
+    let octets = [
         ("files", input.files),
         ("bytes", input.bytes),
         ("packets", input.packets),
         ("connections", input.connections),
-        ("requests", input.requests),
-        ("responses", input.responses),
-        ("exchanges", input.exchanges),
     ];
-    let spans =
-        counts.into_iter().filter(|(name, count)| *count > 0 || *name == "exchanges").flat_map(|(name, count)| {
-            [Span::styled(format!("{name} "), theme.dim()), Span::raw(format!("{}  ", format::count(count)))]
-        });
-    put(Line::from_iter(spans), inner, 0, buffer);
-    let mut row = 1;
+    let messages = [("requests", input.requests), ("responses", input.responses), ("exchanges", input.exchanges)];
+    let mut row = 0;
+    for counts in [octets.as_slice(), messages.as_slice()] {
+        let spans =
+            counts.iter().filter(|(name, count)| *count > 0 || *name == "exchanges").flat_map(|(name, count)| {
+                [Span::styled(format!("{name} "), theme.dim()), Span::raw(format!("{}   ", format::count(*count)))]
+            });
+        put(spans.collect(), inner, row, buffer);
+        row += 1;
+    }
     for (what, trouble) in [("export", &snapshot.export_trouble), ("store", &snapshot.store_trouble)] {
         if let Some(trouble) = trouble {
             let line = format!("{} {what}: {}", Level::High.mark(), text::clean(trouble));
@@ -90,7 +91,7 @@ fn came_in(app: &App, area: Rect, buffer: &mut Buffer) {
             3 => lost(capture.interface_dropped),
             4 => lost(capture.queue_dropped),
             5 => match (snapshot.at, capture.last_frame_at) {
-                (Some(now), Some(at)) => Line::raw(format!("{} ago", format::age(now.since(at)))),
+                (Some(now), Some(at)) => Line::raw(format::ago(now.since(at))),
                 _ => Line::styled(UNKNOWN, theme.dim()),
             },
             _ => {

@@ -73,9 +73,11 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 /// ╰──────────────────────────────────────────────────────╯
 /// ```
 fn wide(app: &App, area: Rect, buffer: &mut Buffer) {
-    let charts = (area.height / 3).clamp(10, 16);
-    let firing = u16::try_from(app.snapshot().alerts.len()).unwrap_or(u16::MAX);
-    let alerts = firing.saturating_add(2).clamp(4, (area.height / 5).max(5));
+    // A frame and a line of headings around the rows; the table is content with its rows, the charts take what is left.
+    let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX).saturating_add(3);
+    let alerts = rows(app.snapshot().alerts.len()).clamp(4, (area.height / 5).max(6));
+    let left = area.height.saturating_sub(alerts).saturating_sub(rows(app.quotas().len()));
+    let charts = left.clamp((area.height / 3).clamp(10, 14), (area.height / 2).min(24));
     let [upper, middle, lower] =
         Layout::vertical([Constraint::Min(0), Constraint::Length(charts), Constraint::Length(alerts)]).areas(area);
     let [left, center, right] =

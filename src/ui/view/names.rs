@@ -21,8 +21,8 @@ pub(super) fn quota(quota: &QuotaState) -> String {
     }
 }
 
-/// What tells it from others of that name: `· burst · tokens · /min · declared`.
-pub(super) fn qualifiers(quota: &QuotaState) -> String {
+/// What tells it from others of that name: `· burst · tokens · /min · declared`; short of what other columns say too.
+pub(super) fn qualifiers(quota: &QuotaState, whole: bool) -> String {
     let mut qualifiers = String::new();
     let mut add = |word: &str| {
         qualifiers.push_str(" · ");
@@ -35,13 +35,14 @@ pub(super) fn qualifiers(quota: &QuotaState) -> String {
     if &*quota.dimension.0 != "requests" {
         add(&quota.dimension.0);
     }
-    if let Some(window) = quota.window {
+    if let Some(window) = quota.window.filter(|_| whole) {
         add(&format!("/{}", format::per(window)));
     }
     match quota.source {
         QuotaSource::Declared => add("declared"),
-        QuotaSource::Learned => add("learned"),
-        QuotaSource::Header | QuotaSource::Body => {}
+        // The numbers carry a `~` besides.
+        QuotaSource::Learned if whole => add("learned"),
+        QuotaSource::Learned | QuotaSource::Header | QuotaSource::Body => {}
     }
     qualifiers
 }

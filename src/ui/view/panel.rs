@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{HorizontalAlignment, Rect};
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Widget};
 
@@ -42,7 +43,7 @@ impl Panel {
             .border_type(BorderType::Rounded)
             .border_style(app.theme().border())
             .title_top(padded(title));
-        if let Some(right) = self.right.filter(|right| right.width() <= rest) {
+        if let Some(right) = self.right.filter(|right| right.width() > 0 && right.width() <= rest) {
             block = block.title_top(padded(right).alignment(HorizontalAlignment::Right));
         }
         if let Some(below) = self.below.filter(|below| below.width() > 0) {
@@ -80,9 +81,14 @@ pub(super) fn put(line: Line<'static>, area: Rect, row: u16, buffer: &mut Buffer
     }
 }
 
+/// A cell of air at both sides; text without a colour of its own does not take on the frame's.
 fn padded(line: Line<'static>) -> Line<'static> {
+    let own = Style::default().fg(Color::Reset).remove_modifier(Modifier::DIM);
     let mut spans = vec![Span::raw(" ")];
-    spans.extend(line.spans);
+    spans.extend(line.spans.into_iter().map(|span| {
+        let style = own.patch(line.style).patch(span.style);
+        span.style(style)
+    }));
     spans.push(Span::raw(" "));
     Line::from(spans)
 }

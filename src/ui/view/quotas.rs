@@ -7,12 +7,13 @@ use ratatui::text::{Line, Span};
 
 use super::super::app::App;
 use super::super::format::{self, UNKNOWN};
+use super::super::text;
 use super::super::theme::{Level, is_blocked};
 use super::bars;
 use super::names;
 use super::panel::{Panel, put};
 use super::table::{Column, Side, Table};
-use crate::model::{QuotaState, Timestamp, WindowKind};
+use crate::model::{Amount, QuotaState, Timestamp, WindowKind};
 
 const MARK: usize = 0;
 const PROVIDER: usize = 1;
@@ -30,14 +31,14 @@ const COLUMNS: &[Column] = &[
     Column::new("", Side::Left, (1, 1), 0),
     Column::new("PROVIDER", Side::Left, (8, 22), 0),
     Column::new("QUOTA", Side::Left, (14, 60), 0),
-    Column::new("SCOPE", Side::Left, (9, 28), 3),
-    Column::new("USED", Side::Left, (9, 34), 0).stretching(),
-    Column::new("LEFT", Side::Right, (5, 17), 0),
-    Column::new("RESET", Side::Right, (7, 8), 0),
-    Column::new("RUNS OUT", Side::Right, (8, 10), 0),
-    Column::new("429", Side::Right, (5, 5), 1),
-    Column::new("5 MIN", Side::Left, (10, 10), 2),
-    Column::new("SEEN", Side::Right, (5, 5), 4),
+    Column::new("SCOPE", Side::Left, (18, 28), 4),
+    Column::new("USED", Side::Left, (12, 36), 0).stretching(),
+    Column::new("LEFT", Side::Right, (7, 19), 2),
+    Column::new("RESET", Side::Right, (7, 7), 1),
+    Column::new("RUNS OUT", Side::Right, (9, 10), 0),
+    Column::new("429", Side::Right, (5, 5), 3),
+    Column::new("5 MIN", Side::Left, (10, 10), 5),
+    Column::new("SEEN", Side::Right, (5, 5), 6).from(140),
 ];
 
 /// ```text
@@ -53,7 +54,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     } else {
         title.push(Span::raw(format!("{shown} of {all}")));
         title.push(Span::styled("  filter: ", theme.dim()));
-        title.push(Span::styled(super::super::text::fit(app.filter_text(), 24), theme.accent()));
+        title.push(Span::styled(text::fit(app.filter_text(), 24), theme.accent()));
     }
     let sort = Line::from(vec![Span::styled("sort: ", theme.dim()), Span::raw(app.sort().label())]);
     let inner = Panel::new(Line::from(title)).right(sort).draw(app, area, buffer);
@@ -71,22 +72,24 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         columns: COLUMNS,
         rows: quotas.len(),
         selected: Some(app.row()),
-        cell: &|row, column, width| quotas.get(row).map_or_else(Line::default, |quota| cell(app, quota, column, width)),
+        cell: &|row, column, width| {
+            quotas.get(row).map_or_else(Line::default, |quota| cell(app, quota, (row, column), width))
+        },
     }
     .draw(app, inner, buffer);
 }
 
-fn cell(app: &App, quota: &QuotaState, column: usize, width: u16) -> Line<'static> {
+fn cell(app: &App, quota: &QuotaState, (row, column): (usize, usize), width: u16) -> Line<'static> {
     let (theme, now) = (app.theme(), app.snapshot().at);
     // History is shown, but quietly.
-    let plain = if quota.stale { theme.dim() } else { theme.text() };
+    let plain = if quota.stale { theme.dim() } else { Style::default() };
     match column {
         MARK => {
             let level = Level::of_quota(quota, app.snapshot());
             Line::styled(level.mark(), theme.level(level))
         }
         PROVIDER => Line::styled(names::owner(quota), plain),
-        QUOTA => named(app, quota, usize::from(width), plain),
+        QUOTA => named(app, row, quota, usize::from(width), plain),
         SCOPE => Line::styled(names::scope(quota.scope.as_ref()), theme.dim()),
         USED => used(app, quota, width, plain),
         LEFT => left(quota, width, plain, theme.dim()),
@@ -111,11 +114,14 @@ fn cell(app: &App, quota: &QuotaState, column: usize, width: u16) -> Line<'stati
 }
 
 /// The name, and as much of what tells it from others as fits; the name gives way first, it repeats most.
-fn named(app: &App, quota: &QuotaState, width: usize, plain: Style) -> Line<'static> {
-    let (name, qualifiers) = (names::quota(quota), names::qualifiers(quota));
-    let wide = super::super::text::width(&qualifiers);
-    let room = width.saturating_sub(wide).max(width.min(10));
-    let name = super::super::text::fit(&name, room);
+fn named(app: &App, row: usize, quota: &QuotaState, width: usize, plain: Style) -> Line<'static> {
+    let name = names::quota(quota);
+    let mut qualifiers = names::qualifiers(quota, true);
+    if text::width(&name) + text::width(&qualifiers) > width && !app.has_twin(row) {
+        qualifiers = names::qualifiers(quota, false);
+    }
+    let room = width.saturating_sub(text::width(&qualifiers)).max(width.min(7));
+    let name = text::fit(&name, room);
     Line::from(vec![Span::styled(name, plain), Span::styled(qualifiers, app.theme().dim())])
 }
 
@@ -130,13 +136,26 @@ fn used(app: &App, quota: &QuotaState, width: u16, plain: Style) -> Line<'static
     Line::from(spans)
 }
 
-/// `90 / 1,000` where there is room, else `90`.
+/// `90 / 1,000`, else `1.8k / 5k`, else `1,842`, as there is room.
 fn left(quota: &QuotaState, width: u16, plain: Style, dim: Style) -> Line<'static> {
     let mark = names::estimate(quota);
-    let left = quota.remaining.map_or_else(|| UNKNOWN.to_owned(), |left| format!("{mark}{}", format::amount(left)));
-    let limit = quota.limit.map_or_else(String::new, |limit| format!(" / {}", format::amount(limit)));
-    let fits = super::super::text::width(&left) + limit.len() <= usize::from(width);
-    Line::from(vec![Span::styled(left, plain), Span::styled(if fits { limit } else { String::new() }, dim)])
+    let shown = |amount: Option<Amount>, format: fn(Amount) -> String| {
+        amount.map_or_else(|| UNKNOWN.to_owned(), |amount| format!("{mark}{}", format(amount)))
+    };
+    let limit =
+        |format: fn(Amount) -> String| quota.limit.map_or_else(String::new, |l| format!(" / {mark}{}", format(l)));
+    let whole: fn(Amount) -> String = format::amount;
+    let short: fn(Amount) -> String = format::short_amount;
+    let candidates = [
+        (shown(quota.remaining, whole), limit(whole)),
+        (shown(quota.remaining, whole), limit(short)),
+        (shown(quota.remaining, short), limit(short)),
+        (shown(quota.remaining, whole), String::new()),
+        (shown(quota.remaining, short), String::new()),
+    ];
+    let fits = |(left, limit): &(String, String)| text::width(left) + text::width(limit) <= usize::from(width);
+    let (left, limit) = candidates.into_iter().find(fits).unwrap_or_default();
+    Line::from(vec![Span::styled(left, plain), Span::styled(limit, dim)])
 }
 
 /// When it is whole again; of history, how old it is.

@@ -26,24 +26,50 @@ pub(super) struct Column {
     pub(super) head: &'static str,
     /// Its cells' side.
     pub(super) side: Side,
-    /// The narrowest and the widest it may be. In between it is as wide as its content, or takes what is left.
+    /// The narrowest and the widest it may be. In between it is as wide as its content, or takes what it gets.
     pub(super) width: (u16, u16),
-    /// Whether it takes what is left, rather than what its content needs.
+    /// Whether it takes room that its content does not need, more slowly than the others.
     pub(super) stretches: bool,
     /// 0 is always shown; the highest number goes first.
     pub(super) rank: u8,
+    /// The narrowest table that it is shown in.
+    pub(super) from: u16,
 }
 
 impl Column {
     /// As wide as its content, within bounds.
     pub(super) const fn new(head: &'static str, side: Side, width: (u16, u16), rank: u8) -> Self {
-        Self { head, side, width, stretches: false, rank }
+        Self { head, side, width, stretches: false, rank, from: 0 }
     }
 
-    /// Takes what is left.
+    /// Only in tables from that width on: where it would fit, but others need the room more.
+    pub(super) const fn from(self, width: u16) -> Self {
+        Self { from: width, ..self }
+    }
+
+    /// Takes room that its content does not need.
     pub(super) const fn stretching(self) -> Self {
         Self { stretches: true, ..self }
     }
+}
+
+/// Whether a column is shown in a table of that width.
+pub(super) fn shows(columns: &[Column], column: usize, room: u16) -> bool {
+    columns.get(column).is_some_and(|column| is_shown(column, columns, room))
+}
+
+/// All columns of its rank, and of the lower ones, must fit at their narrowest.
+fn is_shown(column: &Column, columns: &[Column], room: u16) -> bool {
+    let fits = |rank: u8| {
+        let kept = columns.iter().filter(|other| other.rank <= rank && other.from <= room);
+        kept.map(least).sum::<i32>() - 1 <= i32::from(room)
+    };
+    column.rank == 0 || (column.from <= room && fits(column.rank))
+}
+
+/// At its narrowest, with the space after it.
+fn least(column: &Column) -> i32 {
+    i32::from(column.width.0) + 1
 }
 
 /// Draws one cell: row, column, width.
@@ -115,35 +141,24 @@ impl Table<'_> {
 
     /// The width of each column; 0 for those that give way.
     fn widths(&self, room: u16) -> Vec<u16> {
-        let room = i32::from(room);
-        let least = |column: &Column| i32::from(column.width.0) + 1;
-        let mut ranks: Vec<u8> = self.columns.iter().map(|column| column.rank).collect();
-        ranks.sort_unstable();
-        ranks.dedup();
-        let fits =
-            |rank: &u8| self.columns.iter().filter(|column| column.rank <= *rank).map(least).sum::<i32>() - 1 <= room;
-        let rank = ranks.iter().rev().copied().find(fits).unwrap_or(0);
+        let shown = |column: &&Column| is_shown(column, self.columns, room);
         let mut widths: Vec<u16> =
-            self.columns.iter().map(|column| if column.rank <= rank { column.width.0 } else { 0 }).collect();
-        let used = self.columns.iter().filter(|column| column.rank <= rank).map(least).sum::<i32>() - 1;
-        let mut left = u16::try_from(room - used).unwrap_or(0);
-        for stretches in [false, true] {
-            let growing: Vec<usize> =
-                (0..widths.len()).filter(|&at| widths[at] > 0 && self.columns[at].stretches == stretches).collect();
-            let wanted: Vec<u16> = growing.iter().map(|&at| self.wanted(at)).collect();
-            // Cell by cell in turn, so that columns in want share what is left.
-            loop {
-                let before = left;
-                for (&at, &wanted) in growing.iter().zip(&wanted) {
-                    if left > 0 && widths[at] < wanted {
-                        widths[at] += 1;
-                        left -= 1;
-                    }
-                }
-                if left == before {
-                    break;
+            self.columns.iter().map(|column| if shown(&column) { column.width.0 } else { 0 }).collect();
+        let used = self.columns.iter().filter(shown).map(least).sum::<i32>() - 1;
+        let mut left = u16::try_from(i32::from(room) - used).unwrap_or(0);
+        let growing: Vec<usize> = (0..widths.len()).filter(|&at| widths[at] > 0).collect();
+        let wanted: Vec<u16> = growing.iter().map(|&at| self.wanted(at)).collect();
+        // Cell by cell in turn, so that columns in want share what is left; stretching ones take part in every other turn.
+        let mut turn = 0u16;
+        while left > 0 && growing.iter().zip(&wanted).any(|(&at, &wanted)| widths[at] < wanted) {
+            for (&at, &wanted) in growing.iter().zip(&wanted) {
+                let waits = self.columns[at].stretches && turn.is_multiple_of(2);
+                if left > 0 && widths[at] < wanted && !waits {
+                    widths[at] += 1;
+                    left -= 1;
                 }
             }
+            turn = turn.wrapping_add(1);
         }
         widths
     }

@@ -67,7 +67,7 @@ pub(super) fn draw_trend(app: &App, trend: &Trend, area: Rect, buffer: &mut Buff
     // Round edges, so that the scale does not move with each snapshot.
     let top = [0.1, 0.2, 0.5, 1.0].into_iter().find(|edge| highest <= *edge).unwrap_or(1.0);
     let guides = vec![
-        Guide { at: 0.05, label: "5%".into(), name: "critical", level: Level::Critical },
+        Guide { at: 0.05, label: "5%".into(), name: "", level: Level::Critical },
         Guide { at: top, label: format::percent(top), name: "", level: Level::Unknown },
         Guide { at: 0.0, label: "0%".into(), name: "", level: Level::Unknown },
     ];

@@ -67,7 +67,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let past = app.time_range().duration().as_secs_f64();
-    let future = past / 4.0;
+    let future = past / 5.0;
     let seen = chart::lines(&quota.trend, |at| quota.trend.points.get(at)?.utilization);
     let highest = quota.trend.points.iter().filter_map(|point| point.utilization).fold(1.0_f64, f64::max);
     let guides = vec![
