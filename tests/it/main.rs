@@ -1,9 +1,13 @@
 //! Everything that runs for an ordinary user, without the right to capture and without a network.
 
+mod export;
 mod layering;
 mod profiles;
+mod scenarios;
 mod store;
 mod templates;
+mod track;
+mod ui;
 
 use std::path::Path;
 
@@ -11,9 +15,3 @@ use std::path::Path;
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
-mod scenarios;
-mod track;
-//! Everything that runs for an ordinary user without the right to capture.
-
-mod export;
-mod ui;
