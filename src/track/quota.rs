@@ -413,7 +413,7 @@ impl TrackedQuota {
             return applied;
         }
         if self.key.window.is_none() {
-            self.key.window = reading.window;
+            self.key.window = stated_window(reading);
         }
         self.window_kind = reading.window_kind.or(self.window_kind);
         if reading.policy.is_some() {
@@ -608,4 +608,9 @@ impl TrackedQuota {
 
 fn distance(a: Timestamp, b: Timestamp) -> Duration {
     a.since(b).max(b.since(a))
+}
+
+/// The window that a reading states; one of no length says nothing.
+pub(super) fn stated_window(reading: &Reading) -> Option<Duration> {
+    reading.window.filter(|window| !window.is_zero())
 }

@@ -12,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
 use super::identity::Identity;
 use super::options::{Cuts, TrackOptions};
-use super::quota::{Applied, QuotaId, TrackedQuota};
+use super::quota::{Applied, QuotaId, TrackedQuota, stated_window};
 use super::route::Route;
 use super::tally::OTHER;
 use super::trend::TrendRing;
@@ -232,7 +232,7 @@ impl Tracker {
         self.cuts.readings += u64::try_from(cut).unwrap_or(u64::MAX);
         for reading in observation.readings.iter().take(self.options.readings) {
             let identity = Identity::of_reading(reading, observation, owner, endpoint);
-            let id = self.find_or_insert(identity, reading.window, reading.limit, observation, now);
+            let id = self.find_or_insert(identity, stated_window(reading), reading.limit, observation, now);
             let sequence = self.sequence;
             let Some(quota) = self.quota_mut(id) else { continue };
             let applied = quota.apply(reading, observation.at, sequence);
@@ -317,13 +317,14 @@ impl Tracker {
     ) -> Option<u32> {
         // By how well it fits: same window and limit, same window, the only one whose window is open. Of several alike the
         // lowest slot, so that a response's readings find their quotas in the order in which they began.
-        let (mut exact, mut same, mut open, mut several) = (None, None, None, false);
+        let (mut exact, mut same, mut open, mut several, mut taken) = (None, None, None, false, false);
         let lower = |known: Option<u32>, slot: u32| Some(known.map_or(slot, |known| known.min(slot)));
         for slot in self.quotas.candidates(hash) {
             let Some(quota) = self.quotas.get(slot).filter(|quota| quota.is(identity)) else { continue };
             let fresh = !self.touched.contains(&quota.id);
             let agrees = quota.agrees_with(limit);
             if quota.key.window == window {
+                taken = true;
                 if agrees {
                     exact = lower(exact, slot);
                 } else if fresh {
@@ -334,7 +335,7 @@ impl Tracker {
                 open = Some(slot);
             }
         }
-        exact.or(same).or(open.filter(|_| !several))
+        exact.or(same).or(open.filter(|_| !several && !(taken && window.is_some())))
     }
 
     fn touch(&mut self, id: QuotaId) {
