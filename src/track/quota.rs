@@ -213,7 +213,7 @@ impl TrackedQuota {
 
     /// A length that the window has at least: as stated, else the longest wait for a reset that was seen.
     pub fn window_at_least(&self) -> Option<Duration> {
-        self.key.window.or((!self.longest_wait.is_zero()).then_some(self.longest_wait))
+        self.key.window.or_else(|| (!self.longest_wait.is_zero()).then_some(self.longest_wait))
     }
 
     /// How the provider counts, where that is known.

@@ -269,20 +269,16 @@ impl Tracker {
         if let Some(quota) = self.same_quota(hash, &identity, window, limit).and_then(|slot| self.quotas.get(slot)) {
             return quota.id;
         }
-        let mut alike = Vec::new();
+        let mut alike: Vec<(Timestamp, u32, u32)> = Vec::new();
+        let mut twin = false;
         for slot in self.quotas.candidates(hash) {
             if let Some(quota) = self.quotas.get(slot).filter(|quota| quota.is(&identity)) {
+                twin |= quota.key.window == window;
                 alike.push((quota.seen_at, slot, quota.ordinal));
             }
         }
-        // Two quotas whose names say the same are told apart by a number.
-        let ordinal = (0..).find(|number| alike.iter().all(|(_, _, taken)| taken != number)).unwrap_or(0);
-        let ordinal = if alike.iter().any(|(_, slot, _)| self.quotas.get(*slot).is_some_and(|q| q.key.window == window))
-        {
-            ordinal.max(1)
-        } else {
-            0
-        };
+        // Two quotas whose names say the same are told apart by the lowest number that is free.
+        let ordinal = if twin { 1 + Self::lowest_free(&alike) } else { 0 };
         self.next_serial += 1;
         let host = observation.host.as_ref().unwrap_or(&self.unknown);
         let mut id = QuotaId { serial: self.next_serial, slot: u32::MAX };
@@ -335,7 +331,17 @@ impl Tracker {
                 open = Some(slot);
             }
         }
-        exact.or(same).or(open.filter(|_| !several && !(taken && window.is_some())))
+        let adoptable = !several && (window.is_none() || !taken);
+        exact.or(same).or_else(|| open.filter(|_| adoptable))
+    }
+
+    /// The lowest number from 0 such that the one after it is no ordinal of these.
+    fn lowest_free(alike: &[(Timestamp, u32, u32)]) -> u32 {
+        let mut taken: Vec<u32> = alike.iter().map(|(_, _, ordinal)| *ordinal).filter(|ordinal| *ordinal > 0).collect();
+        taken.sort_unstable();
+        taken.dedup();
+        let in_order = taken.iter().zip(1u32..).take_while(|(taken, number)| *taken == number).count();
+        u32::try_from(in_order).unwrap_or(u32::MAX - 1)
     }
 
     fn touch(&mut self, id: QuotaId) {
@@ -404,9 +410,10 @@ impl Tracker {
             guilty.extend(likeliest.map(|(_, _, id)| id));
         }
         let sequence = self.sequence;
+        let at = if self.late { observation.at } else { now };
         for id in guilty {
             if let Some(quota) = self.quota_mut(id) {
-                quota.refuse(observation.retry_after, now, sequence);
+                quota.refuse(observation.retry_after, at, sequence);
             }
         }
     }
