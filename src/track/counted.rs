@@ -181,6 +181,9 @@ mod tests {
     }
 
     proptest::proptest! {
+        // The model is quadratic: a few long runs say more than many short ones.
+        #![proptest_config(proptest::test_runner::Config { cases: 24, failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn a_sliding_window_equals_a_naive_count(gaps in proptest::collection::vec(0u64..2_000, 1..900)) {
             let step = MINUTE / STEPS;

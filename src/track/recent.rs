@@ -90,6 +90,9 @@ mod tests {
     use super::*;
 
     proptest::proptest! {
+        // The model is quadratic: a few long runs say more than many short ones.
+        #![proptest_config(proptest::test_runner::Config { cases: 24, failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn equals_a_naive_count(gaps in proptest::collection::vec((0u64..40_000, proptest::bool::ANY), 1..400), span in 1u64..=300) {
             let mut now = Timestamp::from_secs(1_800_000_000);
