@@ -61,7 +61,12 @@ impl Connection {
         let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
         if segment.flags.syn {
             let again = half.known && half.offset(segment.sequence.wrapping_add(1)) == half.start;
-            let touched = if half.known { !half.is_untouched() } else { !other.is_untouched() };
+            // The other side may have sent with its own SYN; only a first SYN comes before all that.
+            let touched = if half.known {
+                !half.is_untouched()
+            } else {
+                segment.acknowledgment.is_none() && !other.is_untouched()
+            };
             return !again && (touched || self.is_over());
         }
         // Octets far from where a closed stream ended: the SYN of the next connection was not captured.

@@ -242,7 +242,12 @@ impl Conversation {
         if reader.partial.is_empty() {
             // Empty lines before a start line are ignored, but no server begins with one. Source: RFC 9112 section 2.2.
             let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
-            if blank > 0 && !opens_answer {
+            if blank > 0 && opens_answer {
+                cx.counters.count(Anomaly::HeadMalformed);
+                reader.state = State::Lost;
+                return octets.len();
+            }
+            if blank > 0 {
                 return blank;
             }
             return match self.parse(side, mark, mark, octets, cx) {

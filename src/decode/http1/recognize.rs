@@ -143,7 +143,8 @@ pub(crate) fn lenient_status_line(line: &[u8]) -> Option<u16> {
     let (version, rest) = rest.split_at_checked(blank)?;
     let rest = rest.trim_ascii_start();
     let digits = rest.iter().take(3).take_while(|octet| octet.is_ascii_digit()).count();
-    (version.first().is_some_and(u8::is_ascii_digit) && digits > 0)
+    // A bare CR may end a line for some clients: then this is none.
+    (version.first().is_some_and(u8::is_ascii_digit) && !version.contains(&b'\r') && digits > 0)
         .then(|| number(rest.get(..digits).unwrap_or_default()))
 }
 
