@@ -157,13 +157,14 @@ impl Conversation {
         if self.readers.of_mut(side).drop_partial() {
             cx.counters.count(Anomaly::HeadWithGap);
         }
-        let reader = self.readers.of_mut(side);
-        reader.state = match state {
-            Some(State::Length { left: 0, .. }) => State::Head { found: false },
-            Some(State::Chunked(Chunk::Data { left: 0 })) => State::Chunked(Chunk::DataEnd),
-            Some(state) => state,
-            None => State::Lost,
-        };
+        match state {
+            Some(State::Length { left: 0, .. }) => self.readers.of_mut(side).state = State::Head { found: false },
+            Some(State::Chunked(Chunk::Data { left: 0 })) => {
+                self.readers.of_mut(side).state = State::Chunked(Chunk::DataEnd);
+            }
+            Some(state) => self.readers.of_mut(side).state = state,
+            None => self.lose(side),
+        }
         self.step_over(side)
     }
 
@@ -209,6 +210,14 @@ impl Conversation {
                 left
             }
             _ => 0,
+        }
+    }
+
+    /// Framing is lost.
+    fn lose(&mut self, side: Side) {
+        self.readers.of_mut(side).state = State::Lost;
+        if self.client == Some(side) {
+            self.waiting.note_unseen_requests();
         }
     }
 
@@ -339,7 +348,7 @@ impl Conversation {
             match parse_response(octets, bound) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
-                    self.response(side, first, last, &head, cx);
+                    self.response(side, first, last, &head, length, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,
@@ -350,7 +359,7 @@ impl Conversation {
         if self.readers.of(side).state != (State::Head { found: true }) || fault == Anomaly::HeadTooLarge {
             cx.counters.count(fault);
         }
-        self.readers.of_mut(side).state = State::Lost;
+        self.lose(side);
         Some(octets.len())
     }
 
@@ -397,6 +406,7 @@ impl Conversation {
         first: Mark,
         last: Mark,
         head: &ResponseHead<'_>,
+        length: usize,
         cx: &mut Context<'_>,
     ) {
         cx.counters.responses = cx.counters.responses.saturating_add(1);
@@ -406,6 +416,7 @@ impl Conversation {
         }
         if (100..200).contains(&head.status) && head.status != 101 {
             self.readers.of_mut(side).state = State::Head { found: false };
+            self.waiting.note_interim(first.offset.saturating_add(length as u64));
             return;
         }
         let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
@@ -535,8 +546,9 @@ impl Conversation {
                 if self.answers(side) {
                     self.release(true, cx);
                 }
-                self.readers.of_mut(side).state = State::Lost;
-                return octets.len();
+                // The segment is looked at once more: without its request a response to HEAD looks like this.
+                self.lose(side);
+                return 0;
             }
         };
         self.readers.of_mut(side).state = State::Chunked(next);
