@@ -119,3 +119,190 @@ fn an_undamaged_capture_gives_every_exchange_with_its_request() {
     assert_eq!((counters.requests, counters.responses, counters.exchanges), (300, 300, 300));
     assert_eq!(counters.connections, 20);
 }
+
+/// What a segment boundary, an order or a repeat must not change.
+fn essence(exchanges: &[Exchange]) -> Vec<String> {
+    let mut essence: Vec<String> = exchanges
+        .iter()
+        .map(|exchange| {
+            let request = exchange.request.as_ref().map(|request| {
+                let credentials: Vec<_> = request.credentials.iter().map(|c| (&*c.carrier, &*c.id)).collect();
+                format!("{} {:?}{} {credentials:?}", request.method, request.host, request.path)
+            });
+            let response = &exchange.response;
+            let body = response.body.as_ref().map(|body| (&body.octets, body.truncated));
+            format!("{request:?} {} {:?} {body:?}", response.status, response.fields)
+        })
+        .collect();
+    essence.sort();
+    essence
+}
+
+/// Cuts a stream at the given places (as shares of its length), and repeats octets before each cut as an overlap.
+fn cut(octets: &[u8], cuts: &[(u16, u8)]) -> Vec<(usize, Vec<u8>)> {
+    let mut places: Vec<(usize, usize)> = cuts
+        .iter()
+        .map(|(place, overlap)| (usize::from(*place) * octets.len() / usize::from(u16::MAX), usize::from(*overlap % 64)))
+        .chain([(octets.len(), 0)])
+        .collect();
+    places.sort_unstable();
+    let mut start = 0;
+    let mut parts = Vec::new();
+    for (end, overlap) in places {
+        if end > start {
+            let from = start.saturating_sub(overlap);
+            parts.push((from, octets[from..end].to_vec()));
+            start = end;
+        }
+    }
+    parts
+}
+
+/// A conversation of one connection with its segments cut, overlapping, repeated and out of order.
+fn shuffled(
+    number_of_exchanges: u64,
+    pipelined: bool,
+    cuts: &[(u16, u8)],
+    moves: &[u8],
+    start: (u32, u32),
+) -> (Vec<Packet>, Vec<Truth>) {
+    let mut dice = Dice(number_of_exchanges + 100);
+    let mut wire = Wire::open(1, Timestamp::from_secs(1_795_000_000), start.0, start.1);
+    let handshake = wire.packets.clone();
+    let mut truths = Vec::new();
+    let (mut clients, mut servers) = (Vec::new(), Vec::new());
+    for index in 0..number_of_exchanges {
+        let (truth, request, response) = exchange(index, &mut dice);
+        truths.push(truth);
+        clients.push(request);
+        servers.push(response);
+    }
+    wire.packets.clear();
+    // One burst each, or one after the other; the acknowledgment numbers say which.
+    let bursts = if pipelined { vec![(clients.concat(), servers.concat())] } else { clients.into_iter().zip(servers).collect() };
+    for (request, response) in bursts {
+        for (from_client, octets) in [(true, request), (false, response)] {
+            let before = wire.packets.len();
+            wire.mss = octets.len().max(1);
+            wire.send(from_client, &octets, None);
+            let whole = wire.packets[before].clone();
+            let acknowledged = wire.packets.split_off(before + 1);
+            wire.packets.pop();
+            for (offset, payload) in cut(&octets, cuts) {
+                let sequence = whole.sequence.wrapping_add(u32::try_from(offset).unwrap());
+                wire.packets.push(Packet { sequence, payload, ..whole.clone() });
+            }
+            wire.packets.extend(acknowledged);
+        }
+    }
+    let mut packets = wire.close();
+    // Each move takes a packet back by up to seven places, or repeats it.
+    for (index, step) in moves.iter().enumerate() {
+        let place = (index * 7 + usize::from(*step)) % packets.len();
+        if step & 1 == 0 {
+            let packet = packets.remove(place);
+            packets.insert(place.saturating_sub(usize::from(*step) % 8), packet);
+        } else {
+            packets.insert(place, packets[place].clone());
+        }
+    }
+    let mut all = handshake;
+    all.extend(packets);
+    for (index, packet) in all.iter_mut().enumerate() {
+        packet.at = Timestamp::from_secs(1_795_000_000).after(Duration::from_micros(10 * index as u64));
+    }
+    (all, truths)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn segmentation_order_repeats_and_overlaps_do_not_matter(
+        exchanges in 1u64..7,
+        pipelined: bool,
+        cuts in prop::collection::vec(any::<(u16, u8)>(), 0..12),
+        moves in prop::collection::vec(any::<u8>(), 0..6),
+        start: (u32, u32),
+    ) {
+        let (plain, truths) = shuffled(exchanges, pipelined, &[], &[], start);
+        let (wanted, counters) = decode(&plain);
+        prop_assert_eq!(compare(&wanted, &truths), (truths.len(), 0));
+        prop_assert!(wanted.iter().all(|exchange| exchange.request.is_some()));
+        prop_assert_eq!(counters.damaged, BTreeMap::new());
+        let (packets, _) = shuffled(exchanges, pipelined, &cuts, &moves, start);
+        let (found, counters) = decode(&packets);
+        prop_assert_eq!(essence(&found), essence(&wanted));
+        prop_assert_eq!(counters.damage(Anomaly::OverlapConflict), 0);
+        prop_assert_eq!(counters.connections, 1);
+    }
+
+    #[test]
+    fn arbitrary_segments_never_panic(segments in prop::collection::vec(arbitrary_packet(), 0..60), lists: bool) {
+        let mut decoder = decoder();
+        let source = "test".into();
+        for packet in &segments {
+            let (client, server) = ends(packet.connection);
+            let (from, to) = if packet.from_client { (client, server) } else { (server, client) };
+            decoder.handle_segment(&source, &Segment {
+                at: packet.at,
+                source: from,
+                destination: to,
+                tunnel: u64::from(lists) * u64::from(packet.missing % 3),
+                sequence: packet.sequence,
+                acknowledgment: packet.acknowledgment,
+                flags: packet.flags,
+                payload: &packet.payload,
+                missing: packet.missing,
+            });
+            decoder.handle_timeout(packet.at);
+        }
+        decoder.finish();
+        let given_out = std::iter::from_fn(|| decoder.poll_exchange()).count() as u64;
+        let counters = decoder.counters();
+        prop_assert_eq!(counters.exchanges, given_out);
+        prop_assert!(counters.responses >= counters.exchanges);
+        prop_assert!(counters.connections <= segments.len() as u64);
+    }
+}
+
+/// Segments that mean something often enough to get far into the decoder.
+fn arbitrary_packet() -> impl Strategy<Value = Packet> {
+    let text = prop::sample::select(vec![
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        "HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n",
+        "HTTP/1.1 429 Slow\r\nContent-Length: 9223372036854775807\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 101 Switching\r\n\r\n",
+        "hello",
+        "0\r\nX-Late: 1\r\n\r\n",
+        "ffffffffffffffff\r\n",
+        "\r\n",
+        "PRI * HTTP/2.0\r\n\r\n",
+        "\u{16}\u{3}\u{1}",
+        "",
+    ]);
+    let payload = prop_oneof![
+        4 => text.prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..80),
+    ];
+    let sequence = prop_oneof![4 => 0u32..400, 1 => any::<u32>()];
+    (
+        (0u16..3, any::<bool>(), prop_oneof![9 => 0i64..20_000_000_000, 1 => any::<i64>()]),
+        (sequence.clone(), prop::option::of(sequence), (prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::bool::weighted(0.05))),
+        (payload, prop_oneof![9 => Just(0u32), 1 => any::<u32>()]),
+    )
+        .prop_map(|((connection, from_client, at), (sequence, acknowledgment, (syn, fin, rst)), (payload, missing))| Packet {
+            connection,
+            from_client,
+            at: Timestamp::from_nanos(at),
+            sequence,
+            acknowledgment,
+            flags: Flags { syn, fin, rst },
+            payload,
+            missing,
+            heads: Vec::new(),
+        })
+}

@@ -10,14 +10,12 @@ use super::lenient::EndSearch;
 use super::names::Names;
 use super::reader::{Chunk, Mark, Reader, State, Step, step};
 use super::recognize::{self, Opening};
-use super::waiting::{Answered, Asked, Method, Waiting};
 use super::request;
+use super::waiting::{Answered, Asked, Method, Waiting};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
-use crate::model::{
-    Anomaly, Client, Exchange, Fields, HashKey, InputCounters, Interest, Request, Response, Timestamp,
-};
+use crate::model::{Anomaly, Client, Exchange, Fields, HashKey, InputCounters, Interest, Request, Response, Timestamp};
 
 /// What a conversation needs of its surroundings.
 pub(crate) struct Context<'a> {
@@ -229,7 +227,11 @@ impl Conversation {
         }
         if self.client != Some(side) && recognize::starts_response(octets) {
             // Where another protocol was spoken, a response without a request is that protocol's text.
-            return if self.client.is_none() { !self.foreign } else { self.waiting.may_start_at(mark.offset, mark.heard) };
+            return if self.client.is_none() {
+                !self.foreign
+            } else {
+                self.waiting.may_start_at(mark.offset, mark.heard)
+            };
         }
         !self.answers(side) && recognize::starts_request(octets)
     }
@@ -387,9 +389,7 @@ impl Conversation {
         cx.counters.count_many(Anomaly::FramingMalformed, u64::from(contradiction));
         let (state, end) = match framing {
             Framing::Empty => (State::Head { found: false }, Some(head_end)),
-            Framing::Length(left) => {
-                (State::Length { left, doubtful: false }, Some(head_end.saturating_add(left)))
-            }
+            Framing::Length(left) => (State::Length { left, doubtful: false }, Some(head_end.saturating_add(left))),
             Framing::Chunked => (State::Chunked(Chunk::Size { size: 0, digits: 0 }), None),
             Framing::UntilClose | Framing::Contradictory => (State::Lost, None),
         };

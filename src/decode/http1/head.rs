@@ -73,11 +73,8 @@ pub(crate) fn parse_response(octets: &[u8], bound: usize) -> Parsed<ResponseHead
     let mut headers = [const { MaybeUninit::uninit() }; MOST_LINES];
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
-    let result = config.parse_response_with_uninit_headers(
-        &mut response,
-        octets,
-        headers.get_mut(..bound).unwrap_or_default(),
-    );
+    let result =
+        config.parse_response_with_uninit_headers(&mut response, octets, headers.get_mut(..bound).unwrap_or_default());
     match result {
         Ok(httparse::Status::Complete(length)) => match response.code {
             Some(status) => Parsed::Whole(ResponseHead { status, lines: collect(response.headers) }, length),

@@ -200,7 +200,8 @@ pub(crate) fn exchange(number: u64, dice: &mut Dice) -> (Truth, Vec<u8>, Vec<u8>
         let length = usize::try_from(dice.below(bound)).unwrap();
         decoy.iter().copied().cycle().take(length).collect()
     };
-    let mut request = format!("{method} {}?api_key=s3cret HTTP/1.1\r\nHost: api.example.com\r\n", truth.path).into_bytes();
+    let mut request =
+        format!("{method} {}?api_key=s3cret HTTP/1.1\r\nHost: api.example.com\r\n", truth.path).into_bytes();
     if matches!(method, "POST" | "PUT") {
         let body = content(4000);
         request.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
