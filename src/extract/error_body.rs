@@ -81,6 +81,10 @@ const MESSAGES: [&str; 10] = [
     "/msg",
 ];
 
+/// Where the name of what is limited stands.
+const SCOPES: [&str; 3] =
+    ["/error/details/*/metadata/quota_limit", "/error/details/*/violations/*/quotaId", "/policyName"];
+
 impl Content {
     /// Reads a body by its first octet; what its type claims is not needed, and often wrong.
     pub(super) fn of(body: &Body) -> Self {
@@ -200,7 +204,7 @@ impl Content {
                 let limit = violation.get("quotaValue").and_then(amount);
                 let policy = violation.get("quotaId").and_then(Value::as_str).and_then(|id| plain::word(id.as_bytes()));
                 if limit.is_some() {
-                    quotas.push(Quota { limit, policy, ..body_quota() });
+                    quotas.push(Quota { policy, limit, ..body_quota() });
                 }
             }
         }
@@ -215,9 +219,7 @@ impl Content {
             let names: Vec<&str> = policies.iter().take(8).filter_map(Value::as_str).collect();
             return plain::word(names.join(",").as_bytes());
         }
-        const PLACES: [&str; 3] =
-            ["/error/details/*/metadata/quota_limit", "/error/details/*/violations/*/quotaId", "/policyName"];
-        let named = PLACES.iter().flat_map(|place| error_code::matches(body, place)).find_map(Value::as_str);
+        let named = SCOPES.iter().flat_map(|place| error_code::matches(body, place)).find_map(Value::as_str);
         if let Some(name) = named {
             return plain::word(name.as_bytes());
         }

@@ -75,16 +75,8 @@ pub(super) fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
                 }
                 *octet == separator && !quoted
             });
-            let part = match end {
-                Some(end) => {
-                    rest = text.get(end + 1..);
-                    text.get(..end).unwrap_or_default()
-                }
-                None => {
-                    rest = None;
-                    text
-                }
-            };
+            rest = end.and_then(|end| text.get(end + 1..));
+            let part = end.map_or(text, |end| text.get(..end).unwrap_or_default());
             let part = part.trim_ascii();
             if !part.is_empty() {
                 return Some(part);

@@ -39,7 +39,7 @@ const LONGEST_DELTA: f64 = 32.0 * 86_400.0;
 const LONGEST_STANDARD_DELTA: f64 = 400.0 * 86_400.0;
 
 /// A reset further ahead is a wrong number.
-const FURTHEST_AHEAD: Duration = Duration::from_secs(400 * 86_400);
+const FURTHEST_AHEAD: Duration = Duration::from_hours(400 * 24);
 
 /// The point in time, or why it is not known; `Ok(None)` where the value says that there is none.
 pub(super) fn read(text: &[u8], unit: Unit, beside: &Beside) -> Result<Option<Timestamp>, &'static str> {

@@ -1,5 +1,6 @@
 //! A response to what it says of quotas, throttling and waiting.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,7 +71,10 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
     dialect::unite(&mut quotas);
     let body_scope = throttled.then(|| content.as_ref().and_then(Content::scope)).flatten();
     let scope = headers.scope.clone().or_else(|| body_scope.map(|word| (word, None)));
-    let dialect = family(&quotas, &headers, throttled, scope.is_some());
+    let body_speaks = throttled
+        && (headers.retry_after.is_none() && retry_after.is_some() || error_code.is_some() || scope.is_some())
+        || quotas.iter().any(|quota| quota.body);
+    let dialect = family(&quotas, &headers, body_speaks);
     doubts.sort_unstable();
     doubts.dedup();
     Said {
@@ -159,32 +163,29 @@ fn add_body_quota(quotas: &mut Vec<Quota>, quota: Quota) {
 }
 
 /// The family of the response as a whole.
-fn family(quotas: &[Quota], headers: &Headers<'_>, throttled: bool, scoped: bool) -> Option<&'static str> {
-    let mut families: Vec<&'static str> = quotas.iter().filter(|quota| !quota.body).map(|quota| quota.family).collect();
-    families.sort_unstable();
-    families.dedup();
-    let only = |wanted: fn(&Quota) -> bool| {
-        !quotas.is_empty()
-            && quotas.iter().all(|q| wanted(q) && !q.body && q.utilization.is_none() && q.reset.is_none())
-    };
-    match families.as_slice() {
-        [] => {}
-        ["x-ratelimit" | "x-rate-limit" | "per-dimension" | "json-usage" | "window-in-name"] => {
-            return families.first().copied();
+fn family(quotas: &[Quota], headers: &Headers<'_>, body_speaks: bool) -> Option<&'static str> {
+    // The fields of one provider are one family: the one that says most of their shape.
+    const RISING: [&str; 3] = ["vendor-triple", "per-dimension", "window-in-name"];
+    let rank = |family: &str| RISING.iter().position(|other| *other == family).map_or(0, |place| place + 1);
+    let mut owners: BTreeMap<u64, &'static str> = BTreeMap::new();
+    for quota in quotas.iter().filter(|quota| !quota.body) {
+        let family = owners.entry(quota.owner).or_insert(quota.family);
+        if (rank(quota.family), quota.family) > (rank(family), *family) {
+            *family = quota.family;
         }
+    }
+    let families: BTreeSet<&'static str> = owners.into_values().collect();
+    let only = |wanted: fn(&Quota) -> bool| {
+        quotas.iter().all(|q| wanted(q) && !q.body && q.utilization.is_none() && q.reset.is_none())
+    };
+    match families.iter().copied().collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [one @ ("x-ratelimit" | "x-rate-limit" | "ietf-08+" | "parallel-list" | "ratio" | "per-dimension")] => return Some(one),
         _ if only(|q| q.limit.is_none() && q.used.is_none()) => return Some("remaining-only"),
         _ if only(|q| q.limit.is_none() && q.remaining.is_none()) => return Some("used-only"),
-        _ if only(|q| q.remaining.is_none() && q.used.is_none()) && families == ["vendor-triple"] => {
-            return Some("limit-only");
-        }
+        ["vendor-triple"] if only(|q| q.remaining.is_none() && q.used.is_none()) => return Some("limit-only"),
         [one] => return Some(one),
-        several => {
-            return Some(if several.contains(&"window-in-name") && is_one_owner(quotas) {
-                "window-in-name"
-            } else {
-                "mixed"
-            });
-        }
+        _ => return Some("mixed"),
     }
     if headers.spoke {
         return Some("malformed");
@@ -195,9 +196,5 @@ fn family(quotas: &[Quota], headers: &Headers<'_>, throttled: bool, scoped: bool
     if headers.scope.is_some() {
         return Some("scope-only");
     }
-    (throttled && (scoped || !quotas.is_empty() || headers.code.is_some()) || !quotas.is_empty()).then_some("body-only")
-}
-
-fn is_one_owner(quotas: &[Quota]) -> bool {
-    quotas.windows(2).all(|pair| matches!(pair, [a, b] if a.owner == b.owner))
+    (body_speaks || headers.code.is_some() || headers.grpc_status == Some(b"8")).then_some("body-only")
 }

@@ -96,8 +96,10 @@ fn spoken(text: &[u8]) -> Option<f64> {
 
 /// Plain digits with at most one point: no sign, no exponent, no infinity.
 fn decimal(digits: &[u8]) -> Option<f64> {
-    let points = digits.iter().filter(|b| **b == b'.').count();
-    if points > 1 || digits.len() == points || digits.len() > 20 {
+    let mut pieces = digits.split(|octet| *octet == b'.');
+    let whole_and_fraction = (pieces.next(), pieces.next(), pieces.next());
+    let is_number = matches!(whole_and_fraction, (Some(whole), fraction, None) if !whole.is_empty() || fraction.is_some_and(|f| !f.is_empty()));
+    if !is_number || digits.len() > 20 {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()

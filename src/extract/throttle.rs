@@ -78,15 +78,7 @@ impl Refusal<'_> {
         let Some(body) = self.content.and_then(Content::json) else { return false };
         let marked =
             ["errors", "error", "__type"].iter().any(|key| body.get(key).is_some_and(|value| !value.is_null()));
-        marked && (self.has_code() || self.is_json_rpc_limit(body))
-    }
-
-    /// JSON-RPC servers refuse with -32005, "limit exceeded".
-    ///
-    /// Source: <https://eips.ethereum.org/EIPS/eip-1474>
-    fn is_json_rpc_limit(&self, body: &serde_json::Value) -> bool {
-        body.get("jsonrpc").is_some()
-            && body.pointer("/error/code").and_then(serde_json::Value::as_i64) == Some(-32_005)
+        marked && (self.has_code() || is_json_rpc_limit(body))
     }
 
     fn has_code(&self) -> bool {
@@ -131,6 +123,13 @@ impl Refusal<'_> {
             })
         })
     }
+}
+
+/// JSON-RPC servers refuse with -32005, "limit exceeded".
+///
+/// Source: <https://eips.ethereum.org/EIPS/eip-1474>
+fn is_json_rpc_limit(body: &serde_json::Value) -> bool {
+    body.get("jsonrpc").is_some() && body.pointer("/error/code").and_then(serde_json::Value::as_i64) == Some(-32_005)
 }
 
 fn is_spent(quota: &super::dialect::Quota) -> bool {

@@ -83,11 +83,13 @@ pub(super) fn read<'a>(
     let bare = claims.lines(|field| field == Field::Bare);
     let policies = claims.lines(|field| field == Field::Policy);
     let mut structured = ietf::Announced::default();
+    let mut is_structured = false;
     let mut bare_limit = Vec::new();
     if !bare.is_empty() && bare.iter().all(|value| plain::number(value).is_some()) {
         bare_limit.clone_from(&bare);
     } else if name.is_plain() && name.mark == Mark::Joined {
         structured.state(&bare, context);
+        is_structured = true;
     }
     let mut word_policy = None;
     if !policies.is_empty() && !structured.policies(&policies, context) {
@@ -108,7 +110,8 @@ pub(super) fn read<'a>(
     let limit = claims.lines(|field| field == Field::Limit);
     let used = claims.lines(|field| field == Field::Used);
     let remaining = claims.lines(|field| matches!(field, Field::Remaining | Field::Status));
-    if special_form(&base, &bare, &limit, &used, &remaining, context, quotas) {
+    let bare: &[&[u8]] = if is_structured { &[] } else { &bare };
+    if special_form(&base, bare, &limit, &used, &remaining, context, quotas) {
         return;
     }
     let limit = if limit.is_empty() { bare_limit } else { limit };
@@ -185,9 +188,10 @@ fn family(draft: &Draft<'_>) -> &'static str {
     }
     match (name.span, name.dimension, name.mark) {
         (Some(_), ..) => "window-in-name",
-        (None, Some(_), _) => "per-dimension",
-        (None, None, Mark::Joined) if !name.vendor && name.x => "x-ratelimit",
-        (None, None, Mark::Hyphenated) if !name.vendor => "x-rate-limit",
+        (None, Some(dimension), _) if dimension != "requests" || !name.narrows.is_empty() => "per-dimension",
+        _ if name.has_labels() => "per-dimension",
+        (None, _, Mark::Joined) if !name.vendor && name.x => "x-ratelimit",
+        (None, _, Mark::Hyphenated) if !name.vendor => "x-rate-limit",
         _ => "vendor-triple",
     }
 }
@@ -349,7 +353,9 @@ impl<'a> Counts<'a> {
         };
         let lists = [&mut counts.limit, &mut counts.remaining, &mut counts.used];
         if lists.iter().all(|list| forms::is_repetition(list)) {
-            lists.into_iter().for_each(|list| list.truncate(1));
+            for list in lists {
+                list.truncate(1);
+            }
         }
         Some(counts)
     }
@@ -401,7 +407,7 @@ impl<'a> Counts<'a> {
             let one = |list: &[Element<'_>]| if list.len() == 1 { amount(list) } else { None };
             let [limit, remaining, used] = self.lists().map(one);
             (quota.limit, quota.remaining, quota.used) = (limit, remaining, used);
-            quotas.push(quota);
+            quotas.push(Quota { family: "parallel-list", ..quota });
             return;
         }
         let resets = aligned_resets(resets, longest);
@@ -447,7 +453,7 @@ impl<'a> Counts<'a> {
         if self.used.len() == 1 {
             current.used = amount(&self.used);
         }
-        let counted = self.remaining.first().or(self.used.first()).and_then(|element| element.window);
+        let counted = self.remaining.first().or_else(|| self.used.first()).and_then(|element| element.window);
         let exhausted = current.remaining == Some(Amount::ZERO);
         current.reset = first_reset(resets, true, exhausted, current.window, context);
         if from_policy_field && resets.iter().any(|(_, value)| plain::number(value).is_some_and(|v| v >= 1e9)) {
@@ -473,7 +479,7 @@ impl<'a> Counts<'a> {
             if let (Some((place, _)), None) = (same.next(), same.next()) {
                 let policy = policies.remove(place);
                 quota.window = policy.window;
-                quota.policy = policy.name.or(quota.policy.take());
+                quota.policy = policy.name.or_else(|| quota.policy.take());
             }
         }
         quotas.extend(announced);

@@ -74,6 +74,19 @@ pub(super) fn ratio(text: &[u8]) -> Option<(f64, f64)> {
     Some((plain::number(first)?, plain::number(second)?))
 }
 
+/// `total=100; remaining=99; resets=41`: pairs, at least two of them with the name of a quota's part.
+pub(super) fn is_state(value: &[u8]) -> bool {
+    let separator = if value.contains(&b';') { b';' } else { b',' };
+    let keys = plain::split(value, separator).take(MOST_ELEMENTS).filter_map(|part| pair(part, b'='));
+    keys.filter(|(key, value)| plain::number(value).is_some() && is_part(key)).nth(1).is_some()
+}
+
+fn is_part(key: &[u8]) -> bool {
+    use super::words::Word;
+    let word = super::words::word(&key.to_ascii_lowercase());
+    matches!(word, Word::Limit | Word::Remaining | Word::Used | Word::Reset)
+}
+
 /// `20:1`, `4:6:60`: a count, a window in seconds, and perhaps a penalty in seconds.
 pub(super) fn count_in_window(text: &[u8]) -> Option<(f64, f64)> {
     let (count, rest) = pair(text, b':')?;

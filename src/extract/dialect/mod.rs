@@ -18,7 +18,7 @@ pub(super) use name::Unit;
 pub(super) use quota::{Quota, unite};
 
 use self::draft::{Claim, Draft};
-use self::name::{Field, Name};
+use self::name::Field;
 use self::table::Means;
 use super::clock::Clock;
 use super::retry_after::{self, Rank};
@@ -193,10 +193,13 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
         }
     }
     out.clock = Clock::new(seen, date, age);
-    out.spoke = !claims.is_empty() || !documents.is_empty();
+    out.spoke = !claims.is_empty() || !documents.is_empty() || !waits.is_empty();
     let mut context =
         Context { clock: out.clock, reset_rule, wait: None, regain: None, scopes: None, doubts: &mut out.doubts };
     out.retry_after = longest_wait(&mut waits, &mut context);
+    if out.retry_after.is_some() && claims.is_empty() && documents.is_empty() {
+        out.spoke = false;
+    }
     context.wait = out.retry_after.map(|wait| wait.as_secs_f64());
     let bucket = scopes_of(&scopes, &mut context);
     join(&drafts, &mut claims);
@@ -228,12 +231,14 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
 
 /// A value of a form that only quotas have proves a name that is built of common words.
 fn special(field: Field, value: &[u8]) -> bool {
-    matches!(field, Field::Limit | Field::Used | Field::Remaining)
-        && (forms::ratio(value).is_some()
-            || plain::split(value, b';')
-                .next()
-                .and_then(|part| forms::pair(part, b'='))
-                .is_some_and(|(_, value)| forms::ratio(value).is_some()))
+    match field {
+        Field::Limit | Field::Used | Field::Remaining => {
+            let first_pair = plain::split(value, b';').next().and_then(|part| forms::pair(part, b'='));
+            forms::ratio(value).is_some() || first_pair.is_some_and(|(_, value)| forms::ratio(value).is_some())
+        }
+        Field::Bare => forms::is_state(value),
+        _ => false,
+    }
 }
 
 /// The wait of the field that is believed most; the longest of those that are believed as much.

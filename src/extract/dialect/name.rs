@@ -169,6 +169,7 @@ impl<'a> Name<'a> {
 
 /// What the words of a name have said so far.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word that was heard or not")]
 struct Heard {
     reset: bool,
     retry: bool,
@@ -231,6 +232,9 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
                 past_mark = true;
                 return;
             }
+            let before_mark = mark_end.is_some() && !past_mark;
+            // `ms` before the mark is a provider, not a unit.
+            let word = if before_mark && matches!(word, Word::Unit(_)) { Word::Other } else { word };
             match word {
                 Word::Noise => {
                     if piece == b"x" && offset == 0 {
@@ -239,7 +243,6 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
                     }
                 }
                 Word::Other => {
-                    let before_mark = mark_end.is_some() && !past_mark;
                     let first_of_unmarked = mark_end.is_none() && !out.vendor && !seen_field && !out.has_labels();
                     if before_mark || first_of_unmarked {
                         out.vendor = true;
@@ -260,12 +263,13 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
                 Word::Span(seconds, called) => {
                     let is_unit = (heard.reset || heard.retry || heard.window.is_some())
                         && piece.ends_with(b"s")
-                        && called != ""
+                        && !called.is_empty()
                         && piece.len() > 3;
+                    let called = if called.is_empty() { piece_text } else { called };
                     if is_unit {
-                        heard.unit = seconds
+                        heard.unit = seconds;
                     } else {
-                        out.span = Some((seconds, if called.is_empty() { piece_text } else { called }))
+                        out.span = Some((seconds, called));
                     }
                 }
                 Word::Unit(seconds) => heard.unit = Some(seconds),

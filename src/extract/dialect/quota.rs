@@ -49,7 +49,9 @@ impl Quota {
 
     /// Whether `other` is the same quota, said a second time in other words.
     pub(in crate::extract) fn is_also(&self, other: &Self) -> bool {
-        if self.dimension_name() != other.dimension_name() || self.partition != other.partition {
+        if self.dimension_name() != other.dimension_name()
+            || self.partition.as_ref().zip(other.partition.as_ref()).is_some_and(|(a, b)| a != b)
+        {
             return false;
         }
         let mut agreed = 0;
@@ -94,6 +96,9 @@ impl Quota {
         fill(&mut self.bucket, other.bucket);
         fill(&mut self.scope, other.scope);
         self.plain &= other.plain;
+        if self.owner != other.owner && self.family != other.family && !other.body {
+            self.family = "mixed";
+        }
     }
 
     /// The reading, with what follows exactly from what was said.

@@ -136,14 +136,14 @@ pub(super) fn word(text: &[u8]) -> Word {
         | b"business" | b"subscription" | b"tenant" | b"org" | b"organization" | b"project" | b"key" | b"team"
         | b"workspace" | b"burst" | b"short" | b"medium" | b"long" | b"primary" | b"secondary" | b"merchant"
         | b"partner" | b"bank" => Label,
+        // The second half: what pages, uploads and caches are limited to is no quota.
         b"cost" | b"requested" | b"near" | b"nearlimit" | b"replenish" | b"refill" | b"penalty" | b"enabled"
         | b"version" | b"precision" | b"rules" | b"representative" | b"claim" | b"fallback" | b"overage"
         | b"warning" | b"threshold" | b"delay" | b"forwarded" | b"remote" | b"addr" | b"global" | b"ratelimited"
-        | b"limited" | b"exceeded" | b"id" => Quiet,
-        // What pages, uploads and caches are limited to is no quota.
-        b"page" | b"pagination" | b"pages" | b"paging" | b"item" | b"items" | b"size" | b"length" | b"upload"
-        | b"body" | b"cache" | b"age" | b"offset" | b"cursor" | b"results" | b"records" | b"rows" | b"depth"
-        | b"memory" | b"cpu" | b"disk" | b"storage" | b"file" | b"files" | b"timeout" | b"hops" | b"bandwidth" => Quiet,
+        | b"limited" | b"exceeded" | b"id" | b"page" | b"pagination" | b"pages" | b"paging" | b"item" | b"items"
+        | b"size" | b"length" | b"upload" | b"body" | b"cache" | b"age" | b"offset" | b"cursor" | b"results"
+        | b"records" | b"rows" | b"depth" | b"memory" | b"cpu" | b"disk" | b"storage" | b"file" | b"files"
+        | b"timeout" | b"hops" | b"bandwidth" => Quiet,
         _ => counted_span(text).unwrap_or(Word::Other),
     }
 }
