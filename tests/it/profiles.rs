@@ -261,6 +261,16 @@ fn ceypay_limits_each_of_its_endpoints() {
 }
 
 #[test]
+fn a_log_without_response_fields_may_be_counted() {
+    let counting = extractor(ExtractOptions::default()).counting_announced(true);
+    let call = Call { request: "POST /v1/payment", host: "api.ceypay.io", ..Call::default() };
+    assert_eq!(declared(&counting.observe(&exchange(&call))), ["POST /v1/payment 100/60s sliding merchant"]);
+    let fields = [("X-RateLimit-Limit", "100"), ("X-RateLimit-Remaining", "95"), ("X-RateLimit-Reset", "1672531200")];
+    let announced = Call { fields: &fields, ..call };
+    assert_eq!(declared(&counting.observe(&exchange(&announced))), [""; 0]);
+}
+
+#[test]
 fn keys_of_one_merchant_share_a_pool() {
     let (one, two) = (key().identity(b"ak_one"), key().identity(b"ak_two"));
     let options = ExtractOptions {
