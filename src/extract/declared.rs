@@ -18,6 +18,8 @@ pub(super) struct Context<'a> {
     pub(super) environment: usize,
     /// The exchange's endpoint.
     pub(super) endpoint: Option<&'a Arc<str>>,
+    /// Whether the response itself says for whom its quotas are counted.
+    pub(super) party_is_stated: bool,
     /// Whether quotas are counted that responses announce.
     pub(super) count_announced: bool,
 }
@@ -101,9 +103,9 @@ impl<'a> Selection<'a> {
                 // Some responses say only what was used, or what is left; the documents say of how much.
                 reading.limit = reading.limit.or_else(|| rule.limit(context.environment));
             }
-            if reading.scope.is_none() {
-                let own = context.identities.scope(context.exchange, rule.scope().or_else(|| context.profile.scope()));
-                reading.scope = own.filter(|own| Some(own) != scope);
+            if reading.scope.is_none() && !context.party_is_stated {
+                let own = rule.scope().or_else(|| context.profile.scope());
+                reading.scope = context.identities.scope(context.exchange, own);
             }
             announced.push(rule);
         }
@@ -243,6 +245,7 @@ mod tests {
             identities: &identities,
             environment: profile.environments().default_position(),
             endpoint: Some(&endpoint),
+            party_is_stated: false,
             count_announced: false,
         };
         let (method, path) = request.split_once(' ').unwrap();

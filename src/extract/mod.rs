@@ -59,9 +59,6 @@ pub struct ExtractOptions {
     pub pools: BTreeMap<Arc<str>, Arc<str>>,
     /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. The paths of an `OpenAPI` document are such.
     pub templates: Vec<(Option<String>, String)>,
-    /// Whether quotas that responses announce are counted where a response does not: for logs without response fields. Off
-    /// by default, so that one response without them does not replace the provider's numbers by the agent's.
-    pub count_announced: bool,
 }
 
 /// Exchanges to observations. Without memory: any number of workers may share one.
@@ -88,8 +85,15 @@ impl Extractor {
             options.environments.into_iter().map(|pair| environment_rule(&profiles, pair)).collect::<Result<_, _>>()?;
         let templates = options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
         let identities = Identities::new(options.aliases, options.pools);
-        let count_announced = options.count_announced;
-        Ok(Self { profiles, routes, wanted, identities, environments, templates, count_announced })
+        Ok(Self { profiles, routes, wanted, identities, environments, templates, count_announced: false })
+    }
+
+    /// Lets quotas that responses announce be counted where a response does not announce them: for logs without response
+    /// fields. Off by default, so that one response without them does not replace the provider's numbers by the agent's.
+    #[must_use]
+    pub const fn counting_announced(mut self, count: bool) -> Self {
+        self.count_announced = count;
+        self
     }
 
     /// What of a message must be kept for [`Extractor::observe`].
@@ -134,12 +138,7 @@ impl Extractor {
         }
         match profile {
             Some(profile) => self.apply(profile, exchange, &parts, said.scope, &mut observation),
-            None => {
-                observation.scope = match said.scope {
-                    Some(stated) => Some(self.identities.stated(exchange, stated, None)),
-                    None => self.identities.scope(exchange, None),
-                };
-            }
+            None => self.apply_scope(exchange, said.scope, None, None, &mut observation),
         }
         observation
     }
@@ -150,12 +149,13 @@ impl Extractor {
         profile: &Profile,
         exchange: &Exchange,
         parts: &[&str],
-        stated: Option<(Arc<str>, Option<Arc<str>>)>,
+        stated: Option<Stated>,
         observation: &mut Observation,
     ) {
         let endpoint = observation.endpoint.clone();
         let context = Context {
             exchange,
+            party_is_stated: stated.as_ref().is_some_and(scope::names_party),
             endpoint: endpoint.as_ref(),
             count_announced: self.count_announced,
             profile,
@@ -178,13 +178,46 @@ impl Extractor {
         }
         selection.consider_unauthenticated(context, &observation.readings);
         let usual = selection.scope_rule(profile);
-        let scope: Option<Scope> = match (stated, code.and_then(|code| code.scope())) {
-            (Some(stated), _) => Some(self.identities.stated(exchange, stated, usual)),
-            (None, Some(rule)) => self.identities.scope(exchange, Some(rule)),
-            (None, None) => self.identities.scope(exchange, usual),
-        };
+        let own = code.and_then(|code| code.scope());
+        let scope = self.scope(exchange, stated.as_ref(), own, usual);
         observation.declared = selection.apply(context, &mut observation.readings, scope.as_ref());
-        observation.scope = scope;
+        self.apply_scope(exchange, stated, own, usual, observation);
+    }
+
+    /// For whom the provider counts: what the response states, else what its error code means, else the usual.
+    fn scope(
+        &self,
+        exchange: &Exchange,
+        stated: Option<&Stated>,
+        of_code: Option<&ScopeRule>,
+        usual: Option<&ScopeRule>,
+    ) -> Option<Scope> {
+        match stated {
+            Some(stated) => Some(self.identities.stated(exchange, stated, usual)),
+            None => self.identities.scope(exchange, of_code.or(usual)),
+        }
+    }
+
+    /// Says for whom the provider counts. Quotas that the response announces are counted for the usual party even where it
+    /// names their scope by a word of its own, or a refusal speaks of another one: the same quota must not look like two.
+    fn apply_scope(
+        &self,
+        exchange: &Exchange,
+        stated: Option<Stated>,
+        of_code: Option<&ScopeRule>,
+        usual: Option<&ScopeRule>,
+        observation: &mut Observation,
+    ) {
+        observation.scope = self.scope(exchange, stated.as_ref(), of_code, usual);
+        if !stated.as_ref().is_some_and(scope::names_party) {
+            let party = self.identities.scope(exchange, usual);
+            for reading in observation.readings.iter_mut().filter(|reading| reading.scope.is_none()) {
+                reading.scope.clone_from(&party);
+            }
+        }
+        for reading in observation.readings.iter_mut().filter(|reading| reading.scope == observation.scope) {
+            reading.scope = None;
+        }
     }
 
     /// The position of the environment that a host belongs to: what the user says of the host, then of the provider, then
@@ -199,6 +232,9 @@ impl Extractor {
             .unwrap_or_else(|| known.of(host, path))
     }
 }
+
+/// A scope that a response states: a kind or the provider's own word, and perhaps an identity.
+type Stated = (Arc<str>, Option<Arc<str>>);
 
 /// What the user says of an environment.
 #[derive(Debug, Clone)]

@@ -14,6 +14,10 @@ const API_KEY: &str = "api-key";
 /// The scope's kind where only the address identifies the caller.
 const IP: &str = "ip";
 
+/// The kinds that name a party. What else a response states as its scope is a word for the quota: GitHub's `core`, a
+/// Google `quota_limit`.
+const PARTIES: [&str; 9] = [IP, API_KEY, "account", "partner", "bank", "merchant", "user", "endpoint", "global"];
+
 /// The longest name of a client that is used as an identity, in octets: the longest host name of RFC 1035.
 const MAX_CLIENT_NAME: usize = 255;
 
@@ -52,14 +56,14 @@ impl Identities {
     pub(super) fn stated(
         &self,
         exchange: &Exchange,
-        (kind, id): (Arc<str>, Option<Arc<str>>),
+        (kind, id): &(Arc<str>, Option<Arc<str>>),
         rule: Option<&ScopeRule>,
     ) -> Scope {
         let credentials = rule.map(|r| r.credentials().to_vec()).unwrap_or_default();
-        let id = id.map(|id| self.named(id)).or_else(|| {
-            self.scope(exchange, Some(&ScopeRule::new(Arc::clone(&kind), credentials))).and_then(|scope| scope.id)
+        let id = id.clone().map(|id| self.named(id)).or_else(|| {
+            self.scope(exchange, Some(&ScopeRule::new(Arc::clone(kind), credentials))).and_then(|scope| scope.id)
         });
-        Scope { kind, id }
+        Scope { kind: Arc::clone(kind), id }
     }
 
     /// The party that a credential belongs to: its pool, else its alias, else its hash.
@@ -74,6 +78,11 @@ impl Identities {
     fn named(&self, id: Arc<str>) -> Arc<str> {
         self.aliases.get(&id).cloned().unwrap_or(id)
     }
+}
+
+/// Whether a stated scope says for whom the response's quotas are counted.
+pub(super) fn names_party((kind, id): &(Arc<str>, Option<Arc<str>>)) -> bool {
+    id.is_some() || PARTIES.contains(&&**kind)
 }
 
 /// The hash of the credential that identifies the caller: the best of the named carriers; where none is named,

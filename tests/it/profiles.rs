@@ -261,6 +261,16 @@ fn ceypay_limits_each_of_its_endpoints() {
 }
 
 #[test]
+fn a_log_without_response_fields_may_be_counted() {
+    let counting = extractor(ExtractOptions::default()).counting_announced(true);
+    let call = Call { request: "POST /v1/payment", host: "api.ceypay.io", ..Call::default() };
+    assert_eq!(declared(&counting.observe(&exchange(&call))), ["POST /v1/payment 100/60s sliding merchant"]);
+    let fields = [("X-RateLimit-Limit", "100"), ("X-RateLimit-Remaining", "95"), ("X-RateLimit-Reset", "1672531200")];
+    let announced = Call { fields: &fields, ..call };
+    assert_eq!(declared(&counting.observe(&exchange(&announced))), [""; 0]);
+}
+
+#[test]
 fn keys_of_one_merchant_share_a_pool() {
     let (one, two) = (key().identity(b"ak_one"), key().identity(b"ak_two"));
     let options = ExtractOptions {
@@ -457,4 +467,192 @@ fn the_format_is_documented() {
             );
         }
     }
+}
+
+/// What a response says, in one line: quotas, wait, refusal, code, scope.
+fn said(call: &Call<'_>) -> String {
+    let observation = observe(call);
+    let mut line = String::new();
+    for reading in &observation.readings {
+        let number = |amount: Option<Amount>| amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string());
+        line += &format!("{:?} {}/{}", reading.source, number(reading.remaining), number(reading.limit));
+        line += &reading.window.map(|window| format!(" in {}s", window.as_secs())).unwrap_or_default();
+        line += &reading.reset_at.map(|at| format!(" until {}", at.as_secs())).unwrap_or_default();
+        line += &reading.bucket.as_deref().map(|bucket| format!(" of {bucket}")).unwrap_or_default();
+        line += &reading.scope.as_ref().map(|scope| format!(" for {}", scope.kind)).unwrap_or_default();
+        line += "; ";
+    }
+    let wait = observation.retry_after.map(|wait| format!("wait {}s, ", wait.as_secs())).unwrap_or_default();
+    let cause = observation.throttled.map(|cause| format!("{cause:?}, ")).unwrap_or_default();
+    let code = observation.error_code.map(|code| format!("code {code}, ")).unwrap_or_default();
+    format!("{line}{wait}{cause}{code}per {}", observation.scope.unwrap().kind)
+}
+
+#[test]
+fn the_five_providers_responses_are_understood() {
+    let octopus = r#"{"error":{"name":"TooManyRequestsError","code":"TOO_MANY_REQUESTS",
+        "message":"Rate limit exceeded. Retry after 12 seconds."}}"#;
+    let mut call = Call {
+        request: "POST /api/v1/orders",
+        host: "api.octopuscards.io",
+        status: 429,
+        body: octopus,
+        ..Call::default()
+    };
+    assert_eq!(said(&call), "wait 12s, Quota, code TOO_MANY_REQUESTS, per account");
+    call.fields = &[("Retry-After", "7")];
+    assert_eq!(said(&call), "wait 7s, Quota, code TOO_MANY_REQUESTS, per account");
+
+    let fields = [("Retry-After", "30")];
+    let call = Call {
+        host: "service.centrapay.com",
+        status: 429,
+        fields: &fields,
+        body: r#"{"message":"RATE_LIMIT_EXCEEDED"}"#,
+        ..Call::default()
+    };
+    assert_eq!(said(&call), "wait 30s, Quota, code RATE_LIMIT_EXCEEDED, per account");
+
+    let fields = [("X-RateLimit-Limit", "300"), ("X-RateLimit-Remaining", "241"), ("X-RateLimit-Reset", "1672531200")];
+    let call = Call { request: "GET /v1/users/7", host: "partner-api.p100.io", fields: &fields, ..Call::default() };
+    assert_eq!(said(&call), "Header 241/300 in 60s until 1672531200 of requests per address; per ip");
+    let refused = r#"{"error":"Rate limit exceeded","message":"You have exceeded the maximum number of requests allowed (300 requests/min). Please try again later.","retry_after":60,"limit":300,"window":"1 minute"}"#;
+    let call = Call { host: "partner-api.p100.io", status: 429, body: refused, ..Call::default() };
+    assert_eq!(said(&call), "Body -/300 in 60s of requests per address; wait 60s, Unspecified, per ip");
+
+    let fields = [
+        ("RateLimit-Limit", "1000"),
+        ("RateLimit-Remaining", "847"),
+        ("RateLimit-Reset", "1672531200"),
+        ("Retry-After", "45"),
+    ];
+    let call =
+        Call { request: "GET /v1/payments/7", host: "api.fluid-network.com", fields: &fields, ..Call::default() };
+    assert_eq!(said(&call), "Header 847/1000 in 60s until 1672531200 of payment-provider; wait 45s, per partner");
+    let refused = r#"{"error":{"code":1454,"message":"Rate limit exceeded for payment partner","category":"security",
+        "severity":"medium","details":{"limit":1000,"window":"1 minute","retry_after":45}}}"#;
+    let call = Call {
+        request: "GET /v1/payments/7",
+        host: "api.fluid-network.com",
+        status: 429,
+        body: refused,
+        ..Call::default()
+    };
+    assert_eq!(said(&call), "Body -/1000 in 60s of payment-provider; wait 45s, Quota, code 1454, per partner");
+    let refused = refused.replace("1454", "1453").replace("1000", "100");
+    let call = Call { body: &refused, ..call };
+    assert_eq!(said(&call), "Body -/100 in 60s of ip; wait 45s, Quota, code 1453, per ip");
+
+    let refused = r#"{"statusCode":429,"message":"Rate limit exceeded. Maximum 100 requests per 60 seconds. Try again in 45 seconds.","error":"Too Many Requests","retryAfter":45}"#;
+    let fields = [("X-RateLimit-Limit", "100"), ("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1672531200")];
+    let call = Call {
+        request: "POST /v1/payment",
+        host: "api.ceypay.io",
+        status: 429,
+        fields: &fields,
+        body: refused,
+        ..Call::default()
+    };
+    assert_eq!(said(&call), "Header 0/100 in 60s until 1672531200 of POST /v1/payment; wait 45s, Quota, per merchant");
+}
+
+#[test]
+fn a_path_shows_no_credential() {
+    for (host, path, shown) in [
+        ("hooks.slack.com", "/services/T000/B000/sk_hook_secret", "/services/T000/B000/{token}"),
+        ("api.telegram.org", "/bot12345:sk_bot_secret/sendMessage", "/bot{token}/sendMessage"),
+        ("discord.com", "/api/v10/webhooks/1234567890/sk_hook_secret", "/api/v10/webhooks/1234567890/{token}"),
+    ] {
+        let request = format!("POST {path}");
+        let observation = observe(&Call { request: &request, host, ..Call::default() });
+        assert_eq!(observation.path.as_deref(), Some(shown));
+        assert!(!format!("{observation:?}").contains("secret"), "{observation:?}");
+    }
+}
+
+#[test]
+fn what_must_be_seen_is_asked_for() {
+    let interest = extractor(ExtractOptions::default()).interest();
+    for name in [
+        "Authorization",
+        "X-API-Key",
+        "x-shopify-access-token",
+        "PRIVATE-TOKEN",
+        "KC-API-KEY",
+        "x-mbx-apikey",
+        "apikey",
+    ] {
+        assert!(interest.credential_field(name.as_bytes()), "{name}");
+    }
+    for name in ["X-Centrapay-Account", "Cookie", "Content-Type", "Accept", "", "x-api-keys", "authorisation"] {
+        assert!(!interest.credential_field(name.as_bytes()), "{name}");
+    }
+    for name in ["api_key", "access_token", "key", "hapikey", "Token"] {
+        assert!(interest.credential_parameter(name.as_bytes()), "{name}");
+    }
+    assert!(!interest.credential_parameter(b"page"));
+    for name in ["RateLimit-Limit", "x-ratelimit-remaining", "retry-after", "gw-ratelimit-reset"] {
+        assert!(interest.response_field(name.as_bytes()), "{name}");
+    }
+    for (status, host, path, wanted) in [
+        (429, None, None, true),
+        (200, None, None, false),
+        (200, Some("api.github.com"), Some("/graphql"), true),
+        (200, Some("api.github.com"), Some("/user"), false),
+        (200, Some("api.bybit.com"), Some("/v5/order/create"), true),
+        (200, Some("api.ceypay.io"), Some("/v1/payment"), false),
+    ] {
+        assert_eq!(interest.content(status, host, path), wanted, "{status} {host:?} {path:?}");
+    }
+}
+
+#[test]
+fn the_public_apis_responses_are_understood() {
+    let in_success = r#"{"retCode":10006,"retMsg":"Too many visits!","result":{},"time":1672531155123}"#;
+    let call = Call { request: "POST /v5/order/create", host: "api.bybit.com", body: in_success, ..Call::default() };
+    assert_eq!(said(&call), "Quota, code 10006, per account");
+    let fields = [("gw-ratelimit-limit", "2000"), ("gw-ratelimit-remaining", "1997"), ("gw-ratelimit-reset", "22000")];
+    let call = Call { host: "api.kucoin.com", fields: &fields, ..Call::default() };
+    assert_eq!(said(&call), "Header 1997/2000 until 1672531177; per account");
+    let banned = Call {
+        host: "api.binance.com",
+        status: 418,
+        body: r#"{"code":-1003,"msg":"Way too much request weight used"}"#,
+        ..Call::default()
+    };
+    assert_eq!(said(&banned), "Quota, code -1003, per ip");
+    let lock = r#"{"error":{"code":"lock_timeout","type":"invalid_request_error"}}"#;
+    let call = Call { host: "api.stripe.com", status: 429, body: lock, ..Call::default() };
+    assert_eq!(said(&call), "per account");
+    let graphql = r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}]}"#;
+    let call = Call {
+        request: "POST /admin/api/2024-10/graphql.json",
+        host: "shop.myshopify.com",
+        body: graphql,
+        ..Call::default()
+    };
+    assert_eq!(said(&call), "Quota, code THROTTLED, per account");
+    let spent = r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#;
+    let call = Call {
+        request: "POST /v1/chat/completions",
+        host: "api.openai.com",
+        status: 429,
+        body: spent,
+        ..Call::default()
+    };
+    assert_eq!(said(&call), "Billing, code insufficient_quota, per account");
+    let fields = [
+        ("x-ratelimit-limit", "5000"),
+        ("x-ratelimit-remaining", "4999"),
+        ("x-ratelimit-reset", "1672531200"),
+        ("x-ratelimit-resource", "core"),
+    ];
+    let call = Call {
+        request: "GET /repos/rust-lang/rust/issues/1",
+        host: "api.github.com",
+        fields: &fields,
+        ..Call::default()
+    };
+    assert_eq!(said(&call), "Header 4999/5000 in 3600s until 1672531200 of core for api-key; per core");
+    assert_eq!(observe(&call).endpoint.as_deref(), Some("GET /repos/{owner}/{repo}/issues/{id}"));
 }

@@ -155,14 +155,13 @@ impl Conversation {
         if self.readers.of_mut(side).drop_partial() {
             cx.counters.count(Anomaly::HeadWithGap);
         }
-        match state {
-            Some(State::Length { left: 0, .. }) => self.readers.of_mut(side).state = State::Head { found: false },
-            Some(State::Chunked(Chunk::Data { left: 0 })) => {
-                self.readers.of_mut(side).state = State::Chunked(Chunk::DataEnd);
-            }
-            Some(state) => self.readers.of_mut(side).state = state,
-            None => self.lose(side),
-        }
+        let reader = self.readers.of_mut(side);
+        reader.state = match state {
+            Some(State::Length { left: 0, .. }) => State::Head { found: false },
+            Some(State::Chunked(Chunk::Data { left: 0 })) => State::Chunked(Chunk::DataEnd),
+            Some(state) => state,
+            None => State::Lost,
+        };
         self.step_over(side)
     }
 
@@ -211,14 +210,6 @@ impl Conversation {
         }
     }
 
-    /// Framing is lost.
-    fn lose(&mut self, side: Side) {
-        self.readers.of_mut(side).state = State::Lost;
-        if self.client == Some(side) {
-            self.waiting.note_unseen_requests();
-        }
-    }
-
     /// Whether a segment found where framing was lost starts with a head that may be believed.
     fn starts_head(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> bool {
         if self.client.is_none() && recognize::is_tls_record(octets) {
@@ -253,12 +244,7 @@ impl Conversation {
         if reader.partial.is_empty() {
             // Empty lines before a start line are ignored, but no server begins with one. Source: RFC 9112 section 2.2.
             let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
-            if blank > 0 && opens_answer {
-                cx.counters.count(Anomaly::HeadMalformed);
-                reader.state = State::Lost;
-                return octets.len();
-            }
-            if blank > 0 {
+            if blank > 0 && !opens_answer {
                 return blank;
             }
             return match self.parse(side, mark, mark, octets, cx) {
@@ -350,7 +336,7 @@ impl Conversation {
             match parse_response(octets, bound) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
-                    self.response(side, first, last, &head, length, cx);
+                    self.response(side, first, last, &head, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,
@@ -361,7 +347,7 @@ impl Conversation {
         if self.readers.of(side).state != (State::Head { found: true }) || fault == Anomaly::HeadTooLarge {
             cx.counters.count(fault);
         }
-        self.lose(side);
+        self.readers.of_mut(side).state = State::Lost;
         Some(octets.len())
     }
 
@@ -400,15 +386,7 @@ impl Conversation {
         cx.counters.count_many(Anomaly::PipelineOverflow, given_up);
     }
 
-    fn response(
-        &mut self,
-        side: Side,
-        first: Mark,
-        last: Mark,
-        head: &ResponseHead<'_>,
-        length: usize,
-        cx: &mut Context<'_>,
-    ) {
+    fn response(&mut self, side: Side, first: Mark, last: Mark, head: &ResponseHead<'_>, cx: &mut Context<'_>) {
         cx.counters.responses = cx.counters.responses.saturating_add(1);
         self.release(true, cx);
         if self.readers.of(side).state == (State::Head { found: true }) {
@@ -416,7 +394,6 @@ impl Conversation {
         }
         if (100..200).contains(&head.status) && head.status != 101 {
             self.readers.of_mut(side).state = State::Head { found: false };
-            self.waiting.note_interim(first.offset.saturating_add(length as u64));
             return;
         }
         let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
@@ -546,9 +523,8 @@ impl Conversation {
                 if self.answers(side) {
                     self.release(true, cx);
                 }
-                // The segment is looked at once more: without its request a response to HEAD looks like this.
-                self.lose(side);
-                return 0;
+                self.readers.of_mut(side).state = State::Lost;
+                return octets.len();
             }
         };
         self.readers.of_mut(side).state = State::Chunked(next);
