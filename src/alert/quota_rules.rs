@@ -382,7 +382,7 @@ fn history_at(quota: &TrackedQuota) -> Option<Timestamp> {
 
 /// When a verdict changes by itself: when its numbers are history, or bit by bit where the agent counts.
 fn waits_for(quota: &TrackedQuota, now: Timestamp) -> Option<Timestamp> {
-    history_at(quota).or_else(|| Some(now.after(TICK)))
+    history_at(quota).filter(|at| *at > now).or_else(|| Some(now.after(TICK)))
 }
 
 fn hold_of(quota: &TrackedQuota, options: &AlertOptions) -> Duration {
