@@ -45,10 +45,14 @@ impl Database {
         Ok(Self { sled: guarded(|| config.open())?, path: path.to_path_buf() })
     }
 
-    /// Shows every entry once. What cannot be read shows so at the start, not in the middle of a question.
-    pub(super) fn scan(&self, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), Failure> {
+    /// Shows every entry of a range once.
+    pub(super) fn scan<K: AsRef<[u8]>>(
+        &self,
+        range: impl RangeBounds<K>,
+        mut visit: impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), Failure> {
         guarded(|| {
-            for entry in &*self.sled {
+            for entry in self.sled.range(range) {
                 let (key, value) = entry?;
                 visit(&key, &value);
             }

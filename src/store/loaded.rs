@@ -38,10 +38,10 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads everything once.
+    /// Reads everything once, so that what cannot be read shows now and not in the middle of a question.
     pub(super) fn read(database: &Database) -> Result<Self, Failure> {
         let mut loaded = Self::default();
-        database.scan(|key, value| {
+        database.scan::<&[u8]>(.., |key, value| {
             loaded.live = loaded.live.saturating_add((key.len() + value.len()) as u64);
             if loaded.take(key, value).is_err() {
                 loaded.damaged += 1;
