@@ -23,6 +23,7 @@
 //!
 //! Knows nothing of packets, rules, sockets or screens, and reads no clock: the time of a tick is an argument.
 
+mod checkpoint;
 mod chunk;
 mod codec;
 mod damage;

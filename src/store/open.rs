@@ -45,6 +45,13 @@ pub enum Opened {
         /// Where the damaged summary is now.
         moved_to: PathBuf,
     },
+    /// The end of the database is lost: a damaged place is taken for the end of its log. The rest is there.
+    Shortened {
+        /// The end of the last hour or tick that is left.
+        until: Option<Timestamp>,
+        /// Up to where there were points.
+        expected: Timestamp,
+    },
     /// It could not be read. It was moved aside, and a new store begins.
     Replaced {
         /// Where the damaged database is now.

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::checkpoint;
 use super::codec;
 use super::database::{Changes, Database};
 use super::envelope;
@@ -45,6 +46,8 @@ pub struct SledStore {
     generation: u32,
     /// What all keys and values may take together, so that the files stay within the size limit.
     budget: u64,
+    /// The latest moment that is noted to be on the disk.
+    checkpoint: Option<u32>,
     loaded: Loaded,
     sampler: Sampler,
     clock: Clock,
@@ -73,6 +76,14 @@ impl SledStore {
         open::create_private_directory(directory)?;
         let lock = Lock::take(directory)?;
         let Ready { database, generation, loaded, opened } = open::open_or_repair(directory, &options)?;
+        let expected =
+            checkpoint::read(directory).filter(|expected| loaded.newest().is_none_or(|newest| newest < *expected));
+        let opened = match (opened, expected) {
+            (Opened::Clean | Opened::Repaired { .. }, Some(expected)) => {
+                Opened::Shortened { until: loaded.newest(), expected }
+            }
+            (opened, _) => opened,
+        };
         if let Some(found) = loaded.format.filter(|format| *format != keys::FORMAT) {
             return Err(StoreError::Newer { directory: directory.to_path_buf(), found, known: keys::FORMAT });
         }
@@ -85,6 +96,7 @@ impl SledStore {
             database: Some(database),
             generation,
             budget: options.size_limit / retention::AMPLIFICATION,
+            checkpoint: None,
             loaded,
             sampler: Sampler::default(),
             last_tick: None,
@@ -97,6 +109,10 @@ impl SledStore {
             replaced: None,
             _lock: lock,
         };
+        if expected.is_some() {
+            // It was said once; from here on the store is as it is.
+            checkpoint::write(directory, None);
+        }
         if store.loaded.format.is_none() {
             store.unwritten.insert(keys::META.to_vec(), Some(vec![keys::FORMAT]));
         }
@@ -166,6 +182,7 @@ impl Store for SledStore {
         }
         self.loaded.next_record = self.loaded.next_record.wrapping_add(1);
         if !rows.is_empty() {
+            self.loaded.newest = self.loaded.newest.max(Some(tick * keys::TICK_SECONDS));
             let window: &mut OpenWindow = self.loaded.windows.entry(start).or_default();
             for (id, row) in rows {
                 if window.add(Resolution::Tick.base(start), id, row).is_err() {

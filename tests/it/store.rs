@@ -458,55 +458,85 @@ fn a_damaged_summary_is_made_anew() {
     }
 }
 
+/// Opens a store whose database was damaged, and checks that it says so where anything is missing, that nothing is made up, and
+/// that recording goes on. Says how it was opened.
+fn opens_damaged(directory: &Path) -> Opened {
+    let (mut store, opened) = open(directory);
+    let points = |store: &SledStore| -> Vec<_> {
+        let of =
+            |series: &quotascope::store::Series| store.points(series.id, at(0), at(20_000), Resolution::Tick).unwrap();
+        store.series().iter().flat_map(of).collect()
+    };
+    let found = points(&store);
+    assert!(found.iter().all(|point| point.requests == 1 && point.limit == Some(Amount::from_count(1000))));
+    assert!(found.len() <= 2 * 3 * 360);
+    if found.len() < 2 * 3 * 360 {
+        assert!(!matches!(opened, Opened::Clean | Opened::Repaired { .. }) || store.damaged() > 0, "{opened:?}");
+    }
+    store.record(at(50_000), &snapshot(vec![burnt("core", 1, 1, 50_000)])).unwrap();
+    Box::new(store).close().unwrap();
+    let (store, again) = open(directory);
+    assert_eq!(again, Opened::Clean, "after {opened:?}");
+    assert_eq!(points(&store).len(), found.len());
+    opened
+}
+
 #[test]
-fn a_damaged_database_is_moved_aside_and_recording_goes_on() {
+fn a_database_that_lost_its_end_says_so() {
     for share in [0, 1, 5, 9] {
         let directory = tempfile::tempdir().unwrap();
         filled(directory.path());
         let file = database_file(directory.path(), "db");
         let octets = fs::read(&file).unwrap();
         fs::write(&file, &octets[..octets.len() * share / 10]).unwrap();
-        let (mut store, opened) = open(directory.path());
-        let found = requests(&store);
-        assert!(found <= 2 * 3 * 360, "nothing is made up: {opened:?}");
-        if let Opened::Replaced { moved_to, .. } = &opened {
-            assert!(moved_to.join("db").exists());
-            assert!(moved_to.file_name().unwrap().to_string_lossy().starts_with("corrupt-20261122T000000Z"));
-        }
-        store.record(at(50_000), &snapshot(vec![burnt("core", 1, 1, 50_000)])).unwrap();
-        Box::new(store).close().unwrap();
-        let (store, opened) = open(directory.path());
-        assert_eq!(opened, Opened::Clean);
-        assert_eq!(requests(&store), found);
+        let opened = opens_damaged(directory.path());
+        let Opened::Shortened { until, expected } = opened else { panic!("{opened:?}") };
+        assert_eq!(expected, at(3 * 3600 - 10));
+        assert!(until < Some(expected));
     }
 }
 
 #[test]
-fn flipped_octets_anywhere_are_no_panic_and_no_wrong_number() {
+fn a_database_that_cannot_be_opened_is_moved_aside() {
     let directory = tempfile::tempdir().unwrap();
     filled(directory.path());
-    let file = database_file(directory.path(), "db");
-    let octets = fs::read(&file).unwrap();
-    let wanted: Vec<u64> = vec![1; 360 * 3];
-    for part in 0..16 {
-        let mut damaged = octets.clone();
-        let from = octets.len() * part / 16;
-        for octet in &mut damaged[from..from + 512] {
-            *octet ^= 0x5a;
+    drop(open(directory.path()));
+    fs::write(database_file(directory.path(), "conf"), b"no configuration").unwrap();
+    let opened = opens_damaged(directory.path());
+    let Opened::Replaced { moved_to, saved, cause } = opened else { panic!("{opened:?}") };
+    assert!(moved_to.join("db").exists());
+    assert_eq!(moved_to.file_name().unwrap().to_string_lossy(), "corrupt-20261122T000000Z");
+    assert_eq!(saved, 0);
+    assert!(!cause.is_empty());
+}
+
+#[test]
+fn flipped_octets_anywhere_are_said_and_make_no_wrong_number() {
+    // With the database's summary, which knows where its pages lie, and without one.
+    for is_summarized in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        if is_summarized {
+            drop(open(directory.path()));
         }
-        let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("series-1")).unwrap();
-        for entry in fs::read_dir(directory.path().join("series-1")).unwrap().map(|entry| entry.unwrap()) {
-            if entry.file_type().unwrap().is_file() {
-                fs::copy(entry.path(), copy.path().join("series-1").join(entry.file_name())).unwrap();
+        let octets = fs::read(database_file(directory.path(), "db")).unwrap();
+        for part in 0..12 {
+            let mut damaged = octets.clone();
+            let from = octets.len() * part / 12;
+            for octet in &mut damaged[from..from + 512] {
+                *octet ^= 0x5a;
             }
-        }
-        fs::write(copy.path().join("series-1/db"), damaged).unwrap();
-        let (store, opened) = open(copy.path());
-        for series in store.series() {
-            let points = store.points(series.id, at(0), at(20_000), Resolution::Tick).unwrap_or_default();
-            assert!(points.iter().all(|point| point.requests == 1), "{opened:?}");
-            assert!(points.len() <= wanted.len());
+            let copy = tempfile::tempdir().unwrap();
+            fs::create_dir(copy.path().join("series-1")).unwrap();
+            for name in ["", "series-1"] {
+                for entry in fs::read_dir(directory.path().join(name)).unwrap().map(|entry| entry.unwrap()) {
+                    if entry.file_type().unwrap().is_file() {
+                        fs::copy(entry.path(), copy.path().join(name).join(entry.file_name())).unwrap();
+                    }
+                }
+            }
+            fs::write(copy.path().join("series-1/db"), damaged).unwrap();
+            opens_damaged(copy.path());
         }
     }
 }

@@ -27,6 +27,7 @@ impl SledStore {
             }
             self.loaded.live = self.loaded.live.saturating_sub(freed as u64);
             self.loaded.windows.remove(&start);
+            self.settle()?;
         }
         Ok(())
     }

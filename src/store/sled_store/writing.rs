@@ -1,5 +1,6 @@
 //! Writing through to the disk, and what happens when it fails.
 
+use super::super::checkpoint;
 use super::super::database::{self, Changes, Database, Failure};
 use super::super::error::StoreError;
 use super::super::keys;
@@ -98,9 +99,21 @@ impl SledStore {
     pub(super) fn settle(&mut self) -> Result<(), StoreError> {
         self.write(Changes::new())?;
         let result = self.ask(Database::flush);
-        if let Err(error) = &result {
-            self.failure = Some(error.to_string());
+        match &result {
+            Ok(()) => self.note_newest(),
+            Err(error) => self.failure = Some(error.to_string()),
         }
         result
+    }
+
+    /// Notes up to when all is on the disk.
+    fn note_newest(&mut self) {
+        let has_ticks = !self.loaded.windows.is_empty()
+            || self.loaded.sealed.get(&Resolution::Tick).is_some_and(|windows| !windows.is_empty());
+        let newest = self.loaded.newest.filter(|_| has_ticks);
+        if newest != self.checkpoint {
+            checkpoint::write(&self.directory, newest.and(self.loaded.newest()));
+            self.checkpoint = newest;
+        }
     }
 }
