@@ -441,16 +441,16 @@ fn database_file(directory: &Path, starts: &str) -> PathBuf {
 }
 
 #[test]
-fn a_damaged_summary_is_made_anew() {
-    for damage in [&b""[..], b"garbage that is no summary of a database"] {
+fn damaged_summaries_and_settings_are_made_anew() {
+    for (file, damage) in [("snap.", &b""[..]), ("snap.", b"garbage that is no summary"), ("conf", b"no settings")] {
         let directory = tempfile::tempdir().unwrap();
         filled(directory.path());
         // The database writes its summary when it is opened.
         drop(open(directory.path()));
-        fs::write(database_file(directory.path(), "snap."), damage).unwrap();
+        fs::write(database_file(directory.path(), file), damage).unwrap();
         let (store, opened) = open(directory.path());
         let Opened::Repaired { moved_to } = opened else { panic!("{opened:?}") };
-        assert_eq!(fs::read_dir(moved_to).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(moved_to).unwrap().count(), 2);
         assert_eq!(requests(&store), 2 * 3 * 360);
         assert_eq!(store.outbox().len(), 1);
         drop(store);
@@ -497,17 +497,58 @@ fn a_database_that_lost_its_end_says_so() {
 }
 
 #[test]
-fn a_database_that_cannot_be_opened_is_moved_aside() {
+fn pages_that_cannot_be_read_are_moved_aside_and_the_rest_rescued() {
+    const TICKS: i64 = 720;
+    const SERIES: u64 = 200;
     let directory = tempfile::tempdir().unwrap();
-    filled(directory.path());
+    let (mut store, _) = open(directory.path());
+    for tick in 0..TICKS {
+        let count = (tick + 1).cast_unsigned();
+        let burn = |index: u64| burnt(&format!("bucket-{index}"), count * 7919 * (index + 1) % 1000, count, tick);
+        store.record(at(tick * 10), &snapshot((0..SERIES).map(burn).collect())).unwrap();
+    }
+    Box::new(store).close().unwrap();
+    // The database writes its summary when it is opened: it knows then that there is more behind a damaged place.
     drop(open(directory.path()));
-    fs::write(database_file(directory.path(), "conf"), b"no configuration").unwrap();
-    let opened = opens_damaged(directory.path());
-    let Opened::Replaced { moved_to, saved, cause } = opened else { panic!("{opened:?}") };
-    assert!(moved_to.join("db").exists());
-    assert_eq!(moved_to.file_name().unwrap().to_string_lossy(), "corrupt-20261122T000000Z");
-    assert_eq!(saved, 0);
-    assert!(!cause.is_empty());
+    let octets = fs::read(database_file(directory.path(), "db")).unwrap();
+    let mut rescued = 0;
+    for part in [1, 7, 8, 9, 10] {
+        let copy = tempfile::tempdir().unwrap();
+        copy_store(directory.path(), copy.path());
+        let mut damaged = octets.clone();
+        let from = octets.len() * part / 20;
+        for octet in &mut damaged[from..from + 4096] {
+            *octet ^= 0x5a;
+        }
+        fs::write(copy.path().join("series-1/db"), damaged).unwrap();
+        let (store, opened) = open(copy.path());
+        // Which places hold pages that are still in use, the database decides.
+        let Opened::Replaced { moved_to, saved, cause } = opened else { continue };
+        rescued += 1;
+        assert!(moved_to.join("db").exists());
+        assert_eq!(moved_to.file_name().unwrap().to_string_lossy(), "corrupt-20261122T000000Z");
+        assert!(cause.contains("corrupt"), "{cause}");
+        // How much is reachable depends on what the damaged page was: a leaf, or the index above all leaves.
+        let all = TICKS.cast_unsigned() * SERIES;
+        let found = requests(&store);
+        assert!(found <= all, "{found} of {all} is more than was written");
+        assert_eq!(found > 0, saved > 0 && !store.series().is_empty(), "{saved}");
+        drop(store);
+        assert_eq!(open(copy.path()).1, Opened::Clean);
+    }
+    assert!(rescued > 0);
+}
+
+/// Copies a closed store.
+fn copy_store(from: &Path, to: &Path) {
+    fs::create_dir(to.join("series-1")).unwrap();
+    for name in ["", "series-1"] {
+        for entry in fs::read_dir(from.join(name)).unwrap().map(|entry| entry.unwrap()) {
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), to.join(name).join(entry.file_name())).unwrap();
+            }
+        }
+    }
 }
 
 #[test]
@@ -527,14 +568,7 @@ fn flipped_octets_anywhere_are_said_and_make_no_wrong_number() {
                 *octet ^= 0x5a;
             }
             let copy = tempfile::tempdir().unwrap();
-            fs::create_dir(copy.path().join("series-1")).unwrap();
-            for name in ["", "series-1"] {
-                for entry in fs::read_dir(directory.path().join(name)).unwrap().map(|entry| entry.unwrap()) {
-                    if entry.file_type().unwrap().is_file() {
-                        fs::copy(entry.path(), copy.path().join(name).join(entry.file_name())).unwrap();
-                    }
-                }
-            }
+            copy_store(directory.path(), copy.path());
             fs::write(copy.path().join("series-1/db"), damaged).unwrap();
             opens_damaged(copy.path());
         }
