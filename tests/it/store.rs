@@ -532,7 +532,7 @@ fn pages_that_cannot_be_read_are_moved_aside_and_the_rest_rescued() {
         let all = TICKS.cast_unsigned() * SERIES;
         let found = requests(&store);
         assert!(found <= all, "{found} of {all} is more than was written");
-        assert_eq!(found > 0, saved > 0 && !store.series().is_empty(), "{saved}");
+        assert!(saved > 0 || found == 0, "{found} points of nothing");
         drop(store);
         assert_eq!(open(copy.path()).1, Opened::Clean);
     }

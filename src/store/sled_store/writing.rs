@@ -112,7 +112,7 @@ impl SledStore {
             || self.loaded.sealed.get(&Resolution::Tick).is_some_and(|windows| !windows.is_empty());
         let newest = self.loaded.newest.filter(|_| has_ticks);
         if newest != self.checkpoint {
-            checkpoint::write(&self.directory, newest.and(self.loaded.newest()));
+            checkpoint::write(&self.directory, newest.and_then(|_| self.loaded.newest()));
             self.checkpoint = newest;
         }
     }
