@@ -15,6 +15,10 @@ impl SledStore {
     /// Turns the hours other than `current` into chunks. One batch: a crash leaves either the write-ahead records or the chunks.
     pub(super) fn seal(&mut self, current: Option<u32>) -> Result<(), StoreError> {
         let over: Vec<u32> = self.loaded.windows.keys().copied().filter(|start| Some(*start) != current).collect();
+        if !over.is_empty() {
+            // Sealing reads before it writes, so a database that failed is opened again here already.
+            self.ready()?;
+        }
         for start in over {
             let mut changes = self.sealed(start)?;
             let ticks = Resolution::Tick.base(start)..Resolution::Tick.base(start + Resolution::Tick.window_seconds());

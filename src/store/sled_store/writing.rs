@@ -20,8 +20,7 @@ impl SledStore {
     }
 
     pub(super) fn try_write(&mut self, mut changes: Changes) -> Result<(), StoreError> {
-        self.check_room()?;
-        self.reopen()?;
+        self.ready()?;
         changes.extend(self.unwritten.iter().map(|(key, value)| (key.clone(), value.clone())));
         if changes.is_empty() {
             return Ok(());
@@ -32,6 +31,12 @@ impl SledStore {
         self.loaded.live = self.loaded.live.saturating_add(size as u64);
         self.unwritten.clear();
         Ok(())
+    }
+
+    /// Makes sure that there is room, and that the database is open.
+    pub(super) fn ready(&mut self) -> Result<(), StoreError> {
+        let ready = self.check_room().and_then(|()| self.reopen());
+        ready.inspect_err(|error| self.failure = Some(error.to_string()))
     }
 
     /// A write that fails half way leaves the database unusable until it is opened again; better not to begin it.
