@@ -45,10 +45,14 @@ impl Database {
         Ok(Self { sled: guarded(|| config.open())?, path: path.to_path_buf() })
     }
 
-    /// Shows every entry once. What cannot be read shows so at the start, not in the middle of a question.
-    pub(super) fn scan(&self, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), Failure> {
+    /// Shows every entry of a range once.
+    pub(super) fn scan<K: AsRef<[u8]>>(
+        &self,
+        range: impl RangeBounds<K>,
+        mut visit: impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), Failure> {
         guarded(|| {
-            for entry in &*self.sled {
+            for entry in self.sled.range(range) {
                 let (key, value) = entry?;
                 visit(&key, &value);
             }
@@ -62,16 +66,27 @@ impl Database {
             return Ok(0);
         };
         let mut saved = 0u64;
-        // Forward from the first key, then backward from the last: what lies between the damaged places is lost. The
-        // database may panic where it is damaged; what was copied until then counts.
-        for backward in [false, true] {
-            let _end = guarded(|| {
-                let mut entries = old.iter();
-                while let Some(Ok((key, value))) = if backward { entries.next_back() } else { entries.next() } {
+        let mut position = 0u128;
+        let mut stride = 1u128;
+        // A page that cannot be read ends the way through the keys, and does not say where the next page begins. So it is
+        // stepped over by longer and longer strides: what is lost is the page and at most as much again.
+        while position < POSITIONS {
+            let mut reached = position;
+            let passed = guarded(|| {
+                for entry in old.range(key_at(position)..) {
+                    let (key, value) = entry?;
+                    reached = reached.max(position_of(&key));
                     saved += u64::from(self.sled.insert(key, value)?.is_none());
                 }
                 Ok(())
             });
+            match passed {
+                Ok(()) => break,
+                Err(Failure::Damaged(_)) => {}
+                Err(other) => return Err(other),
+            }
+            stride = if reached > position { 1 } else { stride * 2 };
+            position = reached + stride;
         }
         guarded(|| self.sled.flush())?;
         Ok(saved)
@@ -135,6 +150,20 @@ impl Database {
             }
         }
     }
+}
+
+/// How many positions there are: nine octets, as long as the keys are.
+const POSITIONS: u128 = 1 << 72;
+
+/// Where a key stands among all keys, by its first nine octets.
+fn position_of(key: &[u8]) -> u128 {
+    let padded = key.iter().copied().chain(std::iter::repeat(0)).take(9);
+    padded.fold(0, |position, octet| position << 8 | u128::from(octet))
+}
+
+/// The first key at a position.
+fn key_at(position: u128) -> Vec<u8> {
+    position.to_be_bytes().into_iter().skip(7).collect()
 }
 
 /// The error of a full disk, with the figures.

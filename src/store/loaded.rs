@@ -12,6 +12,7 @@ use super::point::Resolution;
 use super::row::Row;
 use super::series::{Registry, Series, SeriesId};
 use super::stored_alert::StoredAlert;
+use crate::model::Timestamp;
 
 /// What an opened store holds in memory: the series, the hours that are not over, the outbox, and some figures.
 #[derive(Debug, Default)]
@@ -38,10 +39,15 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads everything once.
+    /// The latest moment that has points, where it is known to the hour.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.newest.map(|seconds| Timestamp::from_secs(i64::from(seconds)))
+    }
+
+    /// Reads everything once, so that what cannot be read shows now and not in the middle of a question.
     pub(super) fn read(database: &Database) -> Result<Self, Failure> {
         let mut loaded = Self::default();
-        database.scan(|key, value| {
+        database.scan::<&[u8]>(.., |key, value| {
             loaded.live = loaded.live.saturating_add((key.len() + value.len()) as u64);
             if loaded.take(key, value).is_err() {
                 loaded.damaged += 1;

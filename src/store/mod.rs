@@ -23,6 +23,7 @@
 //!
 //! Knows nothing of packets, rules, sockets or screens, and reads no clock: the time of a tick is an argument.
 
+mod checkpoint;
 mod chunk;
 mod codec;
 mod damage;
@@ -99,7 +100,7 @@ pub trait Store: Send {
     /// The series, in the order of their first appearance.
     fn series(&self) -> Vec<Series>;
 
-    /// The points of a series from `from` to before `to`, in order. Damaged chunks are left out and counted.
+    /// The points of a series whose steps overlap the time from `from` to before `to`, in order. Damaged chunks are left out and counted.
     ///
     /// # Errors
     /// The disk fails.

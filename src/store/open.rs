@@ -45,6 +45,13 @@ pub enum Opened {
         /// Where the damaged summary is now.
         moved_to: PathBuf,
     },
+    /// The end of the database is lost: a damaged place is taken for the end of its log. The rest is there.
+    Shortened {
+        /// The end of the last hour or tick that is left.
+        until: Option<Timestamp>,
+        /// Up to where there were points.
+        expected: Timestamp,
+    },
     /// It could not be read. It was moved aside, and a new store begins.
     Replaced {
         /// Where the damaged database is now.
@@ -116,26 +123,24 @@ pub(super) struct Ready {
 pub(super) fn open_or_repair(directory: &Path, options: &StoreOptions) -> Result<Ready, StoreError> {
     let generation = generation::newest(directory)?;
     let path = generation::path(directory, generation);
-    let open = || {
-        let database = Database::open(&path, options)?;
-        Loaded::read(&database).map(|loaded| (database, loaded))
-    };
     let refused = |failure| Database::refused(directory, failure);
-    let cause = match open() {
-        Ok((database, loaded)) => return Ok(Ready { database, generation, loaded, opened: Opened::Clean }),
+    let stamp = stamp(options.opened_at);
+    let mut opened = Opened::Clean;
+    let mut database = Database::open(&path, options);
+    if let Err(Failure::Damaged(_)) = database
+        && let Some(moved_to) = move_summaries_aside(directory, &path, &stamp)?
+    {
+        opened = Opened::Repaired { moved_to };
+        database = Database::open(&path, options);
+    }
+    // Where single pages cannot be read the summaries stay: without them the database would take the first damaged place for
+    // the end of its log, and forget all that can still be read behind it.
+    let read = database.and_then(|database| Loaded::read(&database).map(|loaded| (database, loaded)));
+    let cause = match read {
+        Ok((database, loaded)) => return Ok(Ready { database, generation, loaded, opened }),
         Err(Failure::Damaged(cause)) => cause,
         Err(other) => return Err(refused(other)),
     };
-    let stamp = stamp(options.opened_at);
-    if let Some(moved_to) = move_summaries_aside(directory, &path, &stamp)? {
-        match open() {
-            Ok((database, loaded)) => {
-                return Ok(Ready { database, generation, loaded, opened: Opened::Repaired { moved_to } });
-            }
-            Err(Failure::Damaged(_)) => {}
-            Err(other) => return Err(refused(other)),
-        }
-    }
     // The rescue is complete before the damaged database is touched: on a full disk this can be tried again.
     let moved_to = free_name(directory, &format!("corrupt-{stamp}"));
     let (database, saved) = generation::replace(directory, generation, &moved_to, options).map_err(refused)?;
@@ -144,13 +149,15 @@ pub(super) fn open_or_repair(directory: &Path, options: &StoreOptions) -> Result
     Ok(Ready { database, generation, loaded, opened: Opened::Replaced { moved_to, saved, cause } })
 }
 
-/// Moves the database's summaries (`snap.*`) into a directory of their own; without them it reads its whole log again.
+/// Moves the database's summaries (`snap.*`) and its settings (`conf`, always the defaults here) into a directory of their own;
+/// without them it reads its whole log again.
 fn move_summaries_aside(directory: &Path, database: &Path, stamp: &str) -> Result<Option<PathBuf>, StoreError> {
     let mut moved_to = None;
     let entries = fs::read_dir(database).map_err(StoreError::file("read", database))?;
     for entry in entries {
         let entry = entry.map_err(StoreError::file("read", database))?;
-        if !entry.file_name().to_string_lossy().starts_with("snap.") {
+        let name = entry.file_name();
+        if name != "conf" && !name.to_string_lossy().starts_with("snap.") {
             continue;
         }
         let aside = match moved_to.take() {
@@ -159,7 +166,7 @@ fn move_summaries_aside(directory: &Path, database: &Path, stamp: &str) -> Resul
         };
         create_private_directory(&aside)?;
         let from = entry.path();
-        fs::rename(&from, aside.join(entry.file_name())).map_err(StoreError::file("move aside", &from))?;
+        fs::rename(&from, aside.join(name)).map_err(StoreError::file("move aside", &from))?;
         moved_to = Some(aside);
     }
     Ok(moved_to)

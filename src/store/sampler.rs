@@ -85,7 +85,7 @@ impl Sampler {
     fn peak(&self, at: Timestamp, quota: &QuotaState, last: Option<&Recorded>) -> Option<f64> {
         let known = last.and_then(|last| last.peak);
         let risen = quota.peak_utilization.filter(|peak| known.is_none_or(|known| *peak > known));
-        let elapsed = self.at.map_or(Duration::from_secs(u64::from(TICK_SECONDS)), |last| at.since(last));
+        let elapsed = self.at.map_or_else(|| Duration::from_secs(u64::from(TICK_SECONDS)), |last| at.since(last));
         let step = quota.trend.step;
         let whole = if step.is_zero() { 0 } else { elapsed.as_nanos() / step.as_nanos() };
         let recent = quota.trend.points.iter().rev().take(usize::try_from(whole).unwrap_or(usize::MAX));

@@ -105,10 +105,6 @@ impl Registry {
         self.by_identity.get(&(quota.key.clone(), quota.source)).copied()
     }
 
-    pub(super) fn contains(&self, id: SeriesId) -> bool {
-        self.by_id.contains_key(&id)
-    }
-
     pub(super) fn remove(&mut self, id: SeriesId) {
         if let Some(series) = self.by_id.remove(&id) {
             self.by_identity.remove(&(series.key, series.source));
