@@ -46,11 +46,6 @@ fn left(app: &App, room: usize) -> Line<'static> {
     let taken: usize = spans.iter().chain(&rates).map(Span::width).sum();
     spans.push(Span::raw(sources(&options.sources, room.saturating_sub(taken))));
     spans.extend(rates);
-    if app.is_paused() {
-        spans.push(Span::styled("  ‖ paused", theme.level(Level::Warning)));
-    } else if app.silent() >= SILENCE {
-        spans.push(Span::styled(format!("  no news for {}", format::span(app.silent())), theme.level(Level::Warning)));
-    }
     text::fit_line(Line::from(spans), room)
 }
 
@@ -116,6 +111,13 @@ fn firing(snapshot: &Snapshot, severity: Severity) -> u64 {
 fn health(app: &App) -> Line<'static> {
     let (theme, snapshot) = (app.theme(), app.snapshot());
     let mut spans = Vec::new();
+    // First of all, whether what is shown is the newest there is.
+    let warning = theme.level(Level::Warning);
+    if app.is_paused() {
+        spans.push(Span::styled("‖ paused  ", warning));
+    } else if app.silent() >= SILENCE {
+        spans.push(Span::styled(format!("no news for {}  ", format::span(app.silent())), warning));
+    }
     if !snapshot.captures.is_empty() {
         count(&mut spans, theme, "dropped", dropped(snapshot), Level::High, "");
     }
