@@ -112,6 +112,7 @@ impl Guard {
         let panics = Arc::new(Panics {
             owner: thread::current().id(),
             previous: panic::take_hook(),
+            taken: AtomicBool::new(true),
             held: Mutex::new(Some(Vec::new())),
         });
         let guard = Self { panics: Arc::clone(&panics) };
@@ -125,7 +126,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        restore();
+        self.panics.restore();
         let held = self.panics.held.lock().ok().and_then(|mut held| held.take());
         for message in held.unwrap_or_default() {
             // The terminal may be gone; there is nowhere else to tell it.
@@ -139,11 +140,13 @@ impl Drop for Guard {
     }
 }
 
-/// What happens to panics while the screen is up.
+/// Who has the terminal, and what happens to panics meanwhile.
 struct Panics {
     /// The screen's own thread.
     owner: ThreadId,
     previous: Hook,
+    /// Whether the terminal is still ours.
+    taken: AtomicBool,
     /// Messages of other threads, to be told when the screen is gone; nothing once it is.
     held: Mutex<Option<Vec<String>>>,
 }
@@ -154,7 +157,7 @@ impl Panics {
     fn handle(&self, info: &PanicHookInfo<'_>) {
         let thread = thread::current();
         if thread.id() == self.owner {
-            restore();
+            self.restore();
             (self.previous)(info);
             return;
         }
@@ -168,10 +171,15 @@ impl Panics {
             Ok(None) | Err(_) => (self.previous)(info),
         }
     }
-}
 
-/// Each step is tried whatever became of the others: a terminal that is gone refuses them all, and nothing is lost by it.
-fn restore() {
-    let _ = execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show);
-    let _ = terminal::disable_raw_mode();
+    /// Gives the terminal back, once: a second time would put the cursor where it was before, over what was written since.
+    ///
+    /// Each step is tried whatever became of the others: a terminal that is gone refuses them all, and nothing is lost by
+    /// it.
+    fn restore(&self) {
+        if self.taken.swap(false, Ordering::Relaxed) {
+            let _ = execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show);
+            let _ = terminal::disable_raw_mode();
+        }
+    }
 }
