@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
     Column::new("SINCE", Side::Left, (8, 19), 0),
     Column::new("SEVERITY", Side::Left, (10, 10), 0),
     Column::new("RULE", Side::Left, (16, 16), 2).from(130),
-    Column::new("ABOUT", Side::Left, (34, 60), 1).stretching(),
+    Column::new("ABOUT", Side::Left, (28, 60), 1).stretching(),
     Column::new("WHAT", Side::Left, (34, 120), 0),
     Column::new("STATE", Side::Left, (8, 16), 0),
 ];

@@ -41,7 +41,11 @@ fn left(app: &App, room: usize) -> Line<'static> {
         Span::raw(rate(app.rates().exchanges())),
         Span::styled(" exch/s", theme.dim()),
     ];
-    let mut spans = vec![Span::styled(text::clean(&options.title).into_owned(), theme.accent()), Span::raw("  ")];
+    let mut spans = vec![Span::styled(text::clean(&options.title).into_owned(), theme.accent())];
+    if room >= 70 && !options.version.is_empty() {
+        spans.push(Span::styled(format!(" {}", text::clean(&options.version)), theme.dim()));
+    }
+    spans.push(Span::raw("  "));
     // The sources give way before the rates do.
     let taken: usize = spans.iter().chain(&rates).map(Span::width).sum();
     spans.push(Span::raw(sources(&options.sources, room.saturating_sub(taken))));

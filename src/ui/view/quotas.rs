@@ -120,7 +120,7 @@ fn named(app: &App, row: usize, quota: &QuotaState, width: usize, plain: Style) 
     if text::width(&name) + text::width(&qualifiers) > width && !app.has_twin(row) {
         qualifiers = names::qualifiers(quota, false);
     }
-    let room = width.saturating_sub(text::width(&qualifiers)).max(width.min(7));
+    let room = width.saturating_sub(text::width(&qualifiers)).max(width.min(5));
     let name = text::fit(&name, room);
     Line::from(vec![Span::styled(name, plain), Span::styled(qualifiers, app.theme().dim())])
 }
