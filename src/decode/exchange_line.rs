@@ -1,0 +1,417 @@
+//! A line of exchange NDJSON to an exchange: what any HTTP client can write in five lines of code.
+//!
+//! One JSON object with at least `ts`, `method`, `url` and `status`; unknown keys are ignored, and the last of a repeated
+//! key counts. Credentials are hashed here, and exist nowhere past it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::url::{self, Url};
+use crate::model::{
+    Anomaly, Body, Client, Credential, Exchange, Fields, HashKey, Interest, Request, Response, Timestamp,
+};
+
+/// What is kept of a body; the model's bound.
+const BODY: usize = 64 << 10;
+/// Field lines kept of one response; servers answer 100 to 200 field lines with an error long before.
+const FIELDS: usize = 512;
+/// Credentials kept of one request; a request has one or two.
+const CREDENTIALS: usize = 8;
+/// A longer name of a query parameter carries no credential.
+const PARAMETER_OCTETS: usize = 64;
+/// The longest name of a client that is kept.
+const CLIENT: usize = 256;
+
+/// Reads one line, without its line end.
+///
+/// # Errors
+/// [`Anomaly::LineMalformed`] where it is no JSON object, lacks a required key, or has one that makes no sense: a status
+/// outside 200 to 999, a method that is no token, an address without a host, a time out of range.
+pub fn parse(line: &[u8], source: &Arc<str>, interest: &dyn Interest, key: &HashKey) -> Result<Exchange, Anomaly> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    // A log may quote octets of another encoding in some field that says nothing: they become replacement characters.
+    let text = String::from_utf8_lossy(line);
+    let line: Line<'_> = serde_json::from_str(&text).map_err(|_no_object| Anomaly::LineMalformed)?;
+    line.exchange(source, interest, key).ok_or(Anomaly::LineMalformed)
+}
+
+/// The keys that mean something.
+#[derive(Default)]
+struct Line<'a> {
+    ts: Option<Scalar<'a>>,
+    method: Option<Scalar<'a>>,
+    url: Option<Scalar<'a>>,
+    status: Option<Scalar<'a>>,
+    request_headers: FieldLines<'a>,
+    response_headers: FieldLines<'a>,
+    response_body: Option<serde_json::Value>,
+    latency: Option<Scalar<'a>>,
+    client: Option<Scalar<'a>>,
+}
+
+impl Line<'_> {
+    fn exchange(&self, source: &Arc<str>, interest: &dyn Interest, key: &HashKey) -> Option<Exchange> {
+        let at = self.ts.as_ref()?.timestamp()?;
+        let status = self.status.as_ref()?.status()?;
+        let method = self.method.as_ref()?.text()?;
+        let Url { host, path, query } = url::parse(&self.url.as_ref()?.text()?)?;
+        let is_method = !method.is_empty() && method.len() <= 32 && method.bytes().all(is_token_octet);
+        let latency = self.latency.as_ref().and_then(Scalar::duration);
+        let host = match host {
+            Some(host) => host,
+            // A request target without its host, as servers log it: the field says the host.
+            None => url::host(&self.request_headers.first("host")?, None)?,
+        };
+        is_method.then(|| Exchange {
+            source: Arc::clone(source),
+            client: self.client.as_ref().and_then(Scalar::text).map_or(Client::Unknown, |name| client(&name)),
+            server: None,
+            request: Some(Request {
+                at: latency.map(|latency| at.before(latency)),
+                method: method.as_ref().into(),
+                credentials: credentials(&self.request_headers, query.as_deref(), interest, key),
+                host: Some(host.into()),
+                path: path.into(),
+            }),
+            response: Response {
+                at,
+                status,
+                fields: self.response_headers.wanted(interest),
+                // A log's body was given on purpose: no status makes it uninteresting.
+                body: self.response_body.as_ref().and_then(body),
+            },
+            latency,
+        })
+    }
+}
+
+/// An octet of a token, RFC 9110 section 5.6.2.
+fn is_token_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
+}
+
+fn client(name: &str) -> Client {
+    match name.parse::<SocketAddr>() {
+        Ok(address) => Client::Address(address),
+        Err(_) if name.is_empty() => Client::Unknown,
+        Err(_) => Client::Named(url::start(name, CLIENT).into()),
+    }
+}
+
+fn body(value: &serde_json::Value) -> Option<Body> {
+    let mut octets = match value {
+        serde_json::Value::Null => return None,
+        serde_json::Value::String(text) => text.as_bytes().to_vec(),
+        value => value.to_string().into_bytes(),
+    };
+    let truncated = octets.len() > BODY;
+    octets.truncate(BODY);
+    (!octets.is_empty()).then_some(Body { octets, truncated })
+}
+
+fn credentials(
+    fields: &FieldLines<'_>,
+    query: Option<&str>,
+    interest: &dyn Interest,
+    key: &HashKey,
+) -> Vec<Credential> {
+    let credential =
+        |carrier: String, value: &str| Credential { carrier: carrier.into(), id: key.identity(value.as_bytes()) };
+    let fields = fields
+        .iter()
+        .filter(|(name, _)| interest.credential_field(name.as_bytes()))
+        .map(|(name, value)| credential(name.to_ascii_lowercase(), &value));
+    let parameters = query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.len() <= PARAMETER_OCTETS && name.bytes().all(|octet| octet.is_ascii_graphic()))
+        .filter(|(name, _)| interest.credential_parameter(name.as_bytes()))
+        .map(|(name, value)| credential(format!("?{}", name.to_ascii_lowercase()), value));
+    fields.chain(parameters).take(CREDENTIALS).collect()
+}
+
+impl<'de> Deserialize<'de> for Line<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LineVisitor)
+    }
+}
+
+struct LineVisitor;
+
+impl<'de> Visitor<'de> for LineVisitor {
+    type Value = Line<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an exchange")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line<'de>, A::Error> {
+        let mut line = Line::default();
+        while let Some(key) = map.next_key::<Scalar<'_>>()? {
+            let Scalar::Text(key) = key else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            match key.as_ref() {
+                "ts" => line.ts = map.next_value()?,
+                "method" => line.method = map.next_value()?,
+                "url" => line.url = map.next_value()?,
+                "status" => line.status = map.next_value()?,
+                "request_headers" => line.request_headers = map.next_value()?,
+                "response_headers" => line.response_headers = map.next_value()?,
+                "response_body" => line.response_body = map.next_value()?,
+                "latency_s" => line.latency = map.next_value()?,
+                "client" => line.client = map.next_value()?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(line)
+    }
+}
+
+/// A JSON value without parts; of arrays and objects nothing is kept.
+enum Scalar<'a> {
+    Text(Cow<'a, str>),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Bool(bool),
+    Other,
+}
+
+impl Scalar<'_> {
+    fn text(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Text(text) => Cow::Borrowed(text.as_ref()),
+            Self::Unsigned(number) => Cow::Owned(number.to_string()),
+            Self::Signed(number) => Cow::Owned(number.to_string()),
+            Self::Float(number) => Cow::Owned(number.to_string()),
+            Self::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Self::Other => return None,
+        })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "past 2^53 seconds no time is in range anyhow")]
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Unsigned(number) => Some(*number as f64),
+            Self::Signed(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number),
+            Self::Bool(_) | Self::Other => None,
+        }
+    }
+
+    /// Unix seconds, or RFC 3339.
+    fn timestamp(&self) -> Option<Timestamp> {
+        match self {
+            Self::Text(text) => {
+                Timestamp::parse_rfc3339(text.trim()).or_else(|| self.number().and_then(Timestamp::from_secs_f64))
+            }
+            _ => self.number().and_then(Timestamp::from_secs_f64),
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        let status: u16 = self.text()?.trim().parse().ok()?;
+        (200..=999).contains(&status).then_some(status)
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        self.number().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(Cow::Owned(text)))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Unsigned(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Signed(number))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Float(number))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Bool(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+}
+
+/// Field lines: an object whose values may be arrays, or an array of pairs.
+#[derive(Default)]
+struct FieldLines<'a>(Vec<(Cow<'a, str>, Values<'a>)>);
+
+impl FieldLines<'_> {
+    fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.0
+            .iter()
+            .flat_map(|(name, values)| values.0.iter().filter_map(move |value| Some((name.as_ref(), value.text()?))))
+    }
+
+    fn first(&self, wanted: &str) -> Option<Cow<'_, str>> {
+        self.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+    }
+
+    fn wanted(&self, interest: &dyn Interest) -> Fields {
+        let mut fields = Fields::new();
+        for (name, value) in self.iter().filter(|(name, _)| interest.response_field(name.as_bytes())).take(FIELDS) {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
+        fields
+    }
+}
+
+impl<'de> Deserialize<'de> for FieldLines<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldLinesVisitor)
+    }
+}
+
+struct FieldLinesVisitor;
+
+impl<'de> Visitor<'de> for FieldLinesVisitor {
+    type Value = FieldLines<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("field lines: an object, or an array of pairs")
+    }
+
+    fn visit_unit<E>(self) -> Result<FieldLines<'de>, E> {
+        Ok(FieldLines::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldLines<'de>, A::Error> {
+        let mut lines = Vec::new();
+        while let Some((name, values)) = map.next_entry::<Scalar<'_>, Values<'_>>()? {
+            if let Scalar::Text(name) = name {
+                lines.push((name, values));
+            }
+        }
+        Ok(FieldLines(lines))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FieldLines<'de>, A::Error> {
+        let mut lines = Vec::new();
+        while let Some(Values(pair)) = seq.next_element::<Values<'_>>()? {
+            let mut pair = pair.into_iter();
+            if let (Some(Scalar::Text(name)), Some(value)) = (pair.next(), pair.next()) {
+                lines.push((name, Values(vec![value])));
+            }
+        }
+        Ok(FieldLines(lines))
+    }
+}
+
+/// One value, or an array of them.
+struct Values<'a>(Vec<Scalar<'a>>);
+
+impl<'de> Deserialize<'de> for Values<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValuesVisitor)
+    }
+}
+
+struct ValuesVisitor;
+
+impl<'de> Visitor<'de> for ValuesVisitor {
+    type Value = Values<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or an array of them")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Values<'de>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Values(values))
+    }
+
+    fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Values<'de>, E> {
+        one(ScalarVisitor.visit_borrowed_str(text))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Values<'de>, E> {
+        one(ScalarVisitor.visit_str(text))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Values<'de>, E> {
+        one(ScalarVisitor.visit_u64(number))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Values<'de>, E> {
+        one(ScalarVisitor.visit_i64(number))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Values<'de>, E> {
+        one(ScalarVisitor.visit_f64(number))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Values<'de>, E> {
+        one(ScalarVisitor.visit_bool(value))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Values<'de>, E> {
+        one(ScalarVisitor.visit_unit())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Values<'de>, A::Error> {
+        one(ScalarVisitor.visit_map(map))
+    }
+}
+
+fn one<E>(value: Result<Scalar<'_>, E>) -> Result<Values<'_>, E> {
+    value.map(|value| Values(vec![value]))
+}

@@ -1,0 +1,256 @@
+//! Frames to TCP segments: through link headers, tunnels and fragments, as deep as they nest.
+//!
+//! Knows no connections. Checksums are not looked at: where they are computed by the network card, a capture on the
+//! sending host shows wrong ones.
+
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::TcpHeaderSlice;
+
+use super::fragments::{Fragments, Whole};
+use super::ip::{self, Packet, protocol};
+use super::link::{self, Layer, Network};
+use super::part::Part;
+use super::quic::QuicFlows;
+use super::segment::{Flags, Segment};
+use super::tunnel;
+use crate::model::{Anomaly, Frame, InputCounters, Timestamp};
+
+/// Headers in one frame, all kinds together. The deepest real nesting (mirrored, tunnelled, tagged twice) has about 15; past it
+/// somebody wants to keep us busy.
+const HEADERS: usize = 32;
+
+/// Turns frames into TCP segments. Holds the fragments that wait for their others; one for each worker.
+#[derive(Debug, Default)]
+pub struct FrameDecoder {
+    fragments: Fragments,
+    quic: QuicFlows,
+}
+
+impl FrameDecoder {
+    /// With nothing held.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives each TCP segment of a frame to `sink`: one or none, and what could not be read to `counters`.
+    ///
+    /// Also counts the frame and its octets.
+    pub fn segments(&mut self, frame: &Frame<'_>, counters: &mut InputCounters, sink: &mut impl FnMut(Segment<'_>)) {
+        counters.packets = counters.packets.saturating_add(1);
+        counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
+        let outcome = match descend(Start::Frame(frame)) {
+            Ok(found) => self.deliver(&found, frame.at, counters, sink),
+            Err(anomaly) => Err(anomaly),
+        };
+        if let Err(anomaly) = outcome {
+            counters.count(anomaly);
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        found: &Found<'_>,
+        at: Timestamp,
+        counters: &mut InputCounters,
+        sink: &mut impl FnMut(Segment<'_>),
+    ) -> Result<(), Anomaly> {
+        match found {
+            Found::Nothing => Ok(()),
+            Found::Tcp(carrier) => segment(carrier, at, counters, sink),
+            Found::Quic(carrier) => {
+                if self.quic.is_new(carrier) {
+                    counters.count(Anomaly::QuicUnreadable);
+                }
+                Ok(())
+            }
+            Found::Fragment(carrier, fragment) => {
+                let Some(whole) = self.fragments.add(carrier, *fragment, at, counters) else { return Ok(()) };
+                let Whole { carrier, octets } = &whole;
+                let inner = Carrier { payload: Part { octets, cut: 0 }, ..*carrier };
+                // Fragments inside fragments: each round goes at least one header deeper, so that this ends.
+                self.deliver(&descend(Start::Carrier(inner))?, at, counters, sink)
+            }
+        }
+    }
+}
+
+/// A hash by which the frames of one connection, both directions, come to the same worker.
+///
+/// It covers the innermost addresses that every frame of the connection shows: the two IP addresses, not the ports, since a fragment
+/// shows none; for a fragment of a tunnel's packet the tunnel's own addresses are all there is.
+pub fn flow_hash(frame: &Frame<'_>) -> u64 {
+    match descend(Start::Frame(frame)) {
+        Ok(Found::Tcp(carrier) | Found::Quic(carrier) | Found::Fragment(carrier, _)) => {
+            address_hash(carrier.source) ^ address_hash(carrier.destination)
+        }
+        Ok(Found::Nothing) | Err(_) => 0,
+    }
+}
+
+/// Mixes an address so that the exclusive or of two is symmetric and still spreads.
+#[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+pub(super) fn address_hash(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => mix(u64::from(address.to_bits())),
+        IpAddr::V6(address) => mix(address.to_bits() as u64 ^ mix((address.to_bits() >> 64) as u64)),
+    }
+}
+
+/// The finalizer of `SplitMix64`: each bit of the input changes each bit of the output with even odds.
+///
+/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
+pub(super) const fn mix(bits: u64) -> u64 {
+    let bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+/// What carries a transport payload, and how deep it lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Carrier<'a> {
+    /// Who sent it.
+    pub(super) source: IpAddr,
+    /// To whom.
+    pub(super) destination: IpAddr,
+    /// The IANA protocol number.
+    pub(super) protocol: u8,
+    /// The hash of the networks around it.
+    pub(super) tunnel: u64,
+    /// The headers above it.
+    pub(super) depth: usize,
+    /// What it carries.
+    pub(super) payload: Part<'a>,
+}
+
+/// Where to begin.
+#[derive(Clone, Copy)]
+enum Start<'a, 'f> {
+    Frame(&'f Frame<'a>),
+    Carrier(Carrier<'a>),
+}
+
+/// Where the way down ended.
+enum Found<'a> {
+    Tcp(Carrier<'a>),
+    Quic(Carrier<'a>),
+    Fragment(Carrier<'a>, ip::Fragment),
+    /// A frame without TCP, which is no fault.
+    Nothing,
+}
+
+/// Goes down through all headers to TCP, to a fragment, or to something else.
+fn descend<'a>(start: Start<'a, '_>) -> Result<Found<'a>, Anomaly> {
+    let (mut step, mut tunnel, mut depth) = match start {
+        Start::Frame(frame) => {
+            let captured = u32::try_from(frame.octets.len()).unwrap_or(u32::MAX);
+            let part = Part { octets: frame.octets, cut: frame.original_len.saturating_sub(captured) };
+            (link::open(frame.link, part)?.ok_or_else(|| ip::too_short(part))?, 0, 0usize)
+        }
+        Start::Carrier(carrier) => match inside(&carrier)? {
+            Ok(step) => (step, carrier.tunnel, carrier.depth),
+            Err(found) => return Ok(found),
+        },
+    };
+    while depth < HEADERS {
+        depth = depth.saturating_add(1);
+        let (layer, part, network) = step;
+        tunnel = match network {
+            None => tunnel,
+            Some(Network::Vlan(id)) => mix(tunnel ^ u64::from(id)),
+            Some(Network::Virtual(id)) => mix(tunnel ^ u64::from(id) ^ (1 << 32)),
+        };
+        let next = match layer {
+            Layer::Ethernet => link::ethernet(part),
+            Layer::EtherType(ether_type) => link::ether_type(ether_type, part),
+            Layer::Ppp => link::ppp(part),
+            Layer::Other => return Ok(Found::Nothing),
+            Layer::Ip => {
+                let Packet { source, destination, protocol, payload, fragment } = ip::packet(part)?;
+                let carrier = Carrier { source, destination, protocol, tunnel, depth, payload };
+                if let Some(fragment) = fragment {
+                    return Ok(Found::Fragment(carrier, fragment));
+                }
+                match inside(&carrier)? {
+                    Ok(step) => Some(step),
+                    Err(found) => return Ok(found),
+                }
+            }
+        };
+        step = next.ok_or_else(|| ip::too_short(part))?;
+    }
+    Err(Anomaly::NestedTooDeep)
+}
+
+/// What an IP packet carries: the next step down, or the end of the way.
+fn inside<'a>(carrier: &Carrier<'a>) -> Result<Result<link::Step<'a>, Found<'a>>, Anomaly> {
+    let payload = carrier.payload;
+    Ok(match carrier.protocol {
+        protocol::TCP => Err(Found::Tcp(*carrier)),
+        protocol::UDP => {
+            let ports = payload.u16(0).zip(payload.u16(2)).ok_or_else(|| ip::too_short(payload))?;
+            let Some(inner) = payload.skip(8) else { return Ok(Err(Found::Nothing)) };
+            match tunnel::udp(ports, inner) {
+                Some(step) => Ok(step),
+                None if super::quic::is_handshake(ports, inner) => Err(Found::Quic(*carrier)),
+                None => Err(Found::Nothing),
+            }
+        }
+        protocol::IPV4 | protocol::IPV6 => Ok((Layer::Ip, payload, None)),
+        protocol::GRE => Ok(tunnel::gre(payload).ok_or_else(|| ip::too_short(payload))?),
+        protocol::MPLS => Ok(tunnel::mpls(payload).ok_or_else(|| ip::too_short(payload))?),
+        // Ethernet in IP: RFC 3378 puts two octets before the frame.
+        97 => Ok((Layer::Ethernet, payload.skip(2).ok_or_else(|| ip::too_short(payload))?, None)),
+        protocol::ETHERNET => Ok((Layer::Ethernet, payload, None)),
+        _ => Err(Found::Nothing),
+    })
+}
+
+/// Reads a TCP header and hands the segment over.
+///
+/// A header whose options the capture cut off still says where the payload was: all of it is missing then.
+fn segment(
+    carrier: &Carrier<'_>,
+    at: Timestamp,
+    counters: &mut InputCounters,
+    sink: &mut impl FnMut(Segment<'_>),
+) -> Result<(), Anomaly> {
+    let part = carrier.payload;
+    let Some(fixed) = part.octets.first_chunk::<20>() else { return Err(ip::too_short(part)) };
+    let mut shortened = *fixed;
+    let (header, payload) = match TcpHeaderSlice::from_slice(part.octets) {
+        Ok(header) => {
+            let payload = part.skip(header.slice().len()).ok_or_else(|| ip::too_short(part))?;
+            (header, payload)
+        }
+        Err(_) if part.cut > 0 => {
+            let [.., offset, _, _, _, _, _, _, _] = &mut shortened;
+            let length = usize::from(*offset >> 4).saturating_mul(4);
+            *offset = 5 << 4;
+            let header = TcpHeaderSlice::from_slice(&shortened).map_err(|_too_short| Anomaly::HeaderMalformed)?;
+            let beyond = u32::try_from(length.saturating_sub(part.octets.len())).unwrap_or(u32::MAX);
+            let payload = Part { octets: &[], cut: part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)? };
+            if length < 20 {
+                return Err(Anomaly::HeaderMalformed);
+            }
+            (header, payload)
+        }
+        Err(_) => return Err(Anomaly::HeaderMalformed),
+    };
+    if payload.cut > 0 {
+        counters.count(Anomaly::FrameTruncated);
+    }
+    sink(Segment {
+        at,
+        source: SocketAddr::new(carrier.source, header.source_port()),
+        destination: SocketAddr::new(carrier.destination, header.destination_port()),
+        tunnel: carrier.tunnel,
+        sequence: header.sequence_number(),
+        acknowledgment: header.ack().then(|| header.acknowledgment_number()),
+        flags: Flags { syn: header.syn(), fin: header.fin(), rst: header.rst() },
+        payload: payload.octets,
+        missing: payload.cut,
+    });
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The classic capture file: one header, then records.
+//!
+//! Source: draft-ietf-opsawg-pcap.
+
+use super::batch::Record;
+use super::record::{Parsed, RECORD, u32_at};
+use crate::model::{LinkType, Timestamp};
+
+/// The file header's length.
+pub(super) const HEADER: usize = 24;
+/// What libpcap writes at most, whatever snaplen the file header says.
+const SNAPLEN: usize = 262_144;
+/// The distance in time to the last good record that a record may have to be believed after damage.
+const DAY: u32 = 86_400;
+
+/// How this file's records are written.
+#[derive(Debug, Clone)]
+pub(super) struct Pcap {
+    big_endian: bool,
+    /// Nanoseconds of one unit of a record's fraction.
+    unit: i64,
+    /// A record's header: 16 octets, 24 in the modified format of some old Linux tools.
+    record_header: usize,
+    link: LinkType,
+    longest: usize,
+    /// The seconds of the last record.
+    last: Option<u32>,
+}
+
+/// Whether a file that starts so is a classic capture file.
+pub(super) fn is_pcap(octets: &[u8]) -> bool {
+    Pcap::open(octets).is_some()
+}
+
+impl Pcap {
+    /// Reads the file header.
+    pub(super) fn open(octets: &[u8]) -> Option<Self> {
+        if octets.len() < HEADER {
+            return None;
+        }
+        let (big_endian, (unit, record_header)) =
+            [false, true].into_iter().find_map(|big| Some((big, variant(u32_at(octets, 0, big))?)))?;
+        // Versions 2.2 to 2.4 were written; 2.4 since 1998.
+        let version = super::record::u16_at(octets, 4, big_endian);
+        if version != 2 {
+            return None;
+        }
+        let snaplen = u32_at(octets, 16, big_endian) as usize;
+        Some(Self {
+            big_endian,
+            unit,
+            record_header,
+            // The upper bits tell of a frame check sequence, which the lengths inside the frame leave out by themselves.
+            link: LinkType(u32_at(octets, 20, big_endian) & 0x03ff_ffff),
+            longest: snaplen.clamp(SNAPLEN, RECORD),
+            last: None,
+        })
+    }
+
+    /// The record at the start of `octets`.
+    pub(super) fn parse(&mut self, octets: &[u8]) -> Parsed {
+        if octets.len() < self.record_header {
+            return Parsed::Want(self.record_header);
+        }
+        let field = |at| u32_at(octets, at, self.big_endian);
+        let (seconds, fraction, captured, original_len) = (field(0), field(4), field(8) as usize, field(12));
+        if captured > self.longest {
+            return Parsed::Lost;
+        }
+        let used = self.record_header + captured;
+        if octets.len() < used {
+            return Parsed::Want(used);
+        }
+        self.last = Some(seconds);
+        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.unit;
+        let record = Record {
+            at: Timestamp::from_nanos(nanos),
+            link: self.link,
+            start: self.record_header,
+            length: captured,
+            original_len,
+        };
+        Parsed::Frame { record, used }
+    }
+
+    /// Whether a record may start at `at`: where the next one would be.
+    pub(super) fn plausible(&self, octets: &[u8], at: usize) -> Option<usize> {
+        let header = octets.get(at..at.checked_add(self.record_header)?)?;
+        let field = |at| u32_at(header, at, self.big_endian);
+        let (seconds, fraction, captured, original) = (field(0), field(4), field(8) as usize, field(12) as usize);
+        let plausible = captured > 0
+            && captured <= self.longest.min(SNAPLEN)
+            && (captured..=SNAPLEN).contains(&original)
+            && i64::from(fraction) * self.unit < 1_000_000_000
+            && self.last.is_none_or(|last| seconds.abs_diff(last) < DAY);
+        plausible.then_some(at + self.record_header + captured)
+    }
+}
+
+/// The unit of a record's fraction in nanoseconds and the length of a record's header, by the file's first number.
+fn variant(magic: u32) -> Option<(i64, usize)> {
+    match magic {
+        0xa1b2_c3d4 => Some((1000, 16)),
+        0xa1b2_3c4d => Some((1, 16)),
+        0xa1b2_cd34 => Some((1000, 24)),
+        _ => None,
+    }
+}

@@ -1,0 +1,88 @@
+//! A moving window over a stream: large reads, and slices of what was read without a copy.
+
+use std::io::{self, ErrorKind, Read};
+
+/// One read; large, so that the cost of a system call vanishes, and still inside a second-level cache.
+pub(super) const READ: usize = 256 << 10;
+
+/// The part of a stream that was read and not used yet.
+pub(super) struct Window {
+    input: Box<dyn Read + Send>,
+    /// `start..end` is what is there; behind `end` is room for the next read.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    ended: bool,
+}
+
+impl Window {
+    pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
+        Self { input, buffer: Vec::new(), start: 0, end: 0, ended: false }
+    }
+
+    /// What was read and not used yet.
+    pub(super) fn octets(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Where [`Self::octets`] begins in the block that [`Self::swap`] gives away.
+    pub(super) fn position(&self) -> usize {
+        self.start
+    }
+
+    /// What was read, used octets too, from `position` on.
+    pub(super) fn block(&self, position: usize) -> &[u8] {
+        self.buffer.get(position..self.end).unwrap_or_default()
+    }
+
+    /// Marks octets as used.
+    pub(super) fn advance(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.end);
+    }
+
+    /// Whether the stream has ended; [`Self::octets`] is all that is left then.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Reads until `count` octets are there, or the stream ends. Says whether they are there.
+    pub(super) fn want(&mut self, count: usize) -> io::Result<bool> {
+        if self.octets().len() >= count {
+            return Ok(true);
+        }
+        let room = count.saturating_add(READ);
+        if self.start > 0 && self.buffer.len().saturating_sub(self.start) < room {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.buffer.len() < self.start.saturating_add(room) {
+            self.buffer.resize(self.start.saturating_add(room), 0);
+        }
+        while self.end.saturating_sub(self.start) < count && !self.ended {
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            match self.input.read(room) {
+                Ok(0) => self.ended = true,
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.octets().len() >= count)
+    }
+
+    /// Gives the whole block away, used octets too, and goes on in `other` with a copy of what is not used yet.
+    pub(super) fn swap(&mut self, other: &mut Vec<u8>) {
+        let rest = self.end.saturating_sub(self.start);
+        // The block keeps its length: growing it again would write zeros over all of it for each read.
+        if other.len() < rest.saturating_add(READ) {
+            other.resize(rest.saturating_add(READ), 0);
+        }
+        if let Some(front) = other.get_mut(..rest) {
+            front.copy_from_slice(self.octets());
+        }
+        std::mem::swap(&mut self.buffer, other);
+        self.start = 0;
+        self.end = rest;
+    }
+}
