@@ -88,7 +88,8 @@ fn print(text: &[u8]) -> Result<Outcome, CommandError> {
 
 /// Starts logging for a command that only reads.
 fn logged(common: &Common, settings: Settings) -> Result<Settings, CommandError> {
-    let _guard = telemetry::start(verbosity(common), live::use_color(common.color), None).map_err(CommandError::failed)?;
+    let _guard =
+        telemetry::start(verbosity(common), live::use_color(common.color), None).map_err(CommandError::failed)?;
     Ok(settings)
 }
 

@@ -165,7 +165,8 @@ impl Connection {
     }
 
     fn holds_back(&self) -> bool {
-        self.conversation.held_since().is_some() || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
+        self.conversation.held_since().is_some()
+            || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
     }
 
     /// Learns where both streams stand.
@@ -231,7 +232,8 @@ impl Connection {
             if half.early.insert(mark_start, octets, u64::from(segment.missing), segment.at, heard) {
                 cx.counters.count(Anomaly::OverlapConflict);
             }
-            if half.early.octets() > cx.options.out_of_order_octets || half.early.len() > cx.options.out_of_order_pieces {
+            if half.early.octets() > cx.options.out_of_order_octets || half.early.len() > cx.options.out_of_order_pieces
+            {
                 self.give_up(GiveUp::Everything, cx);
             }
         }

@@ -180,7 +180,9 @@ fn family(quotas: &[Quota], headers: &Headers<'_>, body_speaks: bool) -> Option<
     };
     match families.iter().copied().collect::<Vec<_>>().as_slice() {
         [] => {}
-        [one @ ("x-ratelimit" | "x-rate-limit" | "ietf-08+" | "parallel-list" | "ratio" | "per-dimension")] => return Some(one),
+        [one @ ("x-ratelimit" | "x-rate-limit" | "ietf-08+" | "parallel-list" | "ratio" | "per-dimension")] => {
+            return Some(one);
+        }
         _ if only(|q| q.limit.is_none() && q.used.is_none()) => return Some("remaining-only"),
         _ if only(|q| q.limit.is_none() && q.remaining.is_none()) => return Some("used-only"),
         ["vendor-triple"] if only(|q| q.remaining.is_none() && q.used.is_none()) => return Some("limit-only"),

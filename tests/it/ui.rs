@@ -271,6 +271,7 @@ fn keys_open_and_leave_screens() {
         assert_eq!(app.tab(), tab);
         assert!(ui::app_text(&app, 80, 24).contains(&format!("[{}]", tab.label())));
     }
+    assert!(ui::app_text(&app, 80, 24).contains("-15m"), "the past that the chart shows");
     for range in [TimeRange::Long, TimeRange::Short, TimeRange::Medium] {
         press(&mut app, KeyCode::Char('t'));
         assert_eq!(app.time_range(), range);

@@ -10,8 +10,8 @@ use super::lenient::EndSearch;
 use super::names::Names;
 use super::reader::{Chunk, Mark, Reader, State, Step, step};
 use super::recognize::{self, Opening};
-use super::waiting::{Answered, Asked, Method, Waiting};
 use super::request;
+use super::waiting::{Answered, Asked, Method, Waiting};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
@@ -218,7 +218,11 @@ impl Conversation {
         }
         if self.client != Some(side) && recognize::starts_response(octets) {
             // Where another protocol was spoken, a response without a request is that protocol's text.
-            return if self.client.is_none() { !self.foreign } else { self.waiting.may_start_at(mark.offset, mark.heard) };
+            return if self.client.is_none() {
+                !self.foreign
+            } else {
+                self.waiting.may_start_at(mark.offset, mark.heard)
+            };
         }
         !self.answers(side) && recognize::starts_request(octets)
     }
@@ -382,14 +386,7 @@ impl Conversation {
         cx.counters.count_many(Anomaly::PipelineOverflow, given_up);
     }
 
-    fn response(
-        &mut self,
-        side: Side,
-        first: Mark,
-        last: Mark,
-        head: &ResponseHead<'_>,
-        cx: &mut Context<'_>,
-    ) {
+    fn response(&mut self, side: Side, first: Mark, last: Mark, head: &ResponseHead<'_>, cx: &mut Context<'_>) {
         cx.counters.responses = cx.counters.responses.saturating_add(1);
         self.release(true, cx);
         if self.readers.of(side).state == (State::Head { found: true }) {

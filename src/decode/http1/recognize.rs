@@ -60,7 +60,11 @@ pub(crate) fn may_be_request(octets: &[u8]) -> bool {
                 None => octets.len() <= METHOD_OCTETS,
                 Some(end) => {
                     (1..=METHOD_OCTETS).contains(&end)
-                        && octets.get(end..).unwrap_or_default().iter().all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
+                        && octets
+                            .get(end..)
+                            .unwrap_or_default()
+                            .iter()
+                            .all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
                         && matches!(octets.get(end), Some(b' ' | b'\t'))
                 }
             }
@@ -149,9 +153,9 @@ pub(crate) fn lenient_status_line(line: &[u8]) -> Option<u16> {
 
 /// The number that at most three digits stand for.
 fn number(digits: &[u8]) -> u16 {
-    digits.iter().fold(0u16, |number, digit| {
-        number.saturating_mul(10).saturating_add(u16::from(digit.wrapping_sub(b'0')))
-    })
+    digits
+        .iter()
+        .fold(0u16, |number, digit| number.saturating_mul(10).saturating_add(u16::from(digit.wrapping_sub(b'0'))))
 }
 
 /// Whether an octet may stand in a token. Source: RFC 9110 section 5.6.2.

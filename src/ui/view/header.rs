@@ -131,8 +131,13 @@ fn health(app: &App) -> Line<'static> {
     let unit = if unreadable == 1 { " connection" } else { " connections" };
     count(&mut spans, theme, "unreadable", unreadable, Level::Warning, unit);
     let all = snapshot.input.damaged.values().fold(0u64, |sum, n| sum.saturating_add(*n));
-    let other = all.saturating_sub(gaps).saturating_sub(unreadable);
+    // Each capture starts amid connections: that is no damage, only a part that was not seen.
+    let joined = snapshot.input.damage(Anomaly::JoinedMidStream);
+    let other = all.saturating_sub(gaps).saturating_sub(unreadable).saturating_sub(joined);
     count(&mut spans, theme, "other damage", other, Level::Warning, "");
+    if joined > 0 {
+        count(&mut spans, theme, "joined midway", joined, Level::Unknown, "");
+    }
     let captures =
         snapshot.captures.iter().filter_map(|capture| Some((&*capture.interface, capture.trouble.as_ref()?)));
     let troubles = captures
