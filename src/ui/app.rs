@@ -95,7 +95,7 @@ impl TimeRange {
     pub(crate) fn fitted(self, trend: &Trend) -> Duration {
         let seen = trend.step.saturating_mul(u32::try_from(trend.points.len()).unwrap_or(u32::MAX));
         let fits = |minutes: &u64| Duration::from_mins(*minutes) >= seen.min(self.duration());
-        [1, 2, 5, 15, 60].into_iter().find(fits).map_or(self.duration(), Duration::from_mins)
+        [1, 2, 5, 15, 60].into_iter().find(fits).map_or_else(|| self.duration(), Duration::from_mins)
     }
 
     const fn next(self) -> Self {

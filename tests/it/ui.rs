@@ -139,6 +139,10 @@ fn unknown_is_a_dash_and_history_says_its_age() {
     let estimate = line_with(&screen, "ceypay");
     assert!(estimate.contains("~41%") && estimate.contains("~59 / ~100") && estimate.contains("learned"), "{estimate}");
     let declared = line_with(&screen, "payment-requests");
+    assert!(
+        line_with(&ui::app_text(&rich_app(), 80, 24), "centrapay").contains("=16%"),
+        "marked where there is no room"
+    );
     assert!(declared.contains("declared") && declared.contains("sliding"), "{declared}");
     assert!(line_with(&screen, "octopus-cards").contains("wait 0:45"));
 }

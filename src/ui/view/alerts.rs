@@ -154,6 +154,7 @@ fn state(alert: &Alert, now: Option<Timestamp>) -> String {
         _ if alert.state == AlertState::Resolved => "over".to_owned(),
         _ if alert.flapping => "flapping".to_owned(),
         _ if alert.muted => "muted".to_owned(),
+        (Some(now), _) if now.since(alert.started_at).as_secs() == 0 => "just now".to_owned(),
         (Some(now), _) => format!("for {}", format::age(now.since(alert.started_at))),
         (None, _) => "firing".to_owned(),
     }

@@ -29,7 +29,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         marks.push(Span::styled(level.mark(), theme.level(level)));
         marks.push(Span::styled(format!(" {word}  "), theme.dim()));
     }
-    let legend = Line::styled("– not known   ~ estimate   429: of 5 min   RUNS OUT: at this pace", theme.dim());
+    let legend = Line::styled("– not known   ~ estimate   = limit declared, counted here", theme.dim());
     let rows = BINDINGS.len() + 3;
     // Two columns of keys where one would not fit.
     let columns: u16 = if usize::from(area.height) < rows + 2 { 2 } else { 1 };

@@ -37,10 +37,9 @@ pub(super) fn qualifiers(quota: &QuotaState, whole: bool) -> String {
         add(&format!("/{}", format::per(window)));
     }
     match quota.source {
-        QuotaSource::Declared => add("declared"),
-        // The numbers carry a `~` besides.
-        QuotaSource::Learned if whole => add("learned"),
-        QuotaSource::Learned | QuotaSource::Header | QuotaSource::Body => {}
+        // The utilization carries a mark besides.
+        QuotaSource::Declared | QuotaSource::Learned if whole => add(quota.source.as_str()),
+        QuotaSource::Declared | QuotaSource::Learned | QuotaSource::Header | QuotaSource::Body => {}
     }
     qualifiers
 }
@@ -77,6 +76,15 @@ pub(super) fn subject(alert: &Alert) -> String {
         words.push(scope(subject.scope.as_ref()));
     }
     words.join(" · ")
+}
+
+/// `~` where the number is an estimate, `=` where the limit is declared and the agent counts.
+pub(super) fn source_mark(quota: &QuotaState) -> &'static str {
+    match quota.source {
+        QuotaSource::Declared => "=",
+        QuotaSource::Learned => "~",
+        QuotaSource::Header | QuotaSource::Body => "",
+    }
 }
 
 /// `~` where the number is an estimate.
