@@ -10,7 +10,7 @@ use super::keys::{self, Action};
 use super::order::{self, Filter, Sort};
 use super::rates::Rates;
 use super::theme::Theme;
-use crate::model::{QuotaKey, QuotaState, Snapshot};
+use crate::model::{QuotaKey, QuotaState, Snapshot, Trend};
 
 /// Longer filters are not typed by people.
 const LONGEST_FILTER: usize = 100;
@@ -69,7 +69,7 @@ impl Tab {
     }
 }
 
-/// How much of the past the charts show.
+/// How much of the past the charts show at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeRange {
     /// Five minutes.
@@ -91,13 +91,11 @@ impl TimeRange {
         }
     }
 
-    /// The words of the chart's title.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Short => "5 min",
-            Self::Medium => "15 min",
-            Self::Long => "1 h",
-        }
+    /// What a chart shows of it: no more than there is to see, in round lengths.
+    pub(crate) fn fitted(self, trend: &Trend) -> Duration {
+        let seen = trend.step.saturating_mul(u32::try_from(trend.points.len()).unwrap_or(u32::MAX));
+        let fits = |minutes: &u64| Duration::from_mins(*minutes) >= seen.min(self.duration());
+        [1, 2, 5, 15, 60].into_iter().find(fits).map_or_else(|| self.duration(), Duration::from_mins)
     }
 
     const fn next(self) -> Self {
@@ -412,8 +410,8 @@ impl App {
 
     /// From an alert to its quota, past any filter.
     fn open_alert(&mut self) {
-        let alert = self.shown.alerts.iter().filter(|alert| self.filter.passes_alert(alert)).nth(self.list_row);
-        let Some(key) = alert.and_then(|alert| alert.quota.clone()) else { return };
+        let alerts = order::alert_rows(&self.shown, &self.filter);
+        let Some(key) = alerts.get(self.list_row).and_then(|alert| alert.quota.clone()) else { return };
         if self.shown.quotas.iter().any(|quota| quota.key == key) {
             self.chosen = Some(key);
             self.screen = Screen::Details;

@@ -76,7 +76,7 @@ impl Chart {
         self.draw_times(theme, plot, buffer);
         let mut future = Dots::new(plot);
         for pair in self.forecast.windows(2) {
-            future.join(self, pair[0], pair[1], 3);
+            future.join(self, pair[0], pair[1], 2);
         }
         future.draw(buffer, |_| theme.forecast());
         let mut past = Dots::new(plot);
@@ -253,6 +253,8 @@ impl Dots {
                 continue;
             }
             if let (Some(cell), Some(symbol)) = (buffer.cell_mut(position), char::from_u32(0x2800 + u32::from(*bits))) {
+                // What lies on top leaves nothing of the look below.
+                cell.reset();
                 cell.set_char(symbol).set_style(style(*value));
             }
         }

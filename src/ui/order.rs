@@ -1,10 +1,14 @@
 //! Which rows are shown, and in which order.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use super::format;
-use super::theme::is_blocked;
-use crate::model::{Alert, EndpointState, ErrorCodeCount, Finding, QuotaState, Snapshot, Timestamp};
+use super::theme::{Level, is_blocked};
+use crate::model::{Alert, AlertState, EndpointState, ErrorCodeCount, Finding, QuotaState, Snapshot, Timestamp};
+
+/// What runs out within this time is more urgent than what is almost out but lasts; what runs out later is less.
+const SOON: Duration = Duration::from_mins(5);
 
 /// By what the quotas are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +69,13 @@ pub(crate) fn quota_rows(snapshot: &Snapshot, sort: Sort, filter: &Filter) -> Ve
         Sort::Seen => rows.sort_by_key(|(_, quota)| std::cmp::Reverse(quota.seen_at)),
     }
     rows.into_iter().map(|(at, _)| at).collect()
+}
+
+/// The alerts that a filter lets pass: firing ones, then muted ones, then past ones; else in the snapshot's order.
+pub(crate) fn alert_rows<'a>(snapshot: &'a Snapshot, filter: &Filter) -> Vec<&'a Alert> {
+    let mut alerts: Vec<&Alert> = snapshot.alerts.iter().filter(|alert| filter.passes_alert(alert)).collect();
+    alerts.sort_by_key(|alert| (alert.state != AlertState::Firing, alert.muted));
+    alerts
 }
 
 /// Words that must all occur, in any case of letters and anywhere in what a row is about.
@@ -151,14 +162,18 @@ fn contains(text: &str, lowercase_word: &str) -> bool {
     text.to_lowercase().contains(lowercase_word)
 }
 
-/// Smaller is more urgent: out already, then by when it runs out, then what does not, then history.
+/// Smaller is more urgent: out already; runs out soon, or is almost out; runs out later; does not run out; history.
 fn urgency(quota: &QuotaState, now: Option<Timestamp>) -> (u8, Timestamp) {
     let out = is_blocked(quota, now) || quota.remaining.is_some_and(|left| left.value() <= 0.0);
+    let almost_out = Level::of_utilization(quota.utilization) >= Level::High;
+    let soon = now.unwrap_or(Timestamp::MIN).after(SOON);
     match quota.exhausts_at {
-        _ if quota.stale => (3, Timestamp::MAX),
+        _ if quota.stale => (4, Timestamp::MAX),
         _ if out => (0, Timestamp::MIN),
-        Some(at) => (1, at),
-        None => (2, Timestamp::MAX),
+        Some(at) if at <= soon || almost_out => (1, at),
+        None if almost_out => (1, Timestamp::MAX),
+        Some(at) => (2, at),
+        None => (3, Timestamp::MAX),
     }
 }
 

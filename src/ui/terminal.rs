@@ -14,7 +14,7 @@ use ratatui::backend::CrosstermBackend;
 use tokio::sync::watch;
 
 use super::app::{App, Step};
-use super::{UiOptions, draw};
+use super::{UiOptions, draw, text};
 use crate::model::Snapshot;
 
 /// How long to wait for a key before looking for a snapshot: a key is answered at once, a snapshot within this time, and
@@ -104,17 +104,19 @@ type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 /// Holds the terminal in raw mode on its alternate screen; gives it back when dropped.
 struct Guard {
-    previous: Arc<Hook>,
-    messages: Arc<Mutex<Vec<String>>>,
+    panics: Arc<Panics>,
 }
 
 impl Guard {
     fn take() -> io::Result<Self> {
-        let previous: Arc<Hook> = Arc::new(panic::take_hook());
-        let messages = Arc::new(Mutex::new(Vec::new()));
-        let guard = Self { previous: Arc::clone(&previous), messages: Arc::clone(&messages) };
-        let owner = thread::current().id();
-        panic::set_hook(Box::new(move |info| handle_panic(info, owner, &previous, &messages)));
+        let panics = Arc::new(Panics {
+            owner: thread::current().id(),
+            previous: panic::take_hook(),
+            taken: AtomicBool::new(true),
+            held: Mutex::new(Some(Vec::new())),
+        });
+        let guard = Self { panics: Arc::clone(&panics) };
+        panic::set_hook(Box::new(move |info| panics.handle(info)));
         // From here on an error drops the guard, which undoes what was done.
         terminal::enable_raw_mode()?;
         execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide)?;
@@ -124,35 +126,60 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        restore();
-        // While the thread unwinds, the hook cannot be changed; it has done its work by then.
+        self.panics.restore();
+        let held = self.panics.held.lock().ok().and_then(|mut held| held.take());
+        for message in held.unwrap_or_default() {
+            // The terminal may be gone; there is nowhere else to tell it.
+            let _ = writeln!(io::stderr(), "{message}");
+        }
+        // A thread that unwinds cannot change the hook; this one then only passes on.
         if !thread::panicking() {
-            let previous = Arc::clone(&self.previous);
-            panic::set_hook(Box::new(move |info| previous(info)));
+            let panics = Arc::clone(&self.panics);
+            panic::set_hook(Box::new(move |info| (panics.previous)(info)));
         }
-        if let Ok(messages) = self.messages.lock() {
-            for message in messages.iter() {
-                // The terminal may be gone; there is nowhere else to tell it.
-                let _ = writeln!(io::stderr(), "{message}");
+    }
+}
+
+/// Who has the terminal, and what happens to panics meanwhile.
+struct Panics {
+    /// The screen's own thread.
+    owner: ThreadId,
+    previous: Hook,
+    /// Whether the terminal is still ours.
+    taken: AtomicBool,
+    /// Messages of other threads, to be told when the screen is gone; nothing once it is.
+    held: Mutex<Option<Vec<String>>>,
+}
+
+impl Panics {
+    /// A panic of the screen's own thread restores the terminal first; one of another thread must not write over the
+    /// screen, and waits.
+    fn handle(&self, info: &PanicHookInfo<'_>) {
+        let thread = thread::current();
+        if thread.id() == self.owner {
+            self.restore();
+            (self.previous)(info);
+            return;
+        }
+        match self.held.lock().as_deref_mut() {
+            Ok(Some(held)) if held.len() < MOST_MESSAGES => {
+                held.push(
+                    text::clean(&format!("thread '{}': {info}", thread.name().unwrap_or("unnamed"))).into_owned(),
+                );
             }
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => (self.previous)(info),
         }
     }
-}
 
-/// A panic of the screen's own thread restores the terminal first; one of another thread waits until the screen is gone.
-fn handle_panic(info: &PanicHookInfo<'_>, owner: ThreadId, previous: &Hook, messages: &Mutex<Vec<String>>) {
-    if thread::current().id() == owner {
-        restore();
-        previous(info);
-    } else if let Ok(mut messages) = messages.lock()
-        && messages.len() < MOST_MESSAGES
-    {
-        messages.push(format!("thread '{}': {info}", thread::current().name().unwrap_or("unnamed")));
+    /// Gives the terminal back, once: a second time would put the cursor where it was before, over what was written since.
+    ///
+    /// Each step is tried whatever became of the others: a terminal that is gone refuses them all, and nothing is lost by
+    /// it.
+    fn restore(&self) {
+        if self.taken.swap(false, Ordering::Relaxed) {
+            let _ = execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show);
+            let _ = terminal::disable_raw_mode();
+        }
     }
-}
-
-/// Each step is tried whatever became of the others: a terminal that is gone refuses them all, and nothing is lost by it.
-fn restore() {
-    let _ = execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show);
-    let _ = terminal::disable_raw_mode();
 }

@@ -44,6 +44,23 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     fitted
 }
 
+/// An endpoint cut to a width: what differs stands at a path's end, so `POST …/orders` rather than `POST /api/v…`.
+pub(crate) fn fit_endpoint(endpoint: &str, width: usize) -> String {
+    let endpoint = clean(endpoint);
+    let path = endpoint.split_once(" /").filter(|(method, _)| !method.contains(' '));
+    if endpoint.width() > width
+        && let Some((method, path)) = path
+    {
+        // No character takes more than four octets, so a longer end cannot fit.
+        let ends = path.match_indices('/').filter_map(|(at, _)| path.get(at..)).filter(|end| end.len() <= width * 4);
+        let cuts = ends.map(|end| format!("{method} …{end}"));
+        if let Some(cut) = cuts.into_iter().find(|cut| cut.width() <= width) {
+            return cut;
+        }
+    }
+    fit(&endpoint, width)
+}
+
 /// The width of a text, once cleaned, in terminal cells.
 pub(crate) fn width(text: &str) -> usize {
     clean(text).width()
@@ -137,6 +154,15 @@ mod tests {
         let line = Line::from(vec![Span::raw("core"), Span::raw(" declared")]);
         assert_eq!(fit_line(line.clone(), 9).to_string(), "core dec…");
         assert_eq!(fit_line(line, 4).to_string(), "cor…");
+    }
+
+    #[test]
+    fn an_endpoint_keeps_its_end() {
+        assert_eq!(fit_endpoint("POST /api/v1/orders", 18), "POST …/v1/orders");
+        assert_eq!(fit_endpoint("POST /api/v1/orders", 13), "POST …/orders");
+        assert_eq!(fit_endpoint("POST /api/v1/orders", 12), "POST /api/v…");
+        assert_eq!(fit_endpoint("POST /orders", 9), "POST /or…");
+        assert_eq!(fit_endpoint("core (7 endpoints)", 9), "core (7 …");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::app::App;
 use super::super::format;
+use super::super::order::{self, Filter};
 use super::super::text;
 use super::super::theme::Level;
 use super::names;
@@ -22,7 +23,7 @@ const COLUMNS: &[Column] = &[
     Column::new("SINCE", Side::Left, (8, 19), 0),
     Column::new("SEVERITY", Side::Left, (10, 10), 0),
     Column::new("RULE", Side::Left, (16, 16), 2).from(130),
-    Column::new("ABOUT", Side::Left, (34, 60), 1).stretching(),
+    Column::new("ABOUT", Side::Left, (28, 60), 1).stretching(),
     Column::new("WHAT", Side::Left, (34, 120), 0),
     Column::new("STATE", Side::Left, (8, 16), 0),
 ];
@@ -32,8 +33,14 @@ const COLUMNS: &[Column] = &[
 /// ```
 pub(super) fn title(app: &App) -> Line<'static> {
     let theme = app.theme();
-    let firing = app.snapshot().alerts.iter().filter(|alert| alert.state == AlertState::Firing).count();
-    let words = if firing == 0 { "none firing".to_owned() } else { format!("{firing} firing") };
+    let all = app.snapshot().alerts.iter().filter(|alert| alert.state == AlertState::Firing);
+    let (muted, firing): (Vec<&Alert>, Vec<&Alert>) = all.partition(|alert| alert.muted);
+    let words = match (firing.len(), muted.len()) {
+        (0, 0) => "none firing".to_owned(),
+        (firing, 0) => format!("{firing} firing"),
+        // A worse alert of the same quota speaks for a muted one.
+        (firing, muted) => format!("{firing} firing, {muted} muted"),
+    };
     Line::from(vec![Span::styled("alerts ", theme.title()), Span::raw(words)])
 }
 
@@ -41,13 +48,13 @@ pub(super) fn title(app: &App) -> Line<'static> {
 /// 12:03:19 ◆ critical  fluid-network partner k:5f2c9a  6.2 % throttled   for 22 s
 /// ```
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
-    let alerts: Vec<&Alert> = app.snapshot().alerts.iter().collect();
+    let alerts = order::alert_rows(app.snapshot(), &Filter::default());
     table(app, &alerts, None, area, buffer);
 }
 
 /// The same as a list of its own.
 pub(super) fn draw_screen(app: &App, area: Rect, buffer: &mut Buffer) {
-    let alerts: Vec<&Alert> = app.snapshot().alerts.iter().filter(|alert| app.filter().passes_alert(alert)).collect();
+    let alerts = order::alert_rows(app.snapshot(), app.filter());
     let [upper, lower] = ratatui::layout::Layout::vertical([
         ratatui::layout::Constraint::Min(0),
         ratatui::layout::Constraint::Length(6),
@@ -147,6 +154,7 @@ fn state(alert: &Alert, now: Option<Timestamp>) -> String {
         _ if alert.state == AlertState::Resolved => "over".to_owned(),
         _ if alert.flapping => "flapping".to_owned(),
         _ if alert.muted => "muted".to_owned(),
+        (Some(now), _) if now.since(alert.started_at).as_secs() == 0 => "just now".to_owned(),
         (Some(now), _) => format!("for {}", format::age(now.since(alert.started_at))),
         (None, _) => "firing".to_owned(),
     }

@@ -51,7 +51,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         Layout::vertical([Constraint::Length(chart), Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
     let title = Line::from(vec![
         Span::styled("utilization ", app.theme().title()),
-        Span::styled(app.time_range().label(), app.theme().dim()),
+        Span::styled(format::span(app.time_range().fitted(&quota.trend)), app.theme().dim()),
     ]);
     let inner = Panel::new(title).below(utilization::below(app)).draw(app, chart, buffer);
     utilization::draw(app, inner, buffer);

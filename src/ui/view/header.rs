@@ -41,16 +41,15 @@ fn left(app: &App, room: usize) -> Line<'static> {
         Span::raw(rate(app.rates().exchanges())),
         Span::styled(" exch/s", theme.dim()),
     ];
-    let mut spans = vec![Span::styled(text::clean(&options.title).into_owned(), theme.accent()), Span::raw("  ")];
+    let mut spans = vec![Span::styled(text::clean(&options.title).into_owned(), theme.accent())];
+    if room >= 70 && !options.version.is_empty() {
+        spans.push(Span::styled(format!(" {}", text::clean(&options.version)), theme.dim()));
+    }
+    spans.push(Span::raw("  "));
     // The sources give way before the rates do.
     let taken: usize = spans.iter().chain(&rates).map(Span::width).sum();
     spans.push(Span::raw(sources(&options.sources, room.saturating_sub(taken))));
     spans.extend(rates);
-    if app.is_paused() {
-        spans.push(Span::styled("  ‖ paused", theme.level(Level::Warning)));
-    } else if app.silent() >= SILENCE {
-        spans.push(Span::styled(format!("  no news for {}", format::span(app.silent())), theme.level(Level::Warning)));
-    }
     text::fit_line(Line::from(spans), room)
 }
 
@@ -116,6 +115,13 @@ fn firing(snapshot: &Snapshot, severity: Severity) -> u64 {
 fn health(app: &App) -> Line<'static> {
     let (theme, snapshot) = (app.theme(), app.snapshot());
     let mut spans = Vec::new();
+    // First of all, whether what is shown is the newest there is.
+    let warning = theme.level(Level::Warning);
+    if app.is_paused() {
+        spans.push(Span::styled("‖ paused  ", warning));
+    } else if app.silent() >= SILENCE {
+        spans.push(Span::styled(format!("no news for {}  ", format::span(app.silent())), warning));
+    }
     if !snapshot.captures.is_empty() {
         count(&mut spans, theme, "dropped", dropped(snapshot), Level::High, "");
     }
@@ -125,8 +131,13 @@ fn health(app: &App) -> Line<'static> {
     let unit = if unreadable == 1 { " connection" } else { " connections" };
     count(&mut spans, theme, "unreadable", unreadable, Level::Warning, unit);
     let all = snapshot.input.damaged.values().fold(0u64, |sum, n| sum.saturating_add(*n));
-    let other = all.saturating_sub(gaps).saturating_sub(unreadable);
+    // Each capture starts amid connections: that is no damage, only a part that was not seen.
+    let joined = snapshot.input.damage(Anomaly::JoinedMidStream);
+    let other = all.saturating_sub(gaps).saturating_sub(unreadable).saturating_sub(joined);
     count(&mut spans, theme, "other damage", other, Level::Warning, "");
+    if joined > 0 {
+        count(&mut spans, theme, "joined midway", joined, Level::Unknown, "");
+    }
     let captures =
         snapshot.captures.iter().filter_map(|capture| Some((&*capture.interface, capture.trouble.as_ref()?)));
     let troubles = captures

@@ -29,12 +29,12 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         marks.push(Span::styled(level.mark(), theme.level(level)));
         marks.push(Span::styled(format!(" {word}  "), theme.dim()));
     }
-    let legend = Line::styled("– not known   ~ estimate   429 over 5 min   RUNS OUT at this pace", theme.dim());
+    let legend = Line::styled("– not known   ~ estimate   = limit declared, counted here", theme.dim());
     let rows = BINDINGS.len() + 3;
     // Two columns of keys where one would not fit.
     let columns: u16 = if usize::from(area.height) < rows + 2 { 2 } else { 1 };
     let per_column = BINDINGS.len().div_ceil(usize::from(columns));
-    let width = (60 * columns).min(area.width);
+    let width = (66 * columns).min(area.width);
     let height = u16::try_from(per_column + 5).unwrap_or(u16::MAX).min(area.height);
     let window = Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height);
     Clear.render(window, buffer);

@@ -11,8 +11,7 @@ pub(super) fn owner(quota: &QuotaState) -> String {
 
 /// The endpoint or the class of endpoints: `POST /v1/payments`, `core (7 endpoints)`.
 pub(super) fn quota(quota: &QuotaState) -> String {
-    let name = [&*quota.endpoint, &*quota.key.bucket].into_iter().find(|name| !name.is_empty());
-    let name = text::clean(name.or(quota.policy.as_deref()).unwrap_or(format::UNKNOWN)).into_owned();
+    let name = text::clean(name_of(quota)).into_owned();
     match quota.endpoints.len() {
         0 | 1 => name,
         // The tracker names 64 at most.
@@ -28,8 +27,7 @@ pub(super) fn qualifiers(quota: &QuotaState, whole: bool) -> String {
         qualifiers.push_str(" · ");
         qualifiers.push_str(&text::clean(word));
     };
-    let name = if quota.endpoint.is_empty() { &quota.key.bucket } else { &quota.endpoint };
-    if let Some(policy) = quota.policy.as_deref().filter(|policy| !policy.is_empty() && **policy != **name) {
+    if let Some(policy) = quota.policy.as_deref().filter(|policy| !policy.is_empty() && *policy != name_of(quota)) {
         add(policy);
     }
     if &*quota.dimension.0 != "requests" {
@@ -39,12 +37,19 @@ pub(super) fn qualifiers(quota: &QuotaState, whole: bool) -> String {
         add(&format!("/{}", format::per(window)));
     }
     match quota.source {
-        QuotaSource::Declared => add("declared"),
-        // The numbers carry a `~` besides.
-        QuotaSource::Learned if whole => add("learned"),
-        QuotaSource::Learned | QuotaSource::Header | QuotaSource::Body => {}
+        // The utilization carries a mark besides.
+        QuotaSource::Declared | QuotaSource::Learned if whole => add(quota.source.as_str()),
+        QuotaSource::Declared | QuotaSource::Learned | QuotaSource::Header | QuotaSource::Body => {}
     }
     qualifiers
+}
+
+/// The endpoint or the class of endpoints; the policy where the class is a pattern, which says less than a name.
+fn name_of(quota: &QuotaState) -> &str {
+    let policy = quota.policy.as_deref().filter(|policy| !policy.is_empty());
+    let is_pattern = quota.endpoint.contains('*');
+    let names = [policy.filter(|_| is_pattern), Some(&*quota.endpoint), Some(&*quota.key.bucket), policy];
+    names.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or(format::UNKNOWN)
 }
 
 /// `partner k:5f2c9a01`, `api-key "ci bot"`, `ip`.
@@ -71,6 +76,15 @@ pub(super) fn subject(alert: &Alert) -> String {
         words.push(scope(subject.scope.as_ref()));
     }
     words.join(" · ")
+}
+
+/// `~` where the number is an estimate, `=` where the limit is declared and the agent counts.
+pub(super) fn source_mark(quota: &QuotaState) -> &'static str {
+    match quota.source {
+        QuotaSource::Declared => "=",
+        QuotaSource::Learned => "~",
+        QuotaSource::Header | QuotaSource::Body => "",
+    }
 }
 
 /// `~` where the number is an estimate.

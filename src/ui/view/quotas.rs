@@ -120,8 +120,8 @@ fn named(app: &App, row: usize, quota: &QuotaState, width: usize, plain: Style) 
     if text::width(&name) + text::width(&qualifiers) > width && !app.has_twin(row) {
         qualifiers = names::qualifiers(quota, false);
     }
-    let room = width.saturating_sub(text::width(&qualifiers)).max(width.min(7));
-    let name = text::fit(&name, room);
+    let room = width.saturating_sub(text::width(&qualifiers)).max(width.min(5));
+    let name = text::fit_endpoint(&name, room);
     Line::from(vec![Span::styled(name, plain), Span::styled(qualifiers, app.theme().dim())])
 }
 
@@ -129,7 +129,8 @@ fn used(app: &App, quota: &QuotaState, width: u16, plain: Style) -> Line<'static
     let theme = app.theme();
     let level = if quota.stale { Level::Unknown } else { Level::of_utilization(quota.utilization) };
     let percent = quota.utilization.map_or_else(|| UNKNOWN.to_owned(), format::percent);
-    let percent = format!("{}{percent}", names::estimate(quota));
+    let mark = if quota.utilization.is_some() { names::source_mark(quota) } else { "" };
+    let percent = format!("{mark}{percent}");
     let style = if level > Level::Calm { theme.level(level) } else { plain };
     let mut spans = bars::gauge(quota.utilization, level, width.saturating_sub(6), theme);
     spans.push(Span::styled(format!("{percent:>6}"), style));

@@ -21,7 +21,7 @@ pub(super) fn title(app: &App) -> Line<'static> {
     let theme = app.theme();
     Line::from(vec![
         Span::styled("throttled rate ", theme.title()),
-        Span::styled(app.time_range().label(), theme.dim()),
+        Span::styled(format::span(app.time_range().fitted(&app.snapshot().trend)), theme.dim()),
     ])
 }
 
@@ -61,7 +61,7 @@ pub(super) fn draw_trend(app: &App, trend: &Trend, area: Rect, buffer: &mut Buff
     }
     let step = trend.step.as_secs_f64();
     let seen = chart::lines(trend, |at| smoothed(&trend.points, at, step));
-    let past = app.time_range().duration().as_secs_f64();
+    let past = app.time_range().fitted(trend).as_secs_f64();
     let shown = seen.iter().flatten().filter(|(seconds, _)| *seconds >= -past);
     let highest = shown.map(|(_, ratio)| *ratio).fold(0.0_f64, f64::max);
     // Round edges, so that the scale does not move with each snapshot.

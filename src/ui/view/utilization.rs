@@ -19,11 +19,11 @@ use crate::model::{QuotaState, Timestamp};
 /// ```
 pub(super) fn title(app: &App) -> Line<'static> {
     let theme = app.theme();
-    let name = app.selected_quota().map(names::quota).unwrap_or_default();
+    let Some(quota) = app.selected_quota() else { return Line::styled("utilization", theme.title()) };
     Line::from(vec![
         Span::styled("utilization ", theme.title()),
-        Span::styled(format!("{} ", app.time_range().label()), theme.dim()),
-        Span::raw(name),
+        Span::styled(format!("{} ", format::span(app.time_range().fitted(&quota.trend))), theme.dim()),
+        Span::raw(names::quota(quota)),
     ])
 }
 
@@ -66,7 +66,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         put(Line::styled(why, theme.dim()), area, 0, buffer);
         return;
     }
-    let past = app.time_range().duration().as_secs_f64();
+    let past = app.time_range().fitted(&quota.trend).as_secs_f64();
     let future = past / 5.0;
     let seen = chart::lines(&quota.trend, |at| quota.trend.points.get(at)?.utilization);
     let highest = quota.trend.points.iter().filter_map(|point| point.utilization).fold(1.0_f64, f64::max);

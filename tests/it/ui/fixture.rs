@@ -139,6 +139,7 @@ fn payments() -> QuotaState {
         scoped(with_numbers(quota("fluid-network", "POST /v1/payments"), 1000.0, 90.0, 600), "partner", "k:5f2c9a01");
     payments.peak_utilization = Some(0.94);
     payments.reset_at = Some(in_seconds(241));
+    payments.endpoints = vec![("POST /v1/payments".into(), 18_420)];
     payments.requests = 18_420;
     payments.throttled = 211;
     payments.recent_requests = 1_842;
