@@ -415,3 +415,118 @@ impl<'de> Visitor<'de> for ValuesVisitor {
 fn one<E>(value: Result<Scalar<'_>, E>) -> Result<Values<'_>, E> {
     value.map(|value| Values(vec![value]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Everything;
+
+    impl Interest for Everything {
+        fn response_field(&self, name: &[u8]) -> bool {
+            name.len() > 1
+        }
+
+        fn credential_field(&self, name: &[u8]) -> bool {
+            name.eq_ignore_ascii_case(b"authorization")
+        }
+
+        fn credential_parameter(&self, name: &[u8]) -> bool {
+            name.eq_ignore_ascii_case(b"api_key")
+        }
+
+        fn content(&self, _: u16, _: Option<&str>, _: Option<&str>) -> bool {
+            false
+        }
+    }
+
+    fn read(line: &str) -> Result<Exchange, Anomaly> {
+        parse(line.as_bytes(), &"log".into(), &Everything, &HashKey::new([1; 16]))
+    }
+
+    #[test]
+    fn reads_what_the_contract_shows() {
+        let exchange = read(
+            r#"{"ts":1763783112.5,"method":"GET","url":"HTTPS://user:pw@API.Example.com:443/v1/payment/42?x=1&API_KEY=s#f",
+            "status":"429","request_headers":{"Authorization":"Bearer t","accept":["a","b"]},"more":[{"deep":{}}],
+            "response_headers":[["RateLimit-Limit","100"],["RateLimit-Limit","1000;w=3600"],["Retry-After",7]],
+            "response_body":{"error":{"code":1454}},"latency_s":0.0123,"client":"10.0.0.7:51234"}"#,
+        )
+        .expect("an exchange");
+        let request = exchange.request.as_ref().expect("a request");
+        assert_eq!(exchange.response.at, Timestamp::from_nanos(1_763_783_112_500_000_000));
+        assert_eq!(request.at, Some(Timestamp::from_nanos(1_763_783_112_487_700_000)));
+        assert_eq!(
+            (&*request.method, request.host.as_deref(), &*request.path),
+            ("GET", Some("api.example.com"), "/v1/payment/42")
+        );
+        assert_eq!(exchange.response.status, 429);
+        assert_eq!(exchange.client, Client::Address("10.0.0.7:51234".parse().expect("an address")));
+        assert_eq!(exchange.response.body.as_ref().expect("a body").octets, br#"{"error":{"code":1454}}"#);
+        let fields: Vec<_> = exchange.response.fields.iter().collect();
+        let wanted: [(&[u8], &[u8]); 3] =
+            [(b"ratelimit-limit", b"100"), (b"ratelimit-limit", b"1000;w=3600"), (b"retry-after", b"7")];
+        assert_eq!(fields, wanted);
+        let carriers: Vec<&str> = request.credentials.iter().map(|credential| &*credential.carrier).collect();
+        assert_eq!(carriers, ["authorization", "?api_key"]);
+        for secret in ["Bearer", "pw", "=s"] {
+            assert!(!format!("{exchange:?}").contains(secret));
+        }
+    }
+
+    #[test]
+    fn times_hosts_and_bodies_come_in_more_than_one_form() {
+        let line = |ts: &str, url: &str, rest: &str| {
+            format!(r#"{{"ts":{ts},"method":"GET","url":"{url}","status":200{rest}}}"#)
+        };
+        let host = |url: &str| read(&line("1", url, "")).ok()?.request?.host;
+        for (url, wanted) in [
+            ("http://a.example:80", Some("a.example")),
+            ("http://a.example:8080/x", Some("a.example:8080")),
+            ("https://[2001:DB8::1]:443/", Some("[2001:db8::1]")),
+            ("http://[::1]:8080/", Some("[::1]:8080")),
+            ("http:///x", None),
+            ("http://a b/", None),
+            ("a.example/x", None),
+        ] {
+            assert_eq!(host(url).as_deref(), wanted, "{url}");
+        }
+        let logged = line(
+            "\"2026-11-22T03:45:12.5+01:00\"",
+            "/v1",
+            r#","request_headers":{"Host":"A.example"},"response_body":"""#,
+        );
+        let exchange = read(&logged).expect("an exchange");
+        assert_eq!(exchange.response.at.to_string(), "2026-11-22T02:45:12.500000Z");
+        assert_eq!((exchange.response.body.as_ref(), exchange.client), (None, Client::Unknown));
+        let long = format!(r#","response_body":"{}","client":"worker 3","latency_s":null"#, "x".repeat(70_000));
+        let exchange = read(&line("1", "http://a/", &long)).expect("an exchange");
+        let body = exchange.response.body.expect("a body");
+        assert_eq!((body.octets.len(), body.truncated), (BODY, true));
+        assert_eq!((exchange.client, exchange.latency), (Client::Named("worker 3".into()), None));
+        let odd = read(&line("1", &format!("http://a/\\u001b{}", "é".repeat(2_000)), "")).expect("an exchange");
+        let path = odd.request.expect("a request").path;
+        assert!(path.starts_with("/%1Bé") && path.len() <= 2048);
+    }
+
+    #[test]
+    fn what_is_no_exchange_is_malformed() {
+        let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        for line in [
+            "",
+            "[]",
+            "null",
+            "{}",
+            &deep,
+            r#"{"ts":1,"method":"GET","url":"http://a/"}"#,
+            r#"{"ts":null,"method":"GET","url":"http://a/","status":200}"#,
+            r#"{"ts":1e300,"method":"GET","url":"http://a/","status":200}"#,
+            r#"{"ts":1,"method":"G T","url":"http://a/","status":200}"#,
+            r#"{"ts":1,"method":"GET","url":"http://a/","status":99}"#,
+            r#"{"ts":1,"method":"GET","url":"http://a/","status":-200}"#,
+            r#"{"ts":1,"method":"GET","url":"http://a/","status":200"#,
+        ] {
+            assert_eq!(read(line).err(), Some(Anomaly::LineMalformed), "{}", line.get(..80).unwrap_or(line));
+        }
+    }
+}

@@ -1,1 +1,4 @@
+//! Integration tests that need no rights.
 
+mod decode_frames;
+mod source;
