@@ -10,8 +10,10 @@ mod link;
 mod part;
 mod quic;
 mod segment;
+mod shard;
 mod tunnel;
 mod url;
 
 pub use frame::{FrameDecoder, flow_hash};
 pub use segment::{Flags, Segment};
+pub use shard::Sharder;

@@ -2,7 +2,7 @@
 
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
-use quotascope::decode::{FrameDecoder, Segment, flow_hash};
+use quotascope::decode::{FrameDecoder, Segment, Sharder, flow_hash};
 use quotascope::model::{Anomaly, Frame, InputCounters, LinkType, Timestamp};
 
 const CLIENT: [u8; 4] = [10, 0, 0, 7];
@@ -333,6 +333,41 @@ fn fragments_wait_in_the_time_of_the_frames_and_within_bounds() {
         decoder.segments(&frame(RAW, &octets, octets.len()), &mut counters, &mut |_| panic!("incomplete"));
     }
     assert!(counters.damage(Anomaly::FragmentDropped) >= 4_700, "{counters:?}");
+}
+
+#[test]
+fn a_connection_never_splits_over_workers() {
+    let (request, answer) = (ipv4(&[b'a'; 300]), {
+        let mut packet = Vec::new();
+        let builder = PacketBuilder::ipv4(SERVER, CLIENT, 64).tcp(80, 51_234, 77, 4_096);
+        builder.write(&mut packet, b"HTTP/1.1 200 OK\r\n\r\n").expect("writes to memory");
+        packet
+    });
+    let tunnelled = udp(4789, &[&[8, 0, 0, 0, 0, 0, 9, 0], &ethernet(&[], 0x0800, &request)[..]].concat());
+    let in_fragments =
+        fragments_v4(&carried(47, &[&[0, 0, 8, 0], &fragments_v4(&request, &[9])[0][..]].concat()), &[5]);
+    let mut frames = vec![request.clone(), answer, tunnelled.clone()];
+    frames.extend(fragments_v4(&request, &[10, 20]));
+    frames.extend(fragments_v4(&tunnelled, &[15]));
+    // A tunnel's packet in fragments, which carries the first of two fragments; the second comes by itself, in the tunnel.
+    frames.extend(in_fragments);
+    frames.push(carried(47, &[&[0, 0, 8, 0], &fragments_v4(&request, &[9])[1][..]].concat()));
+    let (mut sharder, mut decoder) = (Sharder::new(), FrameDecoder::new());
+    let (mut counters, mut hashes, mut all) = (InputCounters::default(), std::collections::BTreeSet::new(), Vec::new());
+    for octets in &frames {
+        if let Some((hash, routed)) = sharder.route(&frame(RAW, octets, octets.len()), &mut counters) {
+            hashes.insert(hash);
+            decoder.segments(&routed, &mut counters, &mut |segment| all.push(seen(&segment)));
+        }
+    }
+    assert_eq!((hashes.len(), all.len()), (1, 6), "{counters:?}");
+    assert!(all.iter().filter(|segment| segment.payload == [b'a'; 300]).count() == 5);
+    let (directly, counted) = decode(RAW, &frames);
+    assert_eq!((&all, &counters), (&directly, &counted));
+    // Another port is another connection, and may go elsewhere.
+    let mut other = request;
+    other[20] ^= 1;
+    assert!(!hashes.contains(&sharder.route(&frame(RAW, &other, other.len()), &mut counters).expect("whole").0));
 }
 
 proptest! {
