@@ -26,5 +26,7 @@ pub mod demo;
 
 pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod pipeline;
+pub mod privilege;
 pub mod telemetry;

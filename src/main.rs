@@ -1,3 +1,10 @@
 //! The `quotascope` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use quotascope::cli::Cli;
+
+fn main() -> ExitCode {
+    quotascope::command::run(&Cli::parse())
+}

@@ -1,19 +1,34 @@
-//! Bytes to exchanges.
+//! Frames to exchanges: link layers, IP, TCP streams, HTTP.
+//!
+//! Knows no file, no device and no clock. All input is hostile: every buffer has a bound in [`DecodeOptions`], every fault
+//! becomes an [`Anomaly`](crate::model::Anomaly) in the counters, and where a value is not certain there is none.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic)]
 
+mod connection;
+mod content;
+mod decoder;
 pub mod exchange_line;
+mod flow_key;
 mod fragments;
 mod frame;
+mod http1;
 mod ip;
 mod link;
+mod options;
 mod part;
 mod quic;
+pub mod response_text;
 mod segment;
 mod shard;
+mod streams;
+mod table;
+mod tcp;
 mod tunnel;
 mod url;
 
+pub use decoder::Decoder;
 pub use frame::{FrameDecoder, flow_hash};
+pub use options::DecodeOptions;
 pub use segment::{Flags, Segment};
 pub use shard::Sharder;

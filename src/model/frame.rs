@@ -18,3 +18,22 @@ pub struct Frame<'a> {
     /// Its length on the wire.
     pub original_len: u32,
 }
+
+/// A frame with octets of its own.
+#[derive(Debug, Clone)]
+pub struct OwnedFrame {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// How it starts.
+    pub link: LinkType,
+    /// All of its octets.
+    pub octets: Vec<u8>,
+}
+
+impl OwnedFrame {
+    /// The frame, borrowed.
+    pub fn as_frame(&self) -> Frame<'_> {
+        let original_len = u32::try_from(self.octets.len()).unwrap_or(u32::MAX);
+        Frame { at: self.at, link: self.link, octets: &self.octets, original_len }
+    }
+}

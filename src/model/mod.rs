@@ -22,7 +22,7 @@ pub use alert::{Alert, AlertState, Rule, Severity, Subject};
 pub use credential::{Credential, HashKey, Redacted};
 pub use exchange::{Body, Client, Exchange, Interest, Request, Response};
 pub use fields::Fields;
-pub use frame::{Frame, LinkType};
+pub use frame::{Frame, LinkType, OwnedFrame};
 pub use input::{Anomaly, InputCounters};
 pub use number::Amount;
 pub use observation::{DeclaredQuota, Observation, Reading, ThrottleCause, WindowKind};

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// Fractions exist on the wire (a service level of 0.0167 requests a second, a remaining of 598.5), so it is not an
 /// integer; it is shown as one where it is whole.
-#[derive(Clone, Copy, PartialEq, PartialOrd, Default)]
+#[derive(Clone, Copy, PartialEq, Default)]
 pub struct Amount(f64);
 
 /// Above this a double no longer holds each integer; such a number on the wire means "unlimited", not a count.
@@ -40,6 +40,12 @@ impl Amount {
 }
 
 impl Eq for Amount {}
+
+impl PartialOrd for Amount {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Amount {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {

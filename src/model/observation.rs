@@ -95,6 +95,9 @@ pub struct DeclaredQuota {
     pub endpoints: Arc<str>,
     /// The scope's kind.
     pub scope_kind: Arc<str>,
+    /// For whom this quota is counted, where it differs from the observation's scope: a refusal may name another scope
+    /// than the quotas that are counted all along.
+    pub scope: Option<Scope>,
     /// Units beyond the limit that the provider tolerates in a short burst, where its documents say so.
     pub burst: Option<Amount>,
 }

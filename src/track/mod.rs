@@ -1,1 +1,34 @@
 //! Observations and time to quota state.
+//!
+//! Turns each [`Observation`](crate::model::Observation) into the state of the quotas that it says something of: limit,
+//! remaining, peak, sliding counts, pace, forecast, and what changed. Time is an argument: the tracker knows no clock, so a
+//! replay ends in the same state as live traffic did. It knows nothing of fields, bodies, files and screens.
+//!
+//! What it keeps of hostile input is bounded by [`TrackOptions`]; what the bounds cut is counted in [`Cuts`].
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod bounded;
+mod counted;
+mod endpoint;
+mod event;
+mod forecast;
+mod identity;
+mod lookup;
+mod options;
+mod pace;
+mod quota;
+mod recent;
+mod route;
+mod snapshot;
+mod tally;
+mod tracker;
+mod trend;
+mod update;
+
+pub use event::{MinuteReport, TrackEvent};
+pub use forecast::Forecast;
+pub use options::{Cuts, TrackOptions};
+pub use quota::{LimitChange, QuotaId, TrackedQuota};
+pub use recent::Counts;
+pub use tracker::Tracker;

@@ -2,3 +2,21 @@
 
 mod decode_frames;
 mod source;
+//! Everything that runs for an ordinary user, without the right to capture and without a network.
+
+mod export;
+mod layering;
+mod profiles;
+mod scenarios;
+mod store;
+mod templates;
+mod track;
+mod ui;
+
+use std::path::Path;
+
+/// The top of the repository.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+mod decode_stream;

@@ -1,0 +1,50 @@
+# The two commands of the README are `make demo` and `make test`; both install what is missing and say so.
+
+CARGO ?= cargo
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
+
+.PHONY: demo test test-real bench lint build dependencies real-dependencies
+
+demo: build
+	target/release/quotascope demo
+
+build: dependencies
+	$(CARGO) build --release --locked
+
+test: dependencies
+	$(CARGO) test --locked
+
+# What needs the right to capture and real programs: run it as root, or with sudo at hand.
+test-real: dependencies real-dependencies build
+	tests/real/run
+
+lint: dependencies
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+bench: build
+	$(CARGO) bench --locked
+
+# A C compiler and libpcap's headers are all that the build needs beside Rust.
+dependencies:
+	@missing=""; \
+	command -v cc >/dev/null || missing="$$missing build-essential"; \
+	echo '#include <pcap/pcap.h>' | cc -E - >/dev/null 2>&1 || missing="$$missing libpcap-dev"; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "please install:$$missing (libpcap-dev is libpcap-devel elsewhere)" >&2; exit 1; }; \
+	  echo "installing$$missing"; \
+	  $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+# Programs that the real tests run against: package name and command.
+REAL_PROGRAMS = curl:curl tshark:tshark tcpdump:tcpdump tmux:tmux prometheus:promtool iproute2:ip
+real-dependencies:
+	@missing=""; \
+	for pair in $(REAL_PROGRAMS); do command -v $${pair#*:} >/dev/null || missing="$$missing $${pair%:*}"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; \
+	  $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	tests/real/collector/build

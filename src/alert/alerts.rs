@@ -1,0 +1,252 @@
+//! The owner of all alerts.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::model::{Alert, CaptureState, Observation, Timestamp};
+use crate::track::{QuotaId, Tracker};
+
+use super::captures::CaptureWatch;
+use super::error_codes::{CodeKey, CodeWatch};
+use super::options::AlertOptions;
+use super::quota_rules::{Moment, QuotaWatch};
+
+/// Live interfaces under watch; a host has a handful.
+const INTERFACES: usize = 64;
+
+/// Raises and clears alerts in event time.
+pub struct Alerts {
+    options: AlertOptions,
+    now: Option<Timestamp>,
+    quotas: BTreeMap<QuotaId, QuotaWatch>,
+    codes: BTreeMap<CodeKey, CodeWatch>,
+    captures: BTreeMap<Arc<str>, CaptureWatch>,
+    quota_deadlines: BTreeSet<(Timestamp, QuotaId)>,
+    code_deadlines: BTreeSet<(Timestamp, CodeKey)>,
+    outbox: Outbox,
+    unwatched: u64,
+}
+
+/// Changes that wait to be polled, and the last resolved alerts.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    changes: VecDeque<Alert>,
+    resolved: VecDeque<Alert>,
+    dropped: u64,
+    changes_bound: usize,
+    resolved_bound: usize,
+}
+
+impl Outbox {
+    /// Tells a change.
+    pub(super) fn push(&mut self, alert: Alert) {
+        if self.changes.len() >= self.changes_bound {
+            self.changes.pop_front();
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.changes.push_back(alert);
+    }
+
+    /// Keeps an alert that is over, and tells it where its firing was told.
+    pub(super) fn resolve(&mut self, alert: Alert, told: bool) {
+        if self.resolved.len() >= self.resolved_bound {
+            self.resolved.pop_back();
+        }
+        self.resolved.push_front(alert.clone());
+        if told {
+            self.push(alert);
+        }
+    }
+}
+
+impl Alerts {
+    /// Nothing fires yet.
+    pub fn new(options: AlertOptions) -> Self {
+        let outbox = Outbox {
+            changes_bound: options.changes.max(1),
+            resolved_bound: options.resolved.max(1),
+            ..Outbox::default()
+        };
+        Self {
+            options,
+            now: None,
+            quotas: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            captures: BTreeMap::new(),
+            quota_deadlines: BTreeSet::new(),
+            code_deadlines: BTreeSet::new(),
+            outbox,
+            unwatched: 0,
+        }
+    }
+
+    /// Judges what an observation changed. Called right after the tracker took it.
+    pub fn handle_observation(&mut self, observation: &Observation, tracker: &Tracker) {
+        let now = self.advance(tracker.now().unwrap_or(observation.at));
+        if tracker.is_late() {
+            return;
+        }
+        self.judge_code(observation, tracker, now);
+        for quota in tracker.touched() {
+            if !self.quotas.contains_key(&quota.id()) {
+                let moment = Moment { now, sequence: Some(tracker.sequence()), options: &self.options };
+                if !QuotaWatch::concerns(quota, moment) {
+                    continue;
+                }
+                if self.quotas.len() >= self.options.watched {
+                    self.sweep(tracker, now);
+                }
+                if self.quotas.len() >= self.options.watched {
+                    self.unwatched = self.unwatched.saturating_add(1);
+                    continue;
+                }
+            }
+            self.judge_quota(quota.id(), tracker, now, Some(tracker.sequence()));
+        }
+    }
+
+    /// Judges the live interfaces.
+    pub fn handle_captures(&mut self, captures: &[CaptureState], now: Timestamp) {
+        let now = self.advance(now);
+        for state in captures.iter().take(INTERFACES) {
+            let watch = self
+                .captures
+                .entry(Arc::clone(&state.interface))
+                .or_insert_with(|| CaptureWatch::new(&state.interface, now));
+            watch.judge(state, now, &self.options, &mut self.outbox);
+        }
+    }
+
+    /// Lets time pass: judges everything whose deadline has come, each at its deadline.
+    pub fn handle_timeout(&mut self, now: Timestamp, tracker: &Tracker) {
+        loop {
+            let quota = self.quota_deadlines.first().filter(|(at, _)| *at <= now).copied();
+            let code = self.code_deadlines.first().filter(|(at, _)| *at <= now).cloned();
+            match (quota, code) {
+                (Some((at, id)), code) if code.as_ref().is_none_or(|(code_at, _)| at <= *code_at) => {
+                    let at = self.advance(at);
+                    self.judge_quota(id, tracker, at, None);
+                }
+                (_, Some((at, key))) => {
+                    let at = self.advance(at);
+                    self.rejudge_code(&key, at, false);
+                }
+                _ => break,
+            }
+        }
+        self.advance(now);
+    }
+
+    /// When time alone next changes something.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let quota = self.quota_deadlines.first().map(|(at, _)| *at);
+        let code = self.code_deadlines.first().map(|(at, _)| *at);
+        [quota, code].into_iter().flatten().min()
+    }
+
+    /// The next change of an alert.
+    pub fn poll_alert(&mut self) -> Option<Alert> {
+        self.outbox.changes.pop_front()
+    }
+
+    /// What fires, the worst first, then what was resolved last.
+    pub fn current(&self) -> Vec<Alert> {
+        let quotas = self.quotas.values().flat_map(QuotaWatch::firing);
+        let codes = self.codes.values().filter_map(CodeWatch::firing);
+        let captures = self.captures.values().filter_map(CaptureWatch::firing);
+        let mut firing: Vec<&Alert> = quotas.chain(codes).chain(captures).collect();
+        firing.sort_by(|a, b| {
+            let worse = b.severity.cmp(&a.severity);
+            worse.then_with(|| (a.started_at, a.rule, &a.subject).cmp(&(b.started_at, b.rule, &b.subject)))
+        });
+        firing.into_iter().chain(&self.outbox.resolved).cloned().collect()
+    }
+
+    /// Changes that nobody polled in time.
+    pub const fn dropped(&self) -> u64 {
+        self.outbox.dropped
+    }
+
+    /// Judgements left out because too many quotas and codes were under watch.
+    pub const fn unwatched(&self) -> u64 {
+        self.unwatched
+    }
+
+    fn advance(&mut self, now: Timestamp) -> Timestamp {
+        let now = self.now.map_or(now, |before| before.max(now));
+        self.now = Some(now);
+        now
+    }
+
+    fn judge_quota(&mut self, id: QuotaId, tracker: &Tracker, now: Timestamp, sequence: Option<u64>) {
+        let watch = self.quotas.entry(id).or_default();
+        if let Some(at) = watch.deadline.take() {
+            self.quota_deadlines.remove(&(at, id));
+        }
+        let moment = Moment { now, sequence, options: &self.options };
+        let Some(quota) = tracker.quota(id) else {
+            watch.abandon(now, &mut self.outbox);
+            self.quotas.remove(&id);
+            return;
+        };
+        watch.judge(quota, moment, &mut self.outbox);
+        if let Some(at) = watch.deadline {
+            self.quota_deadlines.insert((at, id));
+        }
+        if watch.is_idle(now, &self.options) {
+            self.quotas.remove(&id);
+        }
+    }
+
+    /// Forgets the quotas that the tracker forgot. It keeps fewer than are watched here, so that this frees many at once.
+    fn sweep(&mut self, tracker: &Tracker, now: Timestamp) {
+        let gone: Vec<QuotaId> = self.quotas.keys().copied().filter(|id| tracker.quota(*id).is_none()).collect();
+        for id in gone {
+            self.judge_quota(id, tracker, now, None);
+        }
+    }
+
+    fn judge_code(&mut self, observation: &Observation, tracker: &Tracker, now: Timestamp) {
+        let Some(code) = observation.error_code.as_ref().filter(|_| observation.throttled.is_some()) else { return };
+        let Some(owner) = observation.provider.as_ref().or(observation.host.as_ref()) else { return };
+        let key = (Arc::clone(owner), observation.scope.clone(), Arc::clone(code));
+        if !self.codes.contains_key(&key) && self.codes.len() >= self.options.watched {
+            self.unwatched = self.unwatched.saturating_add(1);
+            return;
+        }
+        let watch = self.codes.entry(key.clone()).or_insert_with(|| CodeWatch::new(key.clone()));
+        watch.note(observation, now, &self.options);
+        if watch.firing().is_none() {
+            let refusing = tracker.touched().find(|quota| quota.refused(tracker.sequence()));
+            watch.quota = refusing.map(|quota| (quota.id(), quota.key().clone()));
+        }
+        self.rejudge_code(&key, now, true);
+    }
+
+    fn rejudge_code(&mut self, key: &CodeKey, now: Timestamp, observed: bool) {
+        let Some(watch) = self.codes.get_mut(key) else { return };
+        if let Some(at) = watch.deadline.take() {
+            self.code_deadlines.remove(&(at, key.clone()));
+        }
+        let changed = watch.judge(now, observed, &self.options, &mut self.outbox);
+        if let Some(at) = watch.deadline {
+            self.code_deadlines.insert((at, key.clone()));
+        }
+        let (fires, quota) = (watch.firing().is_some(), watch.quota.as_ref().map(|(id, _)| *id));
+        if watch.is_idle(now, &self.options) {
+            if let Some(at) = watch.deadline {
+                self.code_deadlines.remove(&(at, key.clone()));
+            }
+            self.codes.remove(key);
+        }
+        // A code that fires speaks for the lesser alerts of the quota that refused with it.
+        let Some(id) = quota.filter(|_| changed) else { return };
+        let watch = self.quotas.entry(id).or_default();
+        watch.codes_firing =
+            if fires { watch.codes_firing.saturating_add(1) } else { watch.codes_firing.saturating_sub(1) };
+        watch.tell(&mut self.outbox);
+        if watch.is_idle(now, &self.options) {
+            self.quotas.remove(&id);
+        }
+    }
+}

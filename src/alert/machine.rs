@@ -1,0 +1,220 @@
+//! Pending, firing, flapping, resolved: the states of one rule on one subject.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::Timestamp;
+
+use super::options::AlertOptions;
+
+/// What a rule makes of its subject at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// The firing condition holds.
+    Fires,
+    /// Neither condition holds.
+    Between,
+    /// The clearing condition holds.
+    Clears,
+    /// Nothing is known: a state stays as it is.
+    Unknown,
+}
+
+/// A rule's judgement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Verdict {
+    pub(super) level: Level,
+    /// Whether an observation showed it, not only the passing of time.
+    pub(super) observed: bool,
+    /// Why it is over at once, whatever the level: the window it was about is gone.
+    pub(super) over: Option<&'static str>,
+    /// How long the firing condition must hold.
+    pub(super) hold: Duration,
+    /// How often the firing condition must be seen.
+    pub(super) sightings: u32,
+    /// How long the clearing condition must hold.
+    pub(super) clear_hold: Duration,
+}
+
+/// What a step changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It fires now.
+    Fired(Fired),
+    /// It is over, and why.
+    Resolved(&'static str),
+}
+
+/// How it began to fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Fired {
+    /// Whether it changed so often that it is held.
+    pub(super) flapping: bool,
+    /// How often it changed before at this very moment: tells episodes apart that begin together.
+    pub(super) before: u64,
+}
+
+/// The state of one rule on one subject.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Machine {
+    /// Since when the firing condition holds, and how often it was seen, before it fires.
+    pending: Option<(Timestamp, u32)>,
+    firing: bool,
+    flapping: bool,
+    /// Since when the clearing condition holds, while it fires.
+    calm_since: Option<Timestamp>,
+    /// When the firing condition last held, while it fires.
+    last_held: Option<Timestamp>,
+    /// When it last changed; at most one more than flapping takes.
+    changes: VecDeque<Timestamp>,
+}
+
+impl Machine {
+    pub(super) const fn is_firing(&self) -> bool {
+        self.firing
+    }
+
+    /// Whether nothing would be lost by forgetting it.
+    pub(super) fn is_idle(&self, now: Timestamp, options: &AlertOptions) -> bool {
+        let recent = self.changes.back().is_some_and(|last| now < last.after(options.flapping_span));
+        !self.firing && self.pending.is_none() && !recent
+    }
+
+    /// Takes a judgement; time never runs back.
+    pub(super) fn step(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
+        if self.firing { self.step_firing(now, verdict, options) } else { self.step_quiet(now, verdict, options) }
+    }
+
+    /// When time alone may change it.
+    pub(super) fn deadline(&self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Timestamp> {
+        if self.flapping {
+            return self.last_held.map(|held| held.after(options.flapping_quiet));
+        }
+        if self.firing {
+            return self.calm_since.map(|since| since.after(verdict.clear_hold));
+        }
+        let held =
+            self.pending.filter(|(_, seen)| *seen >= verdict.sightings).map(|(since, _)| since.after(verdict.hold));
+        held.or_else(|| self.changes.back().map(|last| last.after(options.flapping_span)).filter(|at| *at > now))
+    }
+
+    fn step_quiet(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
+        match verdict.level {
+            Level::Fires if verdict.over.is_none() => {}
+            Level::Unknown if verdict.over.is_none() => return None,
+            _ => {
+                self.pending = None;
+                return None;
+            }
+        }
+        let (since, seen) = self.pending.unwrap_or((now, 0));
+        let seen = seen.saturating_add(u32::from(verdict.observed));
+        if seen < verdict.sightings || now < since.after(verdict.hold) {
+            self.pending = Some((since, seen));
+            return None;
+        }
+        self.pending = None;
+        self.firing = true;
+        self.calm_since = None;
+        self.last_held = Some(now);
+        let before = u64::try_from(self.changes.iter().filter(|at| **at == now).count()).unwrap_or(u64::MAX);
+        self.flapping = self.note_change(now, options);
+        Some(Change::Fired(Fired { flapping: self.flapping, before }))
+    }
+
+    fn step_firing(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
+        match verdict.level {
+            Level::Fires => {
+                self.last_held = Some(now);
+                self.calm_since = None;
+            }
+            Level::Between => self.calm_since = None,
+            Level::Clears => {
+                self.calm_since.get_or_insert(now);
+            }
+            Level::Unknown => {}
+        }
+        if self.flapping {
+            let quiet = self.last_held.is_none_or(|held| now >= held.after(options.flapping_quiet));
+            let gone = verdict.level == Level::Clears || verdict.over.is_some();
+            return (quiet && gone).then(|| self.resolve(now, verdict.over.unwrap_or("recovered"), options));
+        }
+        let cleared = self.calm_since.is_some_and(|since| now >= since.after(verdict.clear_hold));
+        let reason = verdict.over.or_else(|| cleared.then_some("recovered"))?;
+        Some(self.resolve(now, reason, options))
+    }
+
+    fn resolve(&mut self, now: Timestamp, reason: &'static str, options: &AlertOptions) -> Change {
+        self.firing = false;
+        self.flapping = false;
+        self.calm_since = None;
+        self.last_held = None;
+        self.note_change(now, options);
+        Change::Resolved(reason)
+    }
+
+    /// Notes a change; whether there were too many of late.
+    fn note_change(&mut self, now: Timestamp, options: &AlertOptions) -> bool {
+        let enough = usize::try_from(options.flapping_changes).unwrap_or(usize::MAX);
+        while self.changes.len() > enough
+            || self.changes.front().is_some_and(|at| *at <= now.before(options.flapping_span))
+        {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(now);
+        self.changes.len() > enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(level: Level) -> Verdict {
+        Verdict {
+            level,
+            observed: true,
+            over: None,
+            hold: Duration::from_secs(3),
+            sightings: 2,
+            clear_hold: Duration::from_mins(2),
+        }
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000).after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn fires_after_hold_and_sightings_and_clears_only_after_unbroken_calm() {
+        let options = AlertOptions::default();
+        let mut machine = Machine::default();
+        assert_eq!(machine.step(at(0), &verdict(Level::Fires), &options), None);
+        assert_eq!(machine.deadline(at(0), &verdict(Level::Fires), &options), None);
+        assert_eq!(machine.step(at(4), &verdict(Level::Fires), &options), Some(Change::Fired(Fired::default())));
+        assert_eq!(machine.step(at(5), &verdict(Level::Clears), &options), None);
+        assert_eq!(machine.step(at(60), &verdict(Level::Between), &options), None);
+        assert_eq!(machine.step(at(61), &verdict(Level::Clears), &options), None);
+        assert_eq!(machine.deadline(at(61), &verdict(Level::Clears), &options), Some(at(181)));
+        assert_eq!(machine.step(at(100), &verdict(Level::Unknown), &options), None);
+        assert_eq!(machine.step(at(181), &verdict(Level::Unknown), &options), Some(Change::Resolved("recovered")));
+    }
+
+    #[test]
+    fn the_fifth_change_within_a_quarter_of_an_hour_is_held() {
+        let options = AlertOptions::default();
+        let mut machine = Machine::default();
+        let fires = Verdict { hold: Duration::ZERO, sightings: 1, ..verdict(Level::Fires) };
+        let over = Verdict { over: Some("window_reset"), ..verdict(Level::Clears) };
+        for minute in 0..2 {
+            assert_eq!(machine.step(at(minute * 60), &fires, &options), Some(Change::Fired(Fired::default())));
+            assert_eq!(machine.step(at(minute * 60 + 30), &over, &options), Some(Change::Resolved("window_reset")));
+        }
+        assert_eq!(machine.step(at(120), &fires, &options), Some(Change::Fired(Fired { flapping: true, before: 0 })));
+        assert_eq!(machine.step(at(150), &over, &options), None);
+        assert_eq!(machine.deadline(at(150), &over, &options), Some(at(720)));
+        assert_eq!(machine.step(at(719), &over, &options), None);
+        assert_eq!(machine.step(at(720), &over, &options), Some(Change::Resolved("window_reset")));
+        assert!(!machine.is_idle(at(720), &options) && machine.is_idle(at(1620), &options));
+    }
+}

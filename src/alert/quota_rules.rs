@@ -1,0 +1,418 @@
+//! The rules that judge one quota.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Alert, Amount, Rule, Severity, Subject, Timestamp};
+use crate::track::TrackedQuota;
+
+use super::alerts::Outbox;
+use super::episode::{About, Episode, Judged};
+use super::machine::{Change, Level, Machine, Verdict};
+use super::options::AlertOptions;
+use super::short_windows::ShortWindows;
+use super::summary;
+
+/// In the order in which changes at one moment are told: what is worse first.
+const RULES: [Rule; 6] = [
+    Rule::ThrottledRatio,
+    Rule::LimitHit,
+    Rule::UtilizationHigh,
+    Rule::Utilization,
+    Rule::Exhaustion,
+    Rule::QuotaChanged,
+];
+/// How often a state is judged that time alone changes by no known moment.
+const TICK: Duration = Duration::from_secs(5);
+/// What is known of a quota whose window nobody states is history after a day: longer windows state their reset.
+const UNSTATED: Duration = Duration::from_hours(24);
+
+/// The rules on one quota.
+#[derive(Debug, Clone, Default)]
+pub(super) struct QuotaWatch {
+    slots: [Slot; RULES.len()],
+    /// Until when the last hit of the limit keeps its alert firing.
+    hit_until: Option<Timestamp>,
+    /// When the limit last changed.
+    changed_at: Option<Timestamp>,
+    short: ShortWindows,
+    /// When it is to be judged next.
+    pub(super) deadline: Option<Timestamp>,
+    /// Firing alerts on error codes that this quota's refusals carried.
+    pub(super) codes_firing: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Slot {
+    machine: Machine,
+    episode: Option<Box<Episode>>,
+}
+
+/// A moment of judgement.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub(super) now: Timestamp,
+    /// The number of the observation that is judged; absent where only time passed.
+    pub(super) sequence: Option<u64>,
+    pub(super) options: &'a AlertOptions,
+}
+
+struct Judgement {
+    verdict: Verdict,
+    value: f64,
+    threshold: f64,
+    /// When time alone changes the verdict.
+    next: Option<Timestamp>,
+}
+
+impl QuotaWatch {
+    /// Whether a quota that is not under watch may have something to say: cheap, and never a wrong no.
+    pub(super) fn concerns(quota: &TrackedQuota, moment: Moment<'_>) -> bool {
+        let options = moment.options;
+        let least = options.exhaustion_utilization.min(options.utilization);
+        let sequence = moment.sequence.unwrap_or(0);
+        quota.refused(sequence)
+            || quota.limit_change(sequence).is_some()
+            || quota.recent_at_most().throttled >= options.throttled_refusals
+            || quota.utilization(moment.now).is_some_and(|ratio| ratio >= least)
+            || quota.remaining(moment.now).is_some_and(|remaining| remaining == Amount::ZERO)
+    }
+
+    /// Judges every rule, and sets the next deadline.
+    pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
+        let now = moment.now;
+        self.note(quota, moment);
+        let mut deadline: Option<Timestamp> = None;
+        for (index, rule) in RULES.into_iter().enumerate() {
+            let judgement = self.judgement(rule, quota, moment);
+            let slot = &mut self.slots[index];
+            let change = slot.machine.step(now, &judgement.verdict, moment.options);
+            slot.apply(rule, change, &judgement, quota, moment, outbox);
+            let of_rule = if slot.machine.is_firing() { judgement.next } else { None };
+            let of_machine = slot.machine.deadline(now, &judgement.verdict, moment.options);
+            for next in [of_rule, of_machine].into_iter().flatten() {
+                let next = if next > now {
+                    next
+                } else {
+                    history_at(quota).filter(|at| *at > now).unwrap_or_else(|| now.after(TICK))
+                };
+                deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
+            }
+        }
+        // Whatever waits for another sight is looked at again, so that it is forgotten once its quota is.
+        let waits = self.slots.iter().any(|slot| !slot.machine.is_idle(now, moment.options))
+            || self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0;
+        if waits {
+            let next = now.after(moment.options.flapping_span);
+            deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
+        }
+        self.deadline = deadline;
+        self.tell(outbox);
+    }
+
+    /// Ends everything: the quota is no longer known.
+    pub(super) fn abandon(&mut self, now: Timestamp, outbox: &mut Outbox) {
+        for slot in &mut self.slots {
+            if let Some(episode) = slot.episode.take() {
+                let (alert, told) = episode.end("window_expired", now);
+                outbox.resolve(alert, told);
+            }
+        }
+    }
+
+    /// Tells what fires and is not spoken for by something worse.
+    pub(super) fn tell(&mut self, outbox: &mut Outbox) {
+        let elsewhere = (self.codes_firing > 0).then_some(Severity::Critical);
+        let worst = self
+            .firing()
+            .filter(|alert| alert.rule != Rule::QuotaChanged)
+            .map(|alert| alert.severity)
+            .max()
+            .max(elsewhere);
+        for episode in self.slots.iter_mut().filter_map(|slot| slot.episode.as_mut()) {
+            let alert = episode.alert();
+            let muted = alert.rule != Rule::QuotaChanged && worst.is_some_and(|worst| worst > alert.severity);
+            if let Some(alert) = episode.tell(muted) {
+                outbox.push(alert);
+            }
+        }
+    }
+
+    /// What fires.
+    pub(super) fn firing(&self) -> impl Iterator<Item = &Alert> {
+        self.slots.iter().filter_map(|slot| slot.episode.as_ref()).map(|episode| episode.alert())
+    }
+
+    /// Whether nothing would be lost by forgetting it.
+    pub(super) fn is_idle(&self, now: Timestamp, options: &AlertOptions) -> bool {
+        self.codes_firing == 0
+            && self.deadline.is_none()
+            && self.slots.iter().all(|slot| slot.machine.is_idle(now, options))
+    }
+
+    /// Notes what an observation showed.
+    fn note(&mut self, quota: &TrackedQuota, moment: Moment<'_>) {
+        let (now, options) = (moment.now, moment.options);
+        let Some(sequence) = moment.sequence else { return };
+        if let (Some(window), Some(utilization)) = (short_window(quota, options), quota.utilization(now)) {
+            self.short.note(now, window, utilization, options.utilization);
+        }
+        if quota.limit_change(sequence).is_some() {
+            self.changed_at = Some(now);
+        }
+        if quota.refused(sequence) || is_spent(quota, now) {
+            let asked = quota.retry_after().filter(|_| quota.refused(sequence)).unwrap_or_default();
+            let until = now.after(options.hit_hold.max(asked));
+            self.hit_until = Some(self.hit_until.map_or(until, |known| known.max(until)));
+        }
+    }
+
+    fn judgement(&mut self, rule: Rule, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+        let options = moment.options;
+        match rule {
+            Rule::UtilizationHigh => utilization(quota, moment, options.high, options.high_clear, (Duration::ZERO, 1)),
+            Rule::LimitHit => self.limit_hit(quota, moment),
+            Rule::ThrottledRatio => throttled_ratio(quota, moment),
+            Rule::Exhaustion => exhaustion(quota, moment),
+            Rule::QuotaChanged => self.quota_changed(quota, moment),
+            _ => {
+                if let Some(window) = short_window(quota, options) {
+                    return self.short_utilization(window, moment);
+                }
+                let hold = (hold_of(quota, options), options.utilization_sightings);
+                utilization(quota, moment, options.utilization, options.utilization_clear, hold)
+            }
+        }
+    }
+
+    fn short_utilization(&mut self, window: Duration, moment: Moment<'_>) -> Judgement {
+        let options = moment.options;
+        let share = self.short.share(moment.now, window, options.short_windows);
+        let level = if share >= options.short_share && share > 0.0 { Level::Fires } else { Level::Clears };
+        Judgement {
+            verdict: verdict(level, moment, options.clear_hold),
+            value: self.short.highest(),
+            threshold: options.utilization,
+            next: Some(moment.now.after(TICK)),
+        }
+    }
+
+    fn quota_changed(&self, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+        let change = moment.sequence.and_then(|sequence| quota.limit_change(sequence));
+        let seen_until = self.changed_at.map(|at| at.after(moment.options.changed_hold));
+        let level = match (change, seen_until) {
+            (Some(_), _) => Level::Fires,
+            (None, Some(until)) if moment.now < until => Level::Between,
+            _ => Level::Clears,
+        };
+        let (value, threshold) = change.map_or((0.0, 0.0), |change| (change.to.value(), change.from.value()));
+        Judgement { verdict: verdict(level, moment, Duration::ZERO), value, threshold, next: seen_until }
+    }
+
+    fn limit_hit(&mut self, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+        let now = moment.now;
+        let spent = is_spent(quota, now);
+        let hit = moment.sequence.is_some_and(|sequence| quota.refused(sequence) || spent);
+        let held = self.hit_until.is_some_and(|until| now < until);
+        let level = match (hit, held || spent) {
+            (true, _) => Level::Fires,
+            (false, true) => Level::Between,
+            (false, false) => Level::Clears,
+        };
+        let mut verdict = verdict(level, moment, Duration::ZERO);
+        verdict.over = (level == Level::Clears && quota.is_stale(now)).then_some("window_expired");
+        let next = self.hit_until.filter(|until| *until > now).or_else(|| waits_for(quota, now));
+        let refusals = quota.recent(now, Duration::from_mins(1)).throttled;
+        Judgement { verdict, value: count(refusals.max(1)), threshold: 1.0, next }
+    }
+}
+
+impl Slot {
+    fn apply(
+        &mut self,
+        rule: Rule,
+        change: Option<Change>,
+        judgement: &Judgement,
+        quota: &TrackedQuota,
+        moment: Moment<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let now = moment.now;
+        match change {
+            Some(Change::Fired(fired)) => {
+                let judged = judgement.judged(rule, quota, moment);
+                let about = About { rule, subject: subject(quota), quota: Some(quota.key().clone()) };
+                self.episode = Some(Box::new(Episode::begin(about, judged, fired, now)));
+            }
+            Some(Change::Resolved(reason)) => {
+                if let Some(episode) = self.episode.take() {
+                    let (alert, told) = episode.end(reason, now);
+                    outbox.resolve(alert, told);
+                }
+            }
+            None => {
+                // An alert shows the worst of its episode; of forecasts and changes, what first fired it.
+                let grows = !matches!(rule, Rule::Exhaustion | Rule::QuotaChanged);
+                if let Some(episode) =
+                    self.episode.as_mut().filter(|_| grows && judgement.verdict.level == Level::Fires)
+                    && judgement.value > episode.alert().value
+                {
+                    episode.worsen(judgement.judged(rule, quota, moment));
+                }
+            }
+        }
+    }
+}
+
+impl Judgement {
+    fn judged(&self, rule: Rule, quota: &TrackedQuota, moment: Moment<'_>) -> Judged {
+        let now = moment.now;
+        let summary = match rule {
+            Rule::LimitHit => {
+                let refused = moment.sequence.is_some_and(|sequence| quota.refused(sequence));
+                summary::hit(quota, refused, now)
+            }
+            Rule::ThrottledRatio => {
+                let over = moment.options.throttled_long;
+                summary::throttled(quota, quota.recent(now, over), self.value, over)
+            }
+            Rule::Exhaustion => match quota.forecast(now) {
+                Some(forecast) => {
+                    summary::exhaustion(quota, forecast.exhausts_at.since(now), forecast.time_to_reset, now)
+                }
+                None => summary::used(quota, quota.utilization(now).unwrap_or_default(), now),
+            },
+            Rule::QuotaChanged => match quota.limit_change(moment.sequence.unwrap_or(0)) {
+                Some(change) => summary::changed(quota, change),
+                None => Arc::from(summary::subject_of(quota)),
+            },
+            _ => summary::used(quota, self.value, now),
+        };
+        Judged { value: self.value, threshold: self.threshold, summary }
+    }
+}
+
+fn utilization(quota: &TrackedQuota, moment: Moment<'_>, fires: f64, clears: f64, hold: (Duration, u32)) -> Judgement {
+    let now = moment.now;
+    let ratio = quota.utilization(now);
+    let level = match ratio {
+        Some(ratio) if ratio >= fires => Level::Fires,
+        Some(ratio) if ratio < clears => Level::Clears,
+        Some(_) => Level::Between,
+        None => Level::Unknown,
+    };
+    let (hold, sightings) = hold;
+    let verdict = Verdict {
+        over: over(quota, moment, level),
+        hold,
+        sightings,
+        ..verdict(level, moment, moment.options.clear_hold)
+    };
+    Judgement { verdict, value: ratio.unwrap_or_default(), threshold: fires, next: waits_for(quota, now) }
+}
+
+fn throttled_ratio(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+    let (now, options) = (moment.now, moment.options);
+    let long = quota.recent(now, options.throttled_long);
+    let short = quota.recent(now, options.throttled_short);
+    // A quota whose exchanges were refused for another quota's sake has nothing to answer for.
+    let refused = quota.refused_at().is_some_and(|at| now < at.after(options.throttled_long));
+    let enough = long.requests >= options.throttled_exchanges && long.throttled >= options.throttled_refusals;
+    let level = match (long.throttled_ratio(), short.throttled_ratio()) {
+        (Some(long), Some(short)) if refused && enough && long > options.throttled && short > options.throttled => {
+            Level::Fires
+        }
+        (Some(long), _) if long < options.throttled_clear => Level::Clears,
+        (Some(_), _) => Level::Between,
+        (None, _) => Level::Unknown,
+    };
+    let silent = long.requests == 0;
+    let gone = match quota.expires_at() {
+        Some(expires) => now >= expires,
+        None => quota.blocked_until(now).is_none() && !is_spent(quota, now),
+    };
+    let mut verdict = verdict(level, moment, options.clear_hold);
+    verdict.over = (silent && gone).then_some("window_expired");
+    let expiry = quota.expires_at().filter(|at| silent && *at > now);
+    let next = Some(expiry.unwrap_or_else(|| now.after(TICK)));
+    Judgement { verdict, value: long.throttled_ratio().unwrap_or_default(), threshold: options.throttled, next }
+}
+
+fn exhaustion(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+    let (now, options) = (moment.now, moment.options);
+    let used_enough = quota.utilization(now).is_some_and(|ratio| ratio >= options.exhaustion_utilization);
+    let forecast = quota.forecast(now).map(|f| (f.exhausts_at.since(now), f.time_to_reset));
+    let clearly = forecast.filter(|(left, reset)| left.as_secs_f64() < options.exhaustion_share * reset.as_secs_f64());
+    let observed = moment.sequence.is_some();
+    let level = match clearly {
+        Some(_) if used_enough => Level::Fires,
+        // Silence is no sign of a slower pace, and what has run out has not recovered.
+        _ if !observed || is_spent(quota, now) => Level::Unknown,
+        _ => Level::Clears,
+    };
+    let verdict = Verdict {
+        over: over(quota, moment, level),
+        hold: hold_of(quota, options),
+        sightings: options.utilization_sightings,
+        ..verdict(level, moment, options.clear_hold)
+    };
+    let (value, threshold) = forecast
+        .map_or((0.0, 0.0), |(left, reset)| (left.as_secs_f64(), options.exhaustion_share * reset.as_secs_f64()));
+    Judgement { verdict, value, threshold, next: waits_for(quota, now) }
+}
+
+/// A verdict that fires at once.
+const fn verdict(level: Level, moment: Moment<'_>, clear_hold: Duration) -> Verdict {
+    Verdict { level, observed: moment.sequence.is_some(), over: None, hold: Duration::ZERO, sightings: 1, clear_hold }
+}
+
+/// Whether the window that was judged is gone.
+fn over(quota: &TrackedQuota, moment: Moment<'_>, level: Level) -> Option<&'static str> {
+    if history_at(quota).is_some_and(|at| moment.now >= at) {
+        return Some("window_expired");
+    }
+    let reset = moment.sequence.is_some_and(|sequence| quota.was_reset(sequence));
+    (reset && level != Level::Fires).then_some("window_reset")
+}
+
+/// When what is known of a quota is history; absent for one that the agent counts itself.
+fn history_at(quota: &TrackedQuota) -> Option<Timestamp> {
+    quota.expires_at().or_else(|| (!quota.is_counted()).then(|| quota.seen_at().after(UNSTATED)))
+}
+
+/// When a verdict changes by itself: when its numbers are history, or bit by bit where the agent counts.
+fn waits_for(quota: &TrackedQuota, now: Timestamp) -> Option<Timestamp> {
+    history_at(quota).filter(|at| *at > now).or_else(|| Some(now.after(TICK)))
+}
+
+fn hold_of(quota: &TrackedQuota, options: &AlertOptions) -> Duration {
+    quota.window_at_least().map_or(options.utilization_hold, |window| options.utilization_hold.min(window / 20))
+}
+
+fn short_window(quota: &TrackedQuota, options: &AlertOptions) -> Option<Duration> {
+    quota.window().filter(|window| *window < options.short_window)
+}
+
+fn is_spent(quota: &TrackedQuota, now: Timestamp) -> bool {
+    quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO)
+}
+
+fn subject(quota: &TrackedQuota) -> Subject {
+    let key = quota.key();
+    let name = quota.policy().unwrap_or_else(|| quota.endpoint());
+    let present = |text: &Arc<str>| (!text.is_empty()).then(|| Arc::clone(text));
+    Subject {
+        provider: quota.provider().cloned(),
+        host: present(quota.host()),
+        policy: present(name),
+        scope: key.scope.clone(),
+        dimension: Some(key.dimension.clone()),
+        error_code: None,
+        interface: None,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a minute stay far below 2^53")]
+const fn count(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,56 @@
+//! `quotascope profiles`: the providers that the agent knows.
+
+use super::{CommandError, Outcome, Output};
+use crate::cli::{Common, ProfilesAction};
+use crate::config::Settings;
+use crate::extract::Profile;
+use crate::report::Table;
+
+pub(super) fn run(action: &ProfilesAction, common: &Common, settings: &Settings) -> Result<Outcome, CommandError> {
+    let profiles = settings.extractor.profiles();
+    let mut output = Output::new();
+    match action {
+        ProfilesAction::List if common.json => {
+            let rows: Vec<serde_json::Value> = profiles.iter().map(|profile| as_json(profile)).collect();
+            output.write(|out| {
+                serde_json::to_writer_pretty(&mut *out, &rows).map_err(Into::into).and_then(|()| writeln!(out))
+            })?;
+        }
+        ProfilesAction::List => {
+            let mut table = Table::new(&["PROFILE", "PROVIDER", "HOSTS", ">CLASSES", "DOCUMENTATION"]);
+            for profile in profiles.iter() {
+                table.row(vec![
+                    profile.name().to_string(),
+                    profile.title().to_string(),
+                    hosts(profile).join(", "),
+                    profile.classes().len().to_string(),
+                    profile.documentation().map_or_else(String::new, ToString::to_string),
+                ]);
+            }
+            output.write(|mut out| table.write(&mut out))?;
+        }
+        ProfilesAction::Show { name } => {
+            let profile = profiles.find(name).ok_or_else(|| {
+                CommandError::failed(format!("there is no profile \"{name}\"; `quotascope profiles list` names them"))
+            })?;
+            output.write(|out| out.write_all(profile.source_text().as_bytes()))?;
+        }
+    }
+    output.flush()?;
+    Ok(Outcome::Done)
+}
+
+fn hosts(profile: &Profile) -> Vec<String> {
+    profile.hosts().iter().map(ToString::to_string).collect()
+}
+
+fn as_json(profile: &Profile) -> serde_json::Value {
+    serde_json::json!({
+        "name": &**profile.name(),
+        "title": &**profile.title(),
+        "hosts": hosts(profile),
+        "classes": profile.classes().iter().map(|class| class.name().to_string()).collect::<Vec<_>>(),
+        "documentation": profile.documentation().map(|text| text.to_string()),
+        "built_in": profile.is_built_in(),
+    })
+}

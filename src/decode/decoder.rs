@@ -1,0 +1,67 @@
+//! The door of decoding: frames and segments in, exchanges out.
+
+use std::sync::Arc;
+
+use super::frame::FrameDecoder;
+use super::options::DecodeOptions;
+use super::segment::Segment;
+use super::streams::Streams;
+use crate::model::{Exchange, Frame, HashKey, InputCounters, Interest, Timestamp};
+
+/// Turns frames into exchanges. Knows no clock: time is what the frames carry and what [`Decoder::handle_timeout`] says.
+///
+/// After each input take the exchanges out with [`Decoder::poll_exchange`]; at the end of all input call
+/// [`Decoder::finish`]. All frames of a connection must come to the same decoder, see [`flow_hash`](super::flow_hash).
+#[derive(Debug)]
+pub struct Decoder {
+    frames: FrameDecoder,
+    streams: Streams,
+}
+
+impl Decoder {
+    /// A decoder without any connection.
+    pub fn new(options: DecodeOptions, key: HashKey, interest: Arc<dyn Interest>) -> Self {
+        Self { frames: FrameDecoder::new(), streams: Streams::new(options, key, interest) }
+    }
+
+    /// Takes one frame, which was captured on `source`.
+    pub fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
+        let mut counted = InputCounters::default();
+        let streams = &mut self.streams;
+        self.frames.segments(frame, &mut counted, &mut |segment| streams.handle_segment(source, &segment));
+        streams.count(&counted);
+        streams.advance(frame.at);
+    }
+
+    /// Takes one TCP segment, which was seen on `source`.
+    pub fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
+        self.streams.handle_segment(source, segment);
+        self.streams.advance(segment.at);
+    }
+
+    /// Ends what has waited long enough at `now`: missing octets, content, silent connections.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.streams.advance(now);
+    }
+
+    /// The next exchange, if there is one.
+    pub fn poll_exchange(&mut self) -> Option<Exchange> {
+        self.streams.poll_exchange()
+    }
+
+    /// No later exchange will carry an earlier `response.at`, as long as the time of the frames runs back by less than
+    /// [`DecodeOptions::reordering`]. It stays behind the last frame by that, and by at most [`DecodeOptions::hold`].
+    pub fn watermark(&self) -> Timestamp {
+        self.streams.watermark()
+    }
+
+    /// The input has ended: everything that waits is given out.
+    pub fn finish(&mut self) {
+        self.streams.finish();
+    }
+
+    /// What came in so far.
+    pub const fn counters(&self) -> &InputCounters {
+        self.streams.counters()
+    }
+}

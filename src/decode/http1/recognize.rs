@@ -1,0 +1,200 @@
+//! What a stream's next octets look like, before they are believed.
+
+/// What a stream starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    Request,
+    Response,
+    Tls,
+    Http2,
+    /// Too few octets to tell.
+    Undecided,
+    Other,
+}
+
+/// The client's connection preface. Source: RFC 9113 section 3.4.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+/// What every status line starts with.
+const PROTOCOL: &[u8] = b"HTTP/";
+/// What the status lines start with that are believed where framing was lost.
+const VERSION: &[u8] = b"HTTP/1.";
+/// Longer methods are none.
+pub(crate) const METHOD_OCTETS: usize = 32;
+
+/// Tells by the first octets of a stream what it is.
+pub(crate) fn opening(octets: &[u8]) -> Opening {
+    match octets {
+        [] => Opening::Undecided,
+        // A TLS record: handshake, version 3.x. Source: RFC 8446 section 5.1.
+        [0x16, 0x03, ..] => Opening::Tls,
+        [0x16] => Opening::Undecided,
+        _ if octets.starts_with(HTTP2_PREFACE) => Opening::Http2,
+        _ if HTTP2_PREFACE.starts_with(octets) => Opening::Undecided,
+        _ if octets.starts_with(PROTOCOL) => Opening::Response,
+        _ if PROTOCOL.starts_with(octets) => Opening::Undecided,
+        _ => match octets.iter().position(|octet| *octet == b'\n') {
+            Some(newline) => match request_line(octets.get(..newline).unwrap_or_default()) {
+                Some(_) => Opening::Request,
+                None => match simple_request(octets) {
+                    Simple::Whole(_) => Opening::Request,
+                    Simple::Partial => Opening::Undecided,
+                    Simple::No => Opening::Other,
+                },
+            },
+            None if may_be_request(octets) => Opening::Undecided,
+            None => Opening::Other,
+        },
+    }
+}
+
+/// Whether octets without the end of their head may still become a request's head.
+pub(crate) fn may_be_request(octets: &[u8]) -> bool {
+    match octets.iter().position(|octet| *octet == b'\n') {
+        Some(newline) => {
+            request_line(octets.get(..newline).unwrap_or_default()).is_some()
+                || !matches!(simple_request(octets), Simple::No)
+        }
+        None => {
+            let method = octets.iter().position(|octet| !is_token(*octet));
+            match method {
+                None => octets.len() <= METHOD_OCTETS,
+                Some(end) => {
+                    (1..=METHOD_OCTETS).contains(&end)
+                        && octets
+                            .get(end..)
+                            .unwrap_or_default()
+                            .iter()
+                            .all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
+                        && matches!(octets.get(end), Some(b' ' | b'\t'))
+                }
+            }
+        }
+    }
+}
+
+/// Whether octets without the end of their head may still become a response's head.
+pub(crate) fn may_be_response(octets: &[u8]) -> bool {
+    match octets.iter().position(|octet| *octet == b'\n') {
+        Some(newline) => lenient_status_line(octets.get(..newline).unwrap_or_default()).is_some(),
+        None => octets.starts_with(PROTOCOL) || PROTOCOL.starts_with(octets),
+    }
+}
+
+/// The method and the target of a request line, which must name its version.
+pub(crate) fn request_line(line: &[u8]) -> Option<(&str, &[u8])> {
+    let line = line.trim_ascii_end();
+    let method_end = line.iter().position(|octet| !is_token(*octet))?;
+    if !(1..=METHOD_OCTETS).contains(&method_end) {
+        return None;
+    }
+    let (method, rest) = line.split_at_checked(method_end)?;
+    if !matches!(rest.first(), Some(b' ' | b'\t')) {
+        return None;
+    }
+    let version_start = rest.iter().rposition(|octet| matches!(octet, b' ' | b'\t'))?;
+    let (target, version) = rest.split_at_checked(version_start)?;
+    let target = target.trim_ascii();
+    let version = version.trim_ascii();
+    let versioned = version.strip_prefix(VERSION).is_some_and(|minor| minor.first().is_some_and(u8::is_ascii_digit));
+    (versioned && !target.is_empty()).then_some((std::str::from_utf8(method).ok()?, target))
+}
+
+/// A request of HTTP/0.9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Simple<'a> {
+    /// Its target.
+    Whole(&'a [u8]),
+    /// The empty line is not there yet.
+    Partial,
+    No,
+}
+
+/// A GET without a version, with nothing but an empty line behind it: HTTP/0.9, as people type it.
+///
+/// Source: the description of HTTP/0.9 in RFC 1945 section 4.1.
+pub(crate) fn simple_request(octets: &[u8]) -> Simple<'_> {
+    let Some(rest) = octets.strip_prefix(b"GET ") else { return Simple::No };
+    let Some(newline) = rest.iter().position(|octet| *octet == b'\n') else { return Simple::No };
+    let (line, behind) = rest.split_at_checked(newline).unwrap_or_default();
+    let target = line.trim_ascii_end();
+    if !target.starts_with(b"/") || !target.iter().all(u8::is_ascii_graphic) {
+        return Simple::No;
+    }
+    match behind.get(1..).unwrap_or_default() {
+        [] | [b'\r'] => Simple::Partial,
+        [b'\n', ..] | [b'\r', b'\n', ..] => Simple::Whole(target),
+        _ => Simple::No,
+    }
+}
+
+/// The status code of a status line that keeps to the grammar. Source: RFC 9112 section 4.
+pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
+    let rest = line.strip_prefix(VERSION)?.strip_prefix(b"0").or_else(|| line.strip_prefix(b"HTTP/1.1"))?;
+    match rest {
+        [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', end @ ..]
+            if matches!(end.first(), None | Some(b' ' | b'\r')) =>
+        {
+            Some(number(&[*a, *b, *c]))
+        }
+        _ => None,
+    }
+}
+
+/// The status code of a status line as common clients read it: the first digits, at most three.
+pub(crate) fn lenient_status_line(line: &[u8]) -> Option<u16> {
+    let rest = line.strip_prefix(PROTOCOL)?;
+    let blank = rest.iter().position(|octet| matches!(octet, b' ' | b'\t'))?;
+    let (version, rest) = rest.split_at_checked(blank)?;
+    let rest = rest.trim_ascii_start();
+    let digits = rest.iter().take(3).take_while(|octet| octet.is_ascii_digit()).count();
+    (version.first().is_some_and(u8::is_ascii_digit) && digits > 0)
+        .then(|| number(rest.get(..digits).unwrap_or_default()))
+}
+
+/// The number that at most three digits stand for.
+fn number(digits: &[u8]) -> u16 {
+    digits
+        .iter()
+        .fold(0u16, |number, digit| number.saturating_mul(10).saturating_add(u16::from(digit.wrapping_sub(b'0'))))
+}
+
+/// Whether an octet may stand in a token. Source: RFC 9110 section 5.6.2.
+const fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(
+            octet,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
+
+/// Whether octets start with a TLS record, seen from its header alone. Source: RFC 8446 section 5.1.
+pub(crate) fn is_tls_record(octets: &[u8]) -> bool {
+    /// Type, version and length of the longest record that may be on the wire.
+    const LONGEST: u16 = (1 << 14) + 2048;
+    match octets {
+        [0x14..=0x17, 3, 0..=4, high, low, ..] => (1..=LONGEST).contains(&u16::from_be_bytes([*high, *low])),
+        _ => false,
+    }
+}
+
+/// Whether a segment starts with a status line and what may follow one.
+pub(crate) fn starts_response(octets: &[u8]) -> bool {
+    octets.starts_with(VERSION) && first_line(octets).is_some_and(|line| status_line(line).is_some())
+}
+
+/// Whether a segment starts with a request line and what may follow one.
+pub(crate) fn starts_request(octets: &[u8]) -> bool {
+    octets.first().is_some_and(u8::is_ascii_alphabetic)
+        && octets.iter().take(METHOD_OCTETS.saturating_add(1)).any(|octet| *octet == b' ')
+        && first_line(octets).is_some_and(|line| request_line(line).is_some())
+}
+
+/// The first line, where it is whole and a field line or the end of the head seems to follow.
+fn first_line(octets: &[u8]) -> Option<&[u8]> {
+    let newline = octets.iter().position(|octet| *octet == b'\n')?;
+    let behind = octets.get(newline.saturating_add(1)..).unwrap_or_default();
+    let second = behind.split(|octet| *octet == b'\n').next().unwrap_or_default();
+    let whole = second.len() < behind.len();
+    let plausible = second.trim_ascii().is_empty() || second.contains(&b':') || !whole;
+    plausible.then(|| octets.get(..newline).unwrap_or_default())
+}

@@ -1,0 +1,94 @@
+//! A request's target: its host and its path, without what may be secret.
+//!
+//! Source: RFC 9112 section 3.2, RFC 3986 section 3.
+
+use std::borrow::Cow;
+
+/// Longer hosts are none: a domain name has at most 253 octets, a port six more.
+const HOST_OCTETS: usize = 264;
+/// What is kept of a path.
+const PATH_OCTETS: usize = 2048;
+
+/// A target in its parts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Target<'a> {
+    /// Whether the scheme is `https`, where the target names one.
+    pub(crate) secure: bool,
+    pub(crate) authority: Option<&'a [u8]>,
+    pub(crate) path: &'a [u8],
+    pub(crate) query: &'a [u8],
+}
+
+impl<'a> Target<'a> {
+    /// Splits a target of any form.
+    pub(crate) fn split(method: &str, target: &'a [u8]) -> Self {
+        if method == "CONNECT" {
+            return Self { authority: Some(target), ..Self::default() };
+        }
+        let target = before(target, b"#");
+        let (secure, authority, rest) = match strip_scheme(target) {
+            Some((secure, rest)) => {
+                let authority = before(rest, b"/?");
+                (secure, Some(authority), rest.get(authority.len()..).unwrap_or_default())
+            }
+            None => (false, None, target),
+        };
+        let path = before(rest, b"?");
+        let query = rest.get(path.len()..).and_then(|query| query.strip_prefix(b"?")).unwrap_or_default();
+        Self { secure, authority, path, query }
+    }
+
+    /// The path as it is kept: printable, bounded, `/` where there is none.
+    pub(crate) fn shown_path(&self) -> Box<str> {
+        let path = if self.path.is_empty() { b"/" } else { self.path };
+        let mut shown = String::with_capacity(path.len().min(PATH_OCTETS));
+        for octet in path {
+            let plain = octet.is_ascii_graphic();
+            if shown.len().saturating_add(if plain { 1 } else { 3 }) > PATH_OCTETS {
+                break;
+            }
+            if plain {
+                shown.push(char::from(*octet));
+            } else {
+                shown.push('%');
+                for nibble in [octet >> 4, octet & 15] {
+                    shown.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase());
+                }
+            }
+        }
+        shown.into_boxed_str()
+    }
+}
+
+/// An authority in lower case, without user information and without the scheme's own port; `None` where it is no host.
+pub(crate) fn host(authority: &[u8], secure: bool) -> Option<Cow<'_, str>> {
+    let host = authority.rsplit(|octet| *octet == b'@').next().unwrap_or_default().trim_ascii();
+    let host = host.strip_suffix(if secure { b":443" as &[u8] } else { b":80" }).unwrap_or(host);
+    let host = host.strip_suffix(b":").unwrap_or(host);
+    let plausible = !host.is_empty()
+        && host.len() <= HOST_OCTETS
+        && host.iter().all(|octet| octet.is_ascii_alphanumeric() || b".-_:[]%~!$&'()*+,;=".contains(octet));
+    let text = plausible.then(|| std::str::from_utf8(host).ok()).flatten()?;
+    Some(if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    })
+}
+
+fn strip_scheme(target: &[u8]) -> Option<(bool, &[u8])> {
+    for (scheme, secure) in [(&b"http://"[..], false), (b"https://", true), (b"ws://", false), (b"wss://", true)] {
+        if let Some((start, rest)) = target.split_at_checked(scheme.len())
+            && start.eq_ignore_ascii_case(scheme)
+        {
+            return Some((secure, rest));
+        }
+    }
+    None
+}
+
+/// What stands before the first of the delimiters.
+fn before<'a>(octets: &'a [u8], delimiters: &[u8]) -> &'a [u8] {
+    let end = octets.iter().position(|octet| delimiters.contains(octet)).unwrap_or(octets.len());
+    octets.get(..end).unwrap_or_default()
+}

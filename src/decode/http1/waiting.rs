@@ -1,0 +1,226 @@
+//! Which request a response answers.
+//!
+//! As long as both streams are whole, the answers come in the order of the requests. Behind a gap nobody knows how many
+//! requests or answers it hid, so each response is held against what the streams prove:
+//!
+//! - a server answers what it has received: a request that ends behind the acknowledgment number of the response's
+//!   segment is not meant;
+//! - an answer is sent after its request: a response that starts before what the client had acknowledged when it sent the
+//!   request is older than the request;
+//! - a client that waits for each answer before it asks again (nearly all do) had received the former answer when it sent
+//!   the next request, and a server that has received more than a request has answered it.
+//!
+//! Where more than one request remains, the response is left without one rather than given a wrong one.
+
+use std::collections::VecDeque;
+
+use crate::model::{Request, Timestamp};
+
+/// What a method means for the framing of its response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Head,
+    Connect,
+    Other,
+}
+
+/// A request that waits for its response.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) method: Method,
+    /// The offset behind its head in the client's stream.
+    pub(crate) head_end: u64,
+    /// The offset behind its body, where that is known.
+    pub(crate) end: Option<u64>,
+    /// When its last octet was seen.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// How far the client had heard the server when it sent the request.
+    pub(crate) heard: Option<u64>,
+}
+
+/// Clients send an empty line behind a body, or a FIN; a request is longer than that.
+const STRAY_OCTETS: u64 = 4;
+
+impl Asked {
+    /// Whether the server had this request when it sent a response that starts at `start`, and not before the client
+    /// had sent it.
+    fn may_be_heard(&self, start: u64, heard: Option<u64>) -> bool {
+        heard.is_none_or(|heard| self.head_end <= heard) && self.heard.is_none_or(|before| before <= start)
+    }
+
+    /// Whether the server had received another request behind this one.
+    fn is_behind(&self, heard: Option<u64>) -> bool {
+        matches!((heard, self.end), (Some(heard), Some(end)) if heard > end.saturating_add(STRAY_OCTETS))
+    }
+}
+
+/// A place in the queue.
+#[derive(Debug)]
+enum Place {
+    Asked {
+        asked: Asked,
+        /// Whether all answers before its own had begun when the client sent it.
+        apart: bool,
+    },
+    /// A gap in the client's stream: any number of requests.
+    Unseen,
+}
+
+/// The requests of a connection that wait for their responses, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    places: VecDeque<Place>,
+    /// How many places behind the first one may be the next to be answered, for answers that a gap hid.
+    spread: usize,
+    /// Whether the client ever sent a request before the former answer had begun.
+    pipelines: bool,
+    last_heard: Option<u64>,
+}
+
+/// What is known of the request that a response answers.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// It is this one.
+    Request(Box<Asked>),
+    /// It was not captured, or several come into question.
+    Unknown {
+        /// Whether it may have been a HEAD request, whose response has no body.
+        maybe_head: bool,
+    },
+}
+
+impl Waiting {
+    /// Appends a request; returns how many were given up to keep the bound.
+    pub(crate) fn push(&mut self, asked: Asked, bound: usize) -> u64 {
+        let mut given_up = 0;
+        if self.places.len() >= bound.max(1) {
+            given_up = u64::from(matches!(self.places.pop_front(), Some(Place::Asked { .. })));
+            self.spread = self.places.len();
+        }
+        let progressed = match (self.last_heard, asked.heard) {
+            (Some(last), Some(heard)) => heard > last,
+            _ => true,
+        };
+        if !progressed {
+            self.pipelines = true;
+        }
+        let apart = self.places.is_empty() || (progressed && !self.pipelines);
+        self.last_heard = asked.heard.or(self.last_heard);
+        self.places.push_back(Place::Asked { asked, apart });
+        given_up
+    }
+
+    /// The last request, while its body still comes.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Asked> {
+        match self.places.back_mut() {
+            Some(Place::Asked { asked, .. }) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// Notes that any number of requests may have gone unseen.
+    pub(crate) fn note_unseen_requests(&mut self) {
+        if !matches!(self.places.back(), Some(Place::Unseen)) {
+            self.places.push_back(Place::Unseen);
+        }
+    }
+
+    /// Notes that an interim response ended at `end`: a client that has heard it has not heard an answer.
+    pub(crate) fn note_interim(&mut self, end: u64) {
+        self.last_heard = Some(self.last_heard.map_or(end, |last| last.max(end)));
+    }
+
+    /// Notes that any number of answers may have gone unseen.
+    pub(crate) fn note_unseen_answers(&mut self) {
+        self.spread = self.places.len();
+    }
+
+    /// Whether a message may start at this offset of the server's stream, found where framing was lost.
+    ///
+    /// The answer to a request starts where the client had heard the server when it sent it. A status line elsewhere is
+    /// believed only where the server had received more than the requests that were seen.
+    pub(crate) fn may_start_at(&self, start: u64, heard: Option<u64>) -> bool {
+        let received = |asked: &Asked| heard.is_none_or(|heard| asked.head_end <= heard);
+        let latest = self.places.iter().rev().find_map(|place| match place {
+            Place::Asked { asked, .. } if received(asked) => Some(asked),
+            _ => None,
+        });
+        match latest {
+            Some(asked) if !self.pipelines => {
+                asked.heard.is_none_or(|expected| expected == start) || asked.is_behind(heard)
+            }
+            _ => true,
+        }
+    }
+
+    /// Takes the request out that a final response answers; `start` and `heard` are the response's first octet and what
+    /// its sender had heard. Also returns how many requests turned out to have lost their answers.
+    pub(crate) fn answer(&mut self, start: u64, heard: Option<u64>) -> (Answered, u64) {
+        let (first, last) = self.window(start, heard);
+        let mut given_up = 0u64;
+        for _ in 0..first {
+            given_up = given_up.saturating_add(u64::from(matches!(self.places.pop_front(), Some(Place::Asked { .. }))));
+        }
+        self.spread = self.spread.saturating_sub(first);
+        let Some(last) = last else {
+            return (Answered::Unknown { maybe_head: true }, given_up);
+        };
+        let rest = last.saturating_sub(first);
+        let unknown = Answered::Unknown { maybe_head: self.any_head(0, rest) };
+        match self.places.pop_front() {
+            Some(Place::Asked { asked, .. }) if rest == 0 => {
+                self.spread = 0;
+                (Answered::Request(Box::new(asked)), given_up)
+            }
+            Some(Place::Asked { .. }) => (unknown, given_up.saturating_add(1)),
+            Some(Place::Unseen) => {
+                self.places.push_front(Place::Unseen);
+                self.spread = self.spread.saturating_add(1);
+                (unknown, given_up)
+            }
+            None => (unknown, given_up),
+        }
+    }
+
+    /// How many requests wait.
+    pub(crate) fn len(&self) -> u64 {
+        self.places.iter().filter(|place| matches!(place, Place::Asked { .. })).count() as u64
+    }
+
+    /// The places that may be the one that is answered: how many before them are certainly not, and the last one.
+    fn window(&self, start: u64, heard: Option<u64>) -> (usize, Option<usize>) {
+        // A gap may hide no request at all, so the place behind it comes into question too.
+        let mut reach = self.spread;
+        let mut first = 0usize;
+        let mut last = None;
+        for (index, place) in self.places.iter().enumerate() {
+            match place {
+                Place::Asked { asked, .. } if !asked.may_be_heard(start, heard) => break,
+                // The server had received more than this request, so that the client had its answer.
+                Place::Asked { asked, .. } if !self.pipelines && asked.is_behind(heard) => {
+                    first = index.saturating_add(1);
+                    reach = reach.max(first);
+                    continue;
+                }
+                // All before it were answered before `start`: whatever the reach, it is this one or a later one.
+                Place::Asked { apart: true, asked } if asked.heard.is_some() && index > 0 => {
+                    first = index;
+                    reach = reach.max(index);
+                }
+                _ if index > reach => break,
+                Place::Unseen => reach = reach.saturating_add(1),
+                Place::Asked { .. } => {}
+            }
+            last = Some(index);
+        }
+        (first, last.filter(|last| *last >= first))
+    }
+
+    fn any_head(&self, from: usize, to: usize) -> bool {
+        self.places.iter().take(to.saturating_add(1)).skip(from).any(|place| match place {
+            Place::Asked { asked, .. } => asked.method == Method::Head,
+            Place::Unseen => true,
+        })
+    }
+}

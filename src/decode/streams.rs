@@ -1,0 +1,195 @@
+//! All connections: segments in, exchanges out.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::flow_key::{FlowKey, Side};
+use super::http1::{Context, Names};
+use super::options::DecodeOptions;
+use super::segment::Segment;
+use super::table::{Place, SAME_ENDS, Stage, Table};
+use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestamp};
+
+/// All connections, and what they have given out so far.
+pub(crate) struct Streams {
+    options: DecodeOptions,
+    key: HashKey,
+    interest: Arc<dyn Interest>,
+    counters: InputCounters,
+    names: Names,
+    exchanges: VecDeque<Exchange>,
+    table: Table,
+    octets_kept: usize,
+    now: Timestamp,
+    finished: bool,
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").field("counters", &self.counters).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+impl Streams {
+    pub(crate) fn new(options: DecodeOptions, key: HashKey, interest: Arc<dyn Interest>) -> Self {
+        Self {
+            options,
+            key,
+            interest,
+            counters: InputCounters::default(),
+            names: Names::default(),
+            exchanges: VecDeque::new(),
+            table: Table::default(),
+            octets_kept: 0,
+            now: Timestamp::MIN,
+            finished: false,
+        }
+    }
+
+    /// Adds what was counted elsewhere.
+    pub(crate) fn count(&mut self, counted: &InputCounters) {
+        self.counters.add(counted);
+    }
+
+    pub(crate) fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
+        let (key, side) = FlowKey::of(segment);
+        let mut known = self.find(&key, segment, side);
+        if let Some(place) = known
+            && self.table.connection(place).is_some_and(|connection| connection.is_replaced_by(segment, side))
+        {
+            self.forget(place);
+            known = None;
+        }
+        let place = match known {
+            Some(place) => place,
+            // Nothing is to be learned from the end of a connection that was not followed.
+            None if segment.payload.is_empty() && !segment.flags.syn => return,
+            None => self.admit(source, key, segment),
+        };
+        let over = self.on_connection(place, |connection, cx| connection.handle(segment, side, cx));
+        self.table.touch(place, if over { Stage::Over } else { Stage::Open });
+        if over
+            && self.table.len(Stage::Over) > self.options.closed_connections
+            && let Some((place, _)) = self.table.oldest(Stage::Over)
+        {
+            self.forget(place);
+        }
+    }
+
+    pub(crate) fn poll_exchange(&mut self) -> Option<Exchange> {
+        self.exchanges.pop_front()
+    }
+
+    pub(crate) fn watermark(&self) -> Timestamp {
+        if self.finished {
+            return Timestamp::MAX;
+        }
+        let now = self.now.before(self.options.reordering);
+        self.table.held_since().map_or(now, |held| held.min(now))
+    }
+
+    pub(crate) fn finish(&mut self) {
+        for stage in [Stage::Over, Stage::Open] {
+            while let Some((place, _)) = self.table.oldest(stage) {
+                self.forget(place);
+            }
+        }
+        self.finished = true;
+    }
+
+    pub(crate) const fn counters(&self) -> &InputCounters {
+        &self.counters
+    }
+
+    /// Lets event time run on to `now`.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        if now <= self.now {
+            return;
+        }
+        self.now = now;
+        while let Some((deadline, place)) = self.table.next_deadline()
+            && deadline <= now
+        {
+            self.on_connection(place, |connection, cx| connection.expire(now, cx));
+            if self.table.next_deadline() == Some((deadline, place)) {
+                // Letting go did not help: the connection is given up rather than asked again for ever.
+                self.forget(place);
+            }
+        }
+        let horizon = now.before(self.options.idle);
+        for stage in [Stage::Over, Stage::Open] {
+            while let Some((place, at)) = self.table.oldest(stage)
+                && at < horizon
+            {
+                self.forget(place);
+            }
+        }
+    }
+
+    /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers.
+    fn find(&self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> Option<Place> {
+        let mut copied = None;
+        for (place, tunnel, connection) in self.table.with_ends(key) {
+            if tunnel == segment.tunnel {
+                return Some(place);
+            }
+            if copied.is_none() && connection.carries(segment, side) {
+                copied = Some(place);
+            }
+        }
+        copied
+    }
+
+    /// Starts to follow a connection; the one that was silent for longest makes room.
+    fn admit(&mut self, source: &Arc<str>, key: FlowKey, segment: &Segment<'_>) -> Place {
+        while self.table.len(Stage::Open) >= self.options.connections.max(1)
+            && let Some((place, _)) = self.table.oldest(Stage::Open)
+        {
+            self.counters.count(Anomaly::ConnectionEvicted);
+            self.forget(place);
+        }
+        if self.table.with_ends(&key).count() >= SAME_ENDS
+            && let Some((place, ..)) = self.table.with_ends(&key).last()
+        {
+            self.counters.count(Anomaly::ConnectionEvicted);
+            self.forget(place);
+        }
+        self.counters.connections = self.counters.connections.saturating_add(1);
+        if !segment.flags.syn {
+            self.counters.count(Anomaly::JoinedMidStream);
+        }
+        let connection = Connection::new(Arc::clone(source), &key, segment.at);
+        self.table.insert(key, segment.tunnel, connection)
+    }
+
+    /// Ends a connection and forgets it.
+    fn forget(&mut self, place: Place) {
+        self.on_connection(place, Connection::end);
+        self.table.remove(place);
+    }
+
+    /// Does something with a connection, then notes what it waits for; returns whether it is over.
+    fn on_connection(&mut self, place: Place, act: impl FnOnce(&mut Connection, &mut Context<'_>)) -> bool {
+        let Some(connection) = self.table.connection_mut(place) else { return false };
+        let mut cx = Context {
+            options: &self.options,
+            key: &self.key,
+            interest: &*self.interest,
+            counters: &mut self.counters,
+            names: &mut self.names,
+            exchanges: &mut self.exchanges,
+        };
+        act(connection, &mut cx);
+        let mut kept = connection.octets_kept();
+        if kept > 0 && self.octets_kept.saturating_add(kept) > self.options.out_of_order_octets_in_all {
+            connection.shed(&mut cx);
+            kept = connection.octets_kept();
+        }
+        let (held_since, deadline, over) = (connection.held_since(), connection.deadline(&cx), connection.is_over());
+        let before = self.table.schedule(place, held_since, deadline, kept);
+        self.octets_kept = self.octets_kept.saturating_sub(before).saturating_add(kept);
+        over
+    }
+}

@@ -1,0 +1,268 @@
+//! The connections that are followed: found by their ends, forgotten when silent for longest.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::RandomState;
+
+use super::connection::Connection;
+use super::flow_key::FlowKey;
+use crate::model::Timestamp;
+
+/// The place of a connection in the table.
+pub(crate) type Place = u32;
+
+/// No place: the end of a list.
+const NONE: Place = Place::MAX;
+
+/// Connections with the same ends that are told apart by tags or tunnels; more are an attack on the search among them.
+pub(crate) const SAME_ENDS: usize = 8;
+
+/// The connections that are followed, bounded by the caller.
+///
+/// The map's hash is keyed at random, so that nobody can choose addresses that collide.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    /// The first connection between two ends; the others are behind it.
+    places: HashMap<FlowKey, Place, RandomState>,
+    slots: Vec<Slot>,
+    free: Vec<Place>,
+    open: List,
+    over: List,
+    /// When the connections that hold something back must let go.
+    deadlines: BTreeSet<(Timestamp, Place)>,
+    /// Since when they hold it back.
+    holding: BTreeSet<(Timestamp, Place)>,
+}
+
+/// Which connections: those that go on, or those that have ended and are kept only for what comes late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Open,
+    Over,
+}
+
+/// The ends of a list in the order of the last use.
+#[derive(Debug)]
+struct List {
+    oldest: Place,
+    newest: Place,
+    len: usize,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { oldest: NONE, newest: NONE, len: 0 }
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    key: FlowKey,
+    tunnel: u64,
+    connection: Option<Box<Connection>>,
+    stage: Stage,
+    older: Place,
+    newer: Place,
+    /// The next connection with the same ends.
+    same_ends: Place,
+    deadline: Option<Timestamp>,
+    held_since: Option<Timestamp>,
+    octets_kept: usize,
+}
+
+impl Table {
+    /// How many connections there are.
+    pub(crate) const fn len(&self, stage: Stage) -> usize {
+        self.list(stage).len
+    }
+
+    /// The connections between the ends of a key, with the tunnel of each.
+    pub(crate) fn with_ends(&self, key: &FlowKey) -> impl Iterator<Item = (Place, u64, &Connection)> {
+        let mut next = self.places.get(key).copied().unwrap_or(NONE);
+        std::iter::from_fn(move || {
+            let place = next;
+            let slot = self.slot(place)?;
+            next = slot.same_ends;
+            Some((place, slot.tunnel, slot.connection.as_deref()?))
+        })
+    }
+
+    /// Adds a connection.
+    pub(crate) fn insert(&mut self, key: FlowKey, tunnel: u64, connection: Connection) -> Place {
+        let slot = Slot {
+            key,
+            tunnel,
+            connection: Some(Box::new(connection)),
+            stage: Stage::Open,
+            older: NONE,
+            newer: NONE,
+            same_ends: NONE,
+            deadline: None,
+            held_since: None,
+            octets_kept: 0,
+        };
+        let place = if let Some(place) = self.free.pop() {
+            if let Some(free) = self.slot_mut(place) {
+                *free = slot;
+            }
+            place
+        } else {
+            self.slots.push(slot);
+            Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
+        };
+        if let Some(first) = self.places.insert(key, place)
+            && let Some(slot) = self.slot_mut(place)
+        {
+            slot.same_ends = first;
+        }
+        self.append(place);
+        place
+    }
+
+    /// The connection at a place.
+    pub(crate) fn connection(&self, place: Place) -> Option<&Connection> {
+        self.slot(place)?.connection.as_deref()
+    }
+
+    /// The connection at a place.
+    pub(crate) fn connection_mut(&mut self, place: Place) -> Option<&mut Connection> {
+        self.slot_mut(place)?.connection.as_deref_mut()
+    }
+
+    /// Notes that a connection was used just now, and in which stage it is.
+    pub(crate) fn touch(&mut self, place: Place, stage: Stage) {
+        if self.list(stage).newest == place {
+            return;
+        }
+        self.detach(place);
+        if let Some(slot) = self.slot_mut(place) {
+            slot.stage = stage;
+        }
+        self.append(place);
+    }
+
+    /// Takes a connection out.
+    pub(crate) fn remove(&mut self, place: Place) {
+        self.schedule(place, None, None, 0);
+        self.detach(place);
+        let Some(slot) = self.slot_mut(place) else { return };
+        slot.connection = None;
+        let (key, behind) = (slot.key, slot.same_ends);
+        let mut before = self.places.get(&key).copied().unwrap_or(NONE);
+        if before == place {
+            if behind == NONE {
+                self.places.remove(&key);
+            } else {
+                self.places.insert(key, behind);
+            }
+        } else {
+            while let Some(slot) = self.slot_mut(before) {
+                if slot.same_ends == place {
+                    slot.same_ends = behind;
+                    break;
+                }
+                before = slot.same_ends;
+            }
+        }
+        self.free.push(place);
+    }
+
+    /// The connection of a stage that was silent for longest, and when it had its last segment.
+    pub(crate) fn oldest(&self, stage: Stage) -> Option<(Place, Timestamp)> {
+        let place = self.list(stage).oldest;
+        Some((place, self.connection(place)?.last_at()))
+    }
+
+    /// Notes since when a connection holds something back, when it must let go, and how many octets it keeps; returns
+    /// how many it kept before.
+    pub(crate) fn schedule(
+        &mut self,
+        place: Place,
+        held_since: Option<Timestamp>,
+        deadline: Option<Timestamp>,
+        octets_kept: usize,
+    ) -> usize {
+        let Some(slot) = self.slot_mut(place) else { return 0 };
+        let (held_before, deadline_before) = (slot.held_since, slot.deadline);
+        slot.held_since = held_since;
+        slot.deadline = deadline;
+        let kept_before = std::mem::replace(&mut slot.octets_kept, octets_kept);
+        if held_before != held_since {
+            held_before.map(|at| self.holding.remove(&(at, place)));
+            held_since.map(|at| self.holding.insert((at, place)));
+        }
+        if deadline_before != deadline {
+            deadline_before.map(|at| self.deadlines.remove(&(at, place)));
+            deadline.map(|at| self.deadlines.insert((at, place)));
+        }
+        kept_before
+    }
+
+    /// The next connection that must let go, and when.
+    pub(crate) fn next_deadline(&self) -> Option<(Timestamp, Place)> {
+        self.deadlines.first().copied()
+    }
+
+    /// Since when something is held back.
+    pub(crate) fn held_since(&self) -> Option<Timestamp> {
+        self.holding.first().map(|(at, _)| *at)
+    }
+
+    fn slot(&self, place: Place) -> Option<&Slot> {
+        self.slots.get(usize::try_from(place).ok()?)
+    }
+
+    fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::try_from(place).ok()?)
+    }
+
+    const fn list(&self, stage: Stage) -> &List {
+        match stage {
+            Stage::Open => &self.open,
+            Stage::Over => &self.over,
+        }
+    }
+
+    const fn list_mut(&mut self, stage: Stage) -> &mut List {
+        match stage {
+            Stage::Open => &mut self.open,
+            Stage::Over => &mut self.over,
+        }
+    }
+
+    fn append(&mut self, place: Place) {
+        let Some(stage) = self.slot(place).map(|slot| slot.stage) else { return };
+        let list = self.list_mut(stage);
+        let newest = std::mem::replace(&mut list.newest, place);
+        list.len = list.len.saturating_add(1);
+        if newest == NONE {
+            list.oldest = place;
+        }
+        if let Some(slot) = self.slot_mut(newest) {
+            slot.newer = place;
+        }
+        if let Some(slot) = self.slot_mut(place) {
+            slot.older = newest;
+            slot.newer = NONE;
+        }
+    }
+
+    fn detach(&mut self, place: Place) {
+        let Some((stage, older, newer)) = self.slot(place).map(|slot| (slot.stage, slot.older, slot.newer)) else {
+            return;
+        };
+        if let Some(slot) = self.slot_mut(older) {
+            slot.newer = newer;
+        }
+        if let Some(slot) = self.slot_mut(newer) {
+            slot.older = older;
+        }
+        let list = self.list_mut(stage);
+        list.len = list.len.saturating_sub(1);
+        if list.oldest == place {
+            list.oldest = newer;
+        }
+        if list.newest == place {
+            list.newest = older;
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The bound on how many different things one run may name: hosts, endpoints, scopes, buckets, codes.
+//!
+//! Owned by the thread that takes observations in event order, so that the same input is bounded the same way however many
+//! workers observed it. What was shown under a name keeps it; what comes after a bound is `other`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::{Observation, Scope};
+
+/// What stands for all that is past a bound.
+const OTHER: &str = "other";
+
+/// How many different words one place in a host's paths may have before what else comes there is taken for values. The first
+/// two segments name an API's resources, of which a large one has dozens.
+const WORDS_AT: [usize; 2] = [64, 64];
+
+/// The same for deeper segments.
+const WORDS_BELOW: usize = 24;
+
+/// How deep in a path words are learned, in segments: below, APIs have few values left that no shape tells.
+const MAX_DEPTH: usize = 8;
+
+/// Endpoints of all hosts together: each takes about two kilobytes at most, so that a scan of many hosts takes 40 megabytes.
+const MAX_ENDPOINTS: usize = 20_000;
+
+/// The longest authority that is kept: a host name of 253 octets (RFC 1035), a colon and a port.
+const MAX_HOST: usize = 259;
+
+/// How many buckets, policies and error codes one owner may have: providers name a few, Discord a few hundred.
+const MAX_NAMES: usize = 512;
+
+/// The bounds' sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundOptions {
+    /// Hosts of which anything is kept; each holds up to `endpoints_per_host`.
+    pub hosts: usize,
+    /// Endpoints of one host. Real APIs have dozens; a scan has thousands, and would fill every table and label.
+    pub endpoints_per_host: usize,
+    /// Parties that quotas are kept for, each some kilobytes in the tracker.
+    pub scopes: usize,
+}
+
+impl Default for BoundOptions {
+    fn default() -> Self {
+        Self { hosts: 1_000, endpoints_per_host: 200, scopes: 10_000 }
+    }
+}
+
+/// What was named so far.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    options: BoundOptions,
+    other: Arc<str>,
+    hosts: BTreeMap<Arc<str>, Host>,
+    /// How many endpoints the hosts have together.
+    endpoints: usize,
+    scopes: BTreeSet<Scope>,
+    /// Buckets, policies, dimensions and error codes, by owner.
+    names: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+}
+
+/// What was seen of one host.
+#[derive(Debug, Clone, Default)]
+struct Host {
+    /// As shown.
+    endpoints: BTreeMap<Arc<str>, Arc<str>>,
+    /// The words that follow a template's beginning.
+    words: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
+}
+
+impl Bounds {
+    /// Nothing named yet.
+    pub fn new(options: BoundOptions) -> Self {
+        Self {
+            options,
+            other: OTHER.into(),
+            hosts: BTreeMap::new(),
+            endpoints: 0,
+            scopes: BTreeSet::new(),
+            names: BTreeMap::new(),
+        }
+    }
+
+    /// Replaces what is past a bound, and what has turned out to be a value in a path.
+    pub fn settle(&mut self, observation: &mut Observation) {
+        let raw = observation.endpoint.clone();
+        self.settle_endpoint(observation);
+        let owner = observation
+            .provider
+            .clone()
+            .or_else(|| observation.host.clone())
+            .unwrap_or_else(|| Arc::clone(&self.other));
+        self.settle_scope(&mut observation.scope);
+        self.settle_name(&owner, &mut observation.error_code);
+        for reading in &mut observation.readings {
+            self.settle_scope(&mut reading.scope);
+            self.settle_name(&owner, &mut reading.bucket);
+            self.settle_name(&owner, &mut reading.policy);
+            let mut dimension = Some(Arc::clone(&reading.dimension.0));
+            self.settle_name(&owner, &mut dimension);
+            reading.dimension.0 = dimension.unwrap_or_else(|| Arc::clone(&self.other));
+        }
+        for quota in &mut observation.declared {
+            let mut scope = quota.scope.clone();
+            self.settle_scope(&mut scope);
+            if scope != quota.scope {
+                Arc::make_mut(quota).scope = scope;
+            }
+            // The quota of a single endpoint is called after it.
+            let settled = observation.endpoint.as_ref().filter(|_| raw.as_ref() == Some(&quota.policy));
+            if let Some(settled) = settled.filter(|settled| **settled != quota.policy) {
+                let quota = Arc::make_mut(quota);
+                quota.policy = Arc::clone(settled);
+                quota.endpoints = Arc::clone(settled);
+            }
+        }
+    }
+
+    fn settle_endpoint(&mut self, observation: &mut Observation) {
+        let Some(name) = &observation.host else { return };
+        let is_name = name.len() <= MAX_HOST && name.bytes().all(|b| b.is_ascii_graphic());
+        let room = is_name && self.hosts.len() < self.options.hosts;
+        let host = match self.hosts.get_mut(name) {
+            Some(host) => host,
+            None if room => self.hosts.entry(Arc::clone(name)).or_default(),
+            None => {
+                observation.host = Some(Arc::clone(&self.other));
+                observation.endpoint = observation.endpoint.take().map(|_| Arc::clone(&self.other));
+                return;
+            }
+        };
+        let Some(endpoint) = &observation.endpoint else { return };
+        let settled = match host.endpoints.get(endpoint) {
+            Some(shown) => Arc::clone(shown),
+            None => {
+                let room = MAX_ENDPOINTS.saturating_sub(self.endpoints);
+                let before = host.endpoints.len();
+                let most = self.options.endpoints_per_host.min(before.saturating_add(room));
+                let shown = host.learn(endpoint, most, &self.other);
+                self.endpoints = self.endpoints.saturating_add(host.endpoints.len().saturating_sub(before));
+                shown
+            }
+        };
+        observation.endpoint = Some(settled);
+    }
+
+    fn settle_scope(&mut self, scope: &mut Option<Scope>) {
+        let Some(known) = scope.as_mut().filter(|s| s.id.is_some()) else { return };
+        if self.scopes.contains(known) {
+            return;
+        }
+        if self.scopes.len() < self.options.scopes {
+            self.scopes.insert(known.clone());
+        } else {
+            known.id = Some(Arc::clone(&self.other));
+        }
+    }
+
+    fn settle_name(&mut self, owner: &Arc<str>, name: &mut Option<Arc<str>>) {
+        let Some(name) = name else { return };
+        if !self.names.contains_key(owner) && self.names.len() > self.options.hosts {
+            *name = Arc::clone(&self.other);
+            return;
+        }
+        let names = self.names.entry(Arc::clone(owner)).or_default();
+        if names.contains(name) {
+            return;
+        }
+        if names.len() < MAX_NAMES {
+            names.insert(Arc::clone(name));
+        } else {
+            *name = Arc::clone(&self.other);
+        }
+    }
+}
+
+impl Host {
+    /// What a new endpoint is shown as: with `{id}` where too many words came before it, `other` past the bound.
+    fn learn(&mut self, endpoint: &Arc<str>, most: usize, other: &Arc<str>) -> Arc<str> {
+        let learned = self.with_values(endpoint);
+        if let Some(shown) = self.endpoints.get(&*learned) {
+            return Arc::clone(shown);
+        }
+        if self.endpoints.len() >= most {
+            return Arc::clone(other);
+        }
+        let shown: Arc<str> = if *learned == **endpoint { Arc::clone(endpoint) } else { learned.into() };
+        self.note_words(&shown);
+        self.endpoints.insert(Arc::clone(&shown), Arc::clone(&shown));
+        shown
+    }
+
+    /// The template with `{id}` in each place that has had too many words, unless its own word is among them.
+    fn with_values(&self, template: &str) -> String {
+        let mut out = String::with_capacity(template.len());
+        for (at, segment) in template.split('/').enumerate() {
+            if at == 0 {
+                out.push_str(segment);
+                continue;
+            }
+            let most = WORDS_AT.get(at.saturating_sub(1)).copied().unwrap_or(WORDS_BELOW);
+            let is_value = !segment.starts_with('{')
+                && at <= MAX_DEPTH
+                && self.words.get(out.as_str()).is_some_and(|words| words.len() >= most && !words.contains(segment));
+            out.push('/');
+            out.push_str(if is_value { "{id}" } else { segment });
+        }
+        out
+    }
+
+    fn note_words(&mut self, template: &str) {
+        let mut beginning = String::with_capacity(template.len());
+        for (at, segment) in template.split('/').enumerate().take(MAX_DEPTH + 1) {
+            if at > 0 {
+                if !segment.starts_with('{') {
+                    self.words.entry(beginning.as_str().into()).or_default().insert(segment.into());
+                }
+                beginning.push('/');
+            }
+            beginning.push_str(segment);
+        }
+    }
+}

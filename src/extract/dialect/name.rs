@@ -1,0 +1,404 @@
+//! A field name to what its value means, by the grammar of names.
+//!
+//! Names are built from words: perhaps the provider (`anthropic`), the mark (`ratelimit`, `rate-limit`), a label
+//! (`user`), what is counted (`input-tokens`), the window (`minute`), the field (`remaining`), the unit (`ms`), in any
+//! order after the mark. So a provider that nobody has met is read right if it names its fields like the others.
+
+use super::words::{self, Share, Word};
+
+/// Longest name that is looked at; `anthropic-ratelimit-unified-representative-claim` has 48 octets.
+pub(super) const LONGEST_NAME: usize = 80;
+
+/// More parts than any name seen has.
+const MOST_LABELS: usize = 5;
+
+/// What the value of a field is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Field {
+    /// How many units there are.
+    Limit,
+    /// How many are left.
+    Remaining,
+    /// How many were used.
+    Used,
+    /// What remains, where a limit stands beside it.
+    Status,
+    /// When the quota is whole again.
+    Reset,
+    /// The length of the window; the flag: the unit of a bare number is not settled.
+    Window(bool),
+    /// How much is used.
+    Utilization(Share),
+    /// How much is left, as a share.
+    RemainingShare(Share),
+    /// A list of policies, or the policy's name.
+    Policy,
+    /// The quota's name.
+    Name,
+    /// For whom or what is counted; the lower the number, the more it says.
+    Scope(u8),
+    /// When to try again.
+    Retry,
+    /// The name does not say: the form of the value decides.
+    Bare,
+}
+
+/// The unit of a bare number, as far as the name says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::extract) enum Unit {
+    /// The name does not say.
+    Unsaid,
+    /// From now, in units of that many seconds.
+    Delta(f64),
+    /// A point in time, its unit unsaid.
+    Moment,
+}
+
+/// How the mark is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mark {
+    /// `ratelimit`
+    Joined,
+    /// `rate-limit`
+    Hyphenated,
+    /// There is none.
+    Absent,
+}
+
+/// What a field name means.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<'a> {
+    /// Tells the provider's fields from those of others in the same response.
+    pub(super) owner: u64,
+    /// Whether it begins with `x-`.
+    pub(super) x: bool,
+    /// Whether a word stands before the mark that is neither `x` nor in the list.
+    pub(super) vendor: bool,
+    /// How the mark is spelled.
+    pub(super) mark: Mark,
+    /// What the value is.
+    pub(super) field: Field,
+    /// The unit of a bare number.
+    pub(super) unit: Unit,
+    /// What is counted; the second narrows the first.
+    pub(super) dimension: Option<&'a str>,
+    /// `input_` of `input-tokens`.
+    pub(super) narrows: &'static str,
+    /// The window: its seconds, what it is called.
+    pub(super) span: Option<(Option<f64>, &'a str)>,
+    /// The parts of the quota's name.
+    labels: [&'a str; MOST_LABELS],
+    /// Whether the name alone is proof enough.
+    pub(super) certain: bool,
+    /// A row of the table gave the policy.
+    pub(super) policy: Option<&'static str>,
+    /// The window that the row's source documents, in seconds.
+    pub(super) documented_window: Option<f64>,
+}
+
+impl<'a> Name<'a> {
+    /// A name that a row of the table explains; `owner` groups the rows of one quota.
+    pub(super) fn of_row(owner: &str, field: Field) -> Self {
+        Self {
+            owner: hash(SEED, owner.as_bytes()),
+            x: true,
+            vendor: true,
+            mark: Mark::Absent,
+            field,
+            unit: Unit::Unsaid,
+            dimension: None,
+            narrows: "",
+            span: None,
+            labels: [""; MOST_LABELS],
+            certain: true,
+            policy: None,
+            documented_window: None,
+        }
+    }
+
+    /// The parts of the quota's name, in order.
+    pub(super) fn labels(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.labels.iter().copied().filter(|label| !label.is_empty())
+    }
+
+    /// The same with the window that the tail of its name says.
+    pub(super) fn with_span(self, span: Option<(Option<f64>, &'a str)>) -> Self {
+        Self { span, ..self }
+    }
+
+    fn add_label(&mut self, text: &'a str) {
+        if let Some(slot) = self.labels.iter_mut().find(|slot| slot.is_empty()) {
+            *slot = text;
+        }
+    }
+
+    /// Whether both name the same quota.
+    pub(super) fn same_quota(&self, other: &Self) -> bool {
+        self.owner == other.owner
+            && self.dimension == other.dimension
+            && self.narrows == other.narrows
+            && self.labels == other.labels
+            && self.policy == other.policy
+            && match (self.span, other.span) {
+                (Some((Some(a), _)), Some((Some(b), _))) => a.total_cmp(&b).is_eq(),
+                (Some((None, a)), Some((None, b))) => a.trim_end_matches("ly") == b.trim_end_matches("ly"),
+                (a, b) => a.is_none() && b.is_none(),
+            }
+    }
+
+    /// Whether the name has no label, dimension or window: it speaks of the provider's one quota.
+    pub(super) fn is_plain(&self) -> bool {
+        self.dimension.is_none() && self.span.is_none() && self.labels[0].is_empty() && self.policy.is_none()
+    }
+
+    /// Whether the name says nothing but that requests are counted.
+    pub(super) fn is_requests_only(&self) -> bool {
+        self.dimension == Some("requests") && self.narrows.is_empty() && self.span.is_none() && !self.has_labels()
+    }
+
+    /// Whether it is one of the unprefixed names of the IETF draft.
+    pub(super) fn is_unprefixed(&self) -> bool {
+        self.mark == Mark::Joined && !self.x && !self.vendor
+    }
+
+    /// Whether a part of the quota's name narrows a dimension, rather than naming a policy.
+    pub(super) fn has_labels(&self) -> bool {
+        !self.labels[0].is_empty()
+    }
+}
+
+/// What the words of a name have said so far.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word that was heard or not")]
+struct Heard {
+    reset: bool,
+    retry: bool,
+    after: bool,
+    moment: bool,
+    window: Option<bool>,
+    share: Option<Share>,
+    remaining: bool,
+    used: bool,
+    tally: bool,
+    status: bool,
+    limit: bool,
+    total: bool,
+    policy: bool,
+    name: bool,
+    scope: Option<u8>,
+    unit: Option<f64>,
+    quiet: bool,
+    /// A label stands after the mark that is not in the list.
+    strange: bool,
+    api: bool,
+    past_mark: bool,
+}
+
+impl Heard {
+    /// Whether a word was heard that names a part of a quota.
+    fn any_field(&self) -> bool {
+        self.limit
+            || self.remaining
+            || self.used
+            || self.tally
+            || self.status
+            || self.reset
+            || self.retry
+            || self.window.is_some()
+            || self.share.is_some()
+    }
+}
+
+/// Reads a name in lower case; `None` where it has nothing to do with a quota.
+pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
+    if name.len() > LONGEST_NAME || !name.is_ascii() {
+        return None;
+    }
+    let text = std::str::from_utf8(name).ok()?;
+    let mark = mark(name);
+    let mut heard = Heard::default();
+    let spelled = mark.map_or(Mark::Absent, |(_, mark)| mark);
+    let mut out = Name {
+        owner: hash(SEED, &[spelled as u8]),
+        x: false,
+        vendor: false,
+        certain: false,
+        mark: spelled,
+        ..Name::of_row("", Field::Bare)
+    };
+    let separator = if name.contains(&b'-') { b'-' } else { b'_' };
+    let mut start = 0;
+    for part in name.split(|octet| *octet == separator) {
+        let part_start = start;
+        start += part.len() + 1;
+        // `tokens_usage_based` is one word of a name whose parts are hyphenated.
+        if part.contains(&b'_') {
+            let first = part.split(|octet| *octet == b'_').next().unwrap_or_default();
+            if let Word::Dimension(_) = words::word(first) {
+                out.dimension = text.get(part_start..part_start + part.len());
+                continue;
+            }
+        }
+        words::split_glued(part, &mut |place, piece, word| {
+            let place = part_start + place;
+            let end = place + piece.len();
+            match mark {
+                Some((mark_end, _)) if !heard.past_mark && end >= mark_end => heard.past_mark = true,
+                // `ms` before the mark is a provider, not a unit.
+                Some(_) if !heard.past_mark && matches!(word, Word::Unit(_)) => {
+                    out.hear(Word::Other, text.get(place..end).unwrap_or_default(), &mut heard);
+                }
+                _ => out.hear(word, text.get(place..end).unwrap_or_default(), &mut heard),
+            }
+        });
+    }
+    if !out.narrows.is_empty() && out.dimension.is_none() {
+        out.dimension = Some("tokens");
+    }
+    finish(out, &heard)
+}
+
+impl<'a> Name<'a> {
+    /// Takes in the next word.
+    fn hear(&mut self, word: Word, text: &'a str, heard: &mut Heard) {
+        match word {
+            Word::Noise => {
+                heard.api |= text == "api";
+                if text == "x" {
+                    self.x = true;
+                    self.owner = hash(self.owner, text.as_bytes());
+                }
+            }
+            Word::Other => {
+                let before_mark = self.mark != Mark::Absent && !heard.past_mark;
+                let first_of_unmarked =
+                    self.mark == Mark::Absent && !self.vendor && !heard.any_field() && !self.has_labels();
+                if before_mark || first_of_unmarked {
+                    self.vendor = true;
+                    self.owner = hash(self.owner, text.as_bytes());
+                } else {
+                    heard.strange = true;
+                    self.add_label(text);
+                }
+            }
+            Word::Label => self.add_label(text),
+            // `concurrent-requests` is one dimension.
+            Word::Dimension(_) if self.dimension == Some("concurrent-requests") => {}
+            Word::Dimension(name) => self.dimension = Some(name),
+            Word::Narrows(prefix) => self.narrows = prefix,
+            Word::Span(seconds, called) => {
+                let timed = heard.reset || heard.retry || heard.window.is_some();
+                if timed && text.ends_with('s') && text.len() > 3 && !called.is_empty() {
+                    heard.unit = seconds;
+                } else {
+                    self.span = Some((seconds, if called.is_empty() { text } else { called }));
+                }
+            }
+            Word::Unit(seconds) => heard.unit = Some(seconds),
+            Word::Rate | Word::Mark | Word::Per => {}
+            Word::Limit => heard.limit = true,
+            Word::Total => heard.total = true,
+            Word::Remaining => heard.remaining = true,
+            Word::Used => heard.used = true,
+            Word::Tally => heard.tally = true,
+            Word::Status => heard.status = true,
+            Word::Reset => heard.reset = true,
+            Word::Retry => heard.retry = true,
+            Word::After => heard.after = true,
+            Word::Moment => heard.moment = true,
+            Word::Window(loose) => heard.window = Some(loose),
+            Word::Utilization(share) => heard.share = Some(share),
+            Word::Policy => heard.policy = true,
+            Word::Name => heard.name = true,
+            Word::Scope(rank) => heard.scope = Some(heard.scope.unwrap_or(rank).min(rank)),
+            Word::Quiet => heard.quiet = true,
+        }
+    }
+}
+
+/// From what was heard to the field and its unit.
+fn finish<'a>(mut out: Name<'a>, heard: &Heard) -> Option<Name<'a>> {
+    let marked = out.mark != Mark::Absent;
+    if heard.retry {
+        out.field = Field::Retry;
+        out.unit = heard.unit.map_or(Unit::Unsaid, Unit::Delta);
+        return heard.after.then_some(out);
+    }
+    if heard.quiet {
+        return None;
+    }
+    out.field = if heard.reset {
+        out.unit = match heard.unit {
+            Some(seconds) => Unit::Delta(seconds),
+            None if heard.after => Unit::Delta(1.0),
+            None if heard.moment => Unit::Moment,
+            None => Unit::Unsaid,
+        };
+        Field::Reset
+    } else if let Some(share) = heard.share {
+        if heard.remaining { Field::RemainingShare(share) } else { Field::Utilization(share) }
+    } else if heard.remaining {
+        Field::Remaining
+    } else if let Some(loose) = heard.window {
+        out.unit = heard.unit.map_or(Unit::Unsaid, Unit::Delta);
+        Field::Window(loose)
+    } else if heard.used || heard.tally && (marked || out.span.is_some()) {
+        Field::Used
+    } else if heard.status {
+        Field::Status
+    } else if heard.limit || heard.total && marked {
+        Field::Limit
+    } else if heard.policy && marked {
+        Field::Policy
+    } else if heard.name && marked {
+        Field::Name
+    } else if let Some(rank) = heard.scope.filter(|_| marked) {
+        Field::Scope(rank)
+    } else if marked {
+        Field::Bare
+    } else {
+        return None;
+    };
+    let common = matches!(out.dimension, Some("requests" | "tokens" | "credits" | "concurrent-requests" | "weight"));
+    out.certain = if marked {
+        out.field != Field::Bare || !heard.strange
+    } else {
+        match out.field {
+            Field::Limit | Field::Remaining => out.span.is_some() || common,
+            Field::Used => out.span.is_some() && out.dimension.is_some(),
+            _ => false,
+        }
+    };
+    Some(out)
+}
+
+/// Where the mark ends, and how it is spelled. The first one counts.
+fn mark(name: &[u8]) -> Option<(usize, Mark)> {
+    const JOINED: [&[u8]; 3] = [b"ratelimiting", b"ratelimits", b"ratelimit"];
+    const HYPHENATED: [&[u8]; 6] =
+        [b"rate-limiting", b"rate-limits", b"rate-limit", b"rate_limiting", b"rate_limits", b"rate_limit"];
+    let place = name.windows(4).position(|window| window == b"rate" || window == b"thro")?;
+    let rest = name.get(place..)?;
+    let begins_a_part =
+        place.checked_sub(1).is_none_or(|before| name.get(before).is_some_and(|b| !b.is_ascii_alphabetic()));
+    if let Some(mark) = JOINED.iter().find(|mark| rest.starts_with(mark)) {
+        return Some((place + mark.len(), Mark::Joined)).filter(|_| !rest.starts_with(b"ratelimited"));
+    }
+    if let Some(mark) = HYPHENATED.iter().find(|mark| rest.starts_with(mark)) {
+        let ends = rest.get(mark.len()).is_none_or(|octet| !octet.is_ascii_alphabetic());
+        return (ends && begins_a_part).then_some((place + mark.len(), Mark::Hyphenated));
+    }
+    [&b"throttling"[..], b"throttle"]
+        .iter()
+        .find(|mark| rest.starts_with(mark))
+        .map(|mark| (place + mark.len(), Mark::Joined))
+}
+
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a with a separator after each word; only tells owners within one response apart.
+///
+/// Source: <http://www.isthe.com/chongo/tech/comp/fnv/>
+fn hash(seed: u64, word: &[u8]) -> u64 {
+    word.iter().chain(b"-").fold(seed, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
+}

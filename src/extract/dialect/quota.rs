@@ -1,0 +1,174 @@
+//! One quota while it is put together, and when two are one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Amount, Dimension, QuotaSource, Reading, Scope, Timestamp};
+
+/// A quota as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::extract) struct Quota {
+    /// What it counts; absent means requests.
+    pub(in crate::extract) dimension: Option<Arc<str>>,
+    pub(in crate::extract) policy: Option<Arc<str>>,
+    pub(in crate::extract) limit: Option<Amount>,
+    pub(in crate::extract) remaining: Option<Amount>,
+    pub(in crate::extract) used: Option<Amount>,
+    pub(in crate::extract) utilization: Option<f64>,
+    /// Seconds.
+    pub(in crate::extract) window: Option<f64>,
+    pub(in crate::extract) reset: Option<Timestamp>,
+    pub(in crate::extract) bucket: Option<Arc<str>>,
+    pub(in crate::extract) scope: Option<Scope>,
+    pub(in crate::extract) body: bool,
+    /// Tells the fields of one provider or layer from those of another.
+    pub(in crate::extract) owner: u64,
+    /// Whether its name has no label, dimension or window.
+    pub(in crate::extract) plain: bool,
+    /// The partition key, so that two partitions of one policy stay apart.
+    pub(in crate::extract) partition: Option<Vec<u8>>,
+    pub(in crate::extract) family: &'static str,
+}
+
+/// Two ways of writing one reset differ by rounding.
+const RESET_SLACK: Duration = Duration::from_secs(2);
+
+impl Quota {
+    /// Whether it says anything that can be watched.
+    pub(in crate::extract) fn says_something(&self) -> bool {
+        self.limit.is_some()
+            || self.remaining.is_some()
+            || self.used.is_some()
+            || self.utilization.is_some()
+            || self.reset.is_some()
+    }
+
+    fn dimension_name(&self) -> &str {
+        self.dimension.as_deref().unwrap_or("requests")
+    }
+
+    /// Whether `other` is the same quota, said a second time in other words.
+    pub(in crate::extract) fn is_also(&self, other: &Self) -> bool {
+        if self.dimension_name() != other.dimension_name()
+            || self.partition.as_ref().zip(other.partition.as_ref()).is_some_and(|(a, b)| a != b)
+        {
+            return false;
+        }
+        let mut agreed = 0;
+        let mut agree = |same: Option<bool>| match same {
+            Some(false) => false,
+            Some(true) => {
+                agreed += 1;
+                true
+            }
+            None => true,
+        };
+        let both = |a: Option<Amount>, b: Option<Amount>| a.zip(b).map(|(a, b)| a == b);
+        let numbers = agree(both(self.limit, other.limit))
+            && agree(both(self.remaining, other.remaining))
+            && agree(both(self.used, other.used))
+            && agree(self.reset.zip(other.reset).map(|(a, b)| a.since(b).max(b.since(a)) <= RESET_SLACK));
+        let windows = self.window.zip(other.window).is_none_or(|(a, b)| (a - b).abs() < 1e-6);
+        let policies = self.policy.is_none() || other.policy.is_none() || self.policy == other.policy;
+        let counts = both(self.limit, other.limit).is_some()
+            || both(self.remaining, other.remaining).is_some()
+            || both(self.used, other.used).is_some();
+        // A provider's unlabelled numbers repeat one of its labelled quotas; two layers must agree in more than one.
+        let needed = if self.owner == other.owner && (self.plain || other.plain) { 1 } else { 2 };
+        numbers && windows && policies && counts && agreed >= needed
+    }
+
+    /// Takes over what `other` knows beyond this one.
+    pub(in crate::extract) fn absorb(&mut self, other: Self) {
+        fn fill<T>(slot: &mut Option<T>, other: Option<T>) {
+            if slot.is_none() {
+                *slot = other;
+            }
+        }
+        fill(&mut self.dimension, other.dimension);
+        fill(&mut self.policy, other.policy);
+        fill(&mut self.limit, other.limit);
+        fill(&mut self.remaining, other.remaining);
+        fill(&mut self.used, other.used);
+        fill(&mut self.utilization, other.utilization);
+        fill(&mut self.window, other.window);
+        fill(&mut self.reset, other.reset);
+        fill(&mut self.bucket, other.bucket);
+        fill(&mut self.scope, other.scope);
+        self.plain &= other.plain;
+        if self.owner == other.owner && other.family.starts_with("ietf") {
+            self.family = other.family;
+        }
+        if self.owner != other.owner && self.family != other.family && !other.body {
+            self.family = "mixed";
+        }
+    }
+
+    /// The reading, with what follows exactly from what was said.
+    pub(in crate::extract) fn into_reading(self) -> Reading {
+        let Self { limit, mut remaining, mut used, mut utilization, .. } = self;
+        if let Some(limit) = limit {
+            match (remaining, used) {
+                (Some(left), None) if left <= limit => used = Some(limit.less(left)),
+                (None, Some(spent)) => remaining = Some(limit.less(spent)),
+                _ => {}
+            }
+            if utilization.is_none() && limit > Amount::ZERO {
+                utilization = match (used, remaining) {
+                    (Some(spent), _) => Some(spent.value() / limit.value()),
+                    (None, Some(left)) => Some((1.0 - left.value() / limit.value()).max(0.0)),
+                    (None, None) => None,
+                };
+            }
+        }
+        Reading {
+            dimension: self.dimension.map_or_else(Dimension::requests, Dimension),
+            policy: self.policy,
+            limit,
+            remaining,
+            used,
+            utilization: utilization.filter(|ratio| ratio.is_finite() && *ratio >= 0.0),
+            window: self.window.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            reset_at: self.reset,
+            source: if self.body { QuotaSource::Body } else { QuotaSource::Header },
+            bucket: self.bucket,
+            scope: self.scope,
+            window_kind: None,
+        }
+    }
+
+    /// An order that does not depend on the order of the field lines: what counts requests first, short windows first.
+    pub(in crate::extract) fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let requests = |quota: &Self| quota.dimension_name() != "requests";
+        let window = |quota: &Self| quota.window.unwrap_or(-1.0);
+        requests(self)
+            .cmp(&requests(other))
+            .then_with(|| self.dimension_name().cmp(other.dimension_name()))
+            .then_with(|| self.body.cmp(&other.body))
+            .then_with(|| window(self).total_cmp(&window(other)))
+            .then_with(|| self.policy.cmp(&other.policy))
+            .then_with(|| (self.limit, self.remaining, self.used).cmp(&(other.limit, other.remaining, other.used)))
+            .then_with(|| self.reset.cmp(&other.reset))
+            .then_with(|| self.partition.cmp(&other.partition))
+            .then_with(|| self.family.cmp(other.family))
+    }
+}
+
+/// Sorts, and makes one of those that are one.
+pub(in crate::extract) fn unite(quotas: &mut Vec<Quota>) {
+    quotas.retain(Quota::says_something);
+    if quotas.len() < 2 {
+        return;
+    }
+    quotas.sort_by(Quota::order);
+    let mut united: Vec<Quota> = Vec::with_capacity(quotas.len());
+    for quota in quotas.drain(..) {
+        let mut same = united.iter_mut().filter(|other| other.is_also(&quota));
+        match (same.next(), same.next()) {
+            (Some(only), None) => only.absorb(quota),
+            _ => united.push(quota),
+        }
+    }
+    united.sort_by(Quota::order);
+    *quotas = united;
+}

@@ -1,0 +1,332 @@
+//! What the content of a refusal says: its code, how long to wait, which limit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::clock::Clock;
+use super::dialect::{Quota, Unit};
+use super::{WireRules, error_code, http_date, plain, retry_after, span};
+use crate::model::{Amount, Body};
+
+/// The content of a response, as far as it can be read.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// JSON.
+    Json(Value),
+    /// XML or HTML, and plain text: searched, never parsed.
+    Text(String),
+    /// Nothing that can be read.
+    Unreadable,
+}
+
+/// More of a text is not searched.
+const LONGEST_TEXT: usize = 4096;
+
+/// Objects that hold the fields of an error.
+const PARENTS: [&str; 8] =
+    ["", "/error", "/error/details", "/meta", "/details", "/error/data/rate", "/errors/0", "/errors/0/extensions"];
+
+/// Keys whose value is the wait, and the unit of a bare number.
+const WAITS: [(&str, Unit); 12] = [
+    ("retry_after", Unit::Unsaid),
+    ("retryAfter", Unit::Unsaid),
+    ("retry-after", Unit::Unsaid),
+    ("retryAfterSeconds", Unit::Delta(1.0)),
+    ("retryAfterSec", Unit::Delta(1.0)),
+    ("retry_after_seconds", Unit::Delta(1.0)),
+    ("retry_after_sec", Unit::Delta(1.0)),
+    ("retry_after_s", Unit::Delta(1.0)),
+    ("backoff_seconds", Unit::Delta(1.0)),
+    ("retry_after_ms", Unit::Delta(0.001)),
+    ("retryAfterMs", Unit::Delta(0.001)),
+    ("retryAfterMilliseconds", Unit::Delta(0.001)),
+];
+
+/// Keys whose value is the window, and the unit of a bare number.
+const WINDOWS: [(&str, f64); 8] = [
+    ("window", 1.0),
+    ("window_s", 1.0),
+    ("window_seconds", 1.0),
+    ("windowSeconds", 1.0),
+    ("window_ms", 0.001),
+    ("windowMs", 0.001),
+    ("period", 1.0),
+    ("interval", 1.0),
+];
+
+/// What stands before the wait in sentences that providers document; a number and a unit follow.
+const SENTENCES: [&str; 7] = [
+    "retry after ",
+    "try again in ",
+    "retry in ",
+    "try again after ",
+    "expected available in ",
+    "please wait ",
+    "available again in ",
+];
+
+/// Where the sentence for people stands.
+const MESSAGES: [&str; 10] = [
+    "/message",
+    "/error/message",
+    "/error",
+    "/errors/0/message",
+    "/errors/0/detail",
+    "/detail",
+    "/title",
+    "/error_description",
+    "/error_message",
+    "/msg",
+];
+
+/// Where the name of what is limited stands.
+const SCOPES: [&str; 3] =
+    ["/error/details/*/metadata/quota_limit", "/error/details/*/violations/*/quotaId", "/policyName"];
+
+impl Content {
+    /// Reads a body by its first octet; what its type claims is not needed, and often wrong.
+    pub(super) fn of(body: &Body) -> Self {
+        let octets = body.octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body.octets).trim_ascii_start();
+        match octets.first() {
+            None => Self::Unreadable,
+            Some(b'{' | b'[') => serde_json::from_slice(octets).map_or(Self::Unreadable, Self::Json),
+            Some(_) => {
+                let start = octets.get(..LONGEST_TEXT).unwrap_or(octets);
+                Self::Text(String::from_utf8_lossy(start).into_owned())
+            }
+        }
+    }
+
+    /// The provider's code.
+    pub(super) fn code(&self, status: u16, rules: Option<&WireRules>) -> Option<Arc<str>> {
+        match self {
+            Self::Json(body) => error_code::find(body, status, rules.map_or(&[], |rules| &rules.code_pointers)),
+            Self::Text(text) => xml_code(text),
+            Self::Unreadable => None,
+        }
+    }
+
+    /// A code that says "too fast", wherever it stands.
+    pub(super) fn throttling_code(&self, status: u16, is_throttling: impl Fn(&str) -> bool) -> Option<Arc<str>> {
+        match self {
+            Self::Json(body) => error_code::find_throttling(body, status, is_throttling),
+            Self::Text(text) => xml_code(text).filter(|code| is_throttling(code)),
+            Self::Unreadable => None,
+        }
+    }
+
+    /// The JSON document.
+    pub(super) const fn json(&self) -> Option<&Value> {
+        match self {
+            Self::Json(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// The sentences for people, in lower case: a few, and bounded.
+    pub(super) fn messages(&self) -> Vec<String> {
+        let text = |text: &str| text.chars().take(LONGEST_TEXT).collect::<String>().to_ascii_lowercase();
+        match self {
+            Self::Json(body) => MESSAGES
+                .iter()
+                .flat_map(|place| error_code::matches(body, place))
+                .filter_map(Value::as_str)
+                .map(text)
+                .collect(),
+            // A page for people quotes what it likes; only plain text is a message.
+            Self::Text(page) if !page.starts_with('<') => vec![text(page)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The wait that the body asks for. `near` is how far the header's reset is, to settle a unit.
+    pub(super) fn retry_after(
+        &self,
+        rules: Option<&WireRules>,
+        clock: &Clock,
+        near: Option<Duration>,
+        doubts: &mut Vec<&'static str>,
+    ) -> Option<Duration> {
+        if let Self::Json(body) = self {
+            let own = rules.map_or(&[][..], |rules| &rules.retry_pointers);
+            for value in own.iter().flat_map(|place| error_code::matches(body, place)) {
+                if let Some(Ok(wait)) = wait(value, Unit::Delta(1.0), clock, near) {
+                    return Some(wait);
+                }
+            }
+            for (parent, (key, unit)) in PARENTS.iter().flat_map(|parent| WAITS.iter().map(move |wait| (parent, wait)))
+            {
+                let Some(value) = body.pointer(parent).and_then(|parent| parent.get(key)) else { continue };
+                match wait(value, *unit, clock, near) {
+                    Some(Ok(wait)) => return Some(wait),
+                    Some(Err(doubt)) => doubts.push(doubt),
+                    None => {}
+                }
+            }
+            // google.rpc.RetryInfo
+            for value in error_code::matches(body, "/error/details/*/retryDelay") {
+                let seconds = value.as_str().and_then(|text| span::seconds(text.as_bytes()));
+                if let Some(wait) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+                    return Some(wait);
+                }
+            }
+        }
+        let messages = self.messages();
+        let own = rules.map_or(&[][..], |rules| &rules.retry_messages);
+        messages.iter().find_map(|message| {
+            own.iter().find_map(|sentence| by_pattern(message, sentence)).or_else(|| {
+                let rest = SENTENCES.iter().find_map(|start| message.split_once(start))?.1;
+                leading_span(rest)
+            })
+        })
+    }
+
+    /// The quotas that the body states.
+    pub(super) fn quotas(&self, throttled: bool, clock: &Clock) -> Vec<Quota> {
+        let Self::Json(body) = self else { return Vec::new() };
+        let mut quotas = Vec::new();
+        let body_quota = || Quota { body: true, family: "body-only", ..Quota::default() };
+        // A GraphQL API that counts costs.
+        if let Some(state) = body.pointer("/extensions/cost/throttleStatus") {
+            quotas.push(Quota {
+                dimension: Some(Arc::from("cost")),
+                limit: state.get("maximumAvailable").and_then(amount),
+                remaining: state.get("currentlyAvailable").and_then(amount),
+                ..body_quota()
+            });
+        }
+        if throttled {
+            quotas.extend(PARENTS.iter().find_map(|parent| limit_of(body.pointer(parent)?, clock)));
+            // google.rpc.QuotaFailure
+            for violation in error_code::matches(body, "/error/details/*/violations/*") {
+                let limit = violation.get("quotaValue").and_then(amount);
+                let policy = violation.get("quotaId").and_then(Value::as_str).and_then(|id| plain::word(id.as_bytes()));
+                if limit.is_some() {
+                    quotas.push(Quota { policy, limit, ..body_quota() });
+                }
+            }
+        }
+        quotas.retain(Quota::says_something);
+        quotas
+    }
+
+    /// What the body says is limited.
+    pub(super) fn scope(&self) -> Option<Arc<str>> {
+        let Self::Json(body) = self else { return None };
+        if let Some(Value::Array(policies)) = body.get("violated-policies") {
+            let names: Vec<&str> = policies.iter().take(8).filter_map(Value::as_str).collect();
+            return plain::word(names.join(",").as_bytes());
+        }
+        let named = SCOPES.iter().flat_map(|place| error_code::matches(body, place)).find_map(Value::as_str);
+        if let Some(name) = named {
+            return plain::word(name.as_bytes());
+        }
+        // OpenAI's type of a rate limit error is what ran out.
+        let kind = body.pointer("/error/type").and_then(Value::as_str)?;
+        matches!(kind, "tokens" | "requests" | "input_tokens" | "output_tokens").then(|| Arc::from(kind))
+    }
+}
+
+/// A limit with its window, what remains of it, or when it is whole again.
+fn limit_of(parent: &Value, clock: &Clock) -> Option<Quota> {
+    let limit = parent.get("limit").and_then(amount)?;
+    let window = WINDOWS.iter().find_map(|(key, unit)| seconds(parent.get(key)?, *unit));
+    let remaining = parent.get("remaining").and_then(amount);
+    let reset = ["reset", "reset_at", "resetAt", "resets_at"].iter().find_map(|key| match parent.get(key)? {
+        Value::String(text) => http_date::read(text.as_bytes(), clock.server),
+        _ => None,
+    });
+    let stated = window.is_some() || remaining.is_some() || reset.is_some();
+    stated.then(|| Quota {
+        limit: Some(limit),
+        remaining,
+        window,
+        reset,
+        body: true,
+        family: "body-only",
+        ..Quota::default()
+    })
+}
+
+fn seconds(value: &Value, unit: f64) -> Option<f64> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()? * unit,
+        Value::String(text) => {
+            span::seconds(text.as_bytes()).or_else(|| plain::number(text.as_bytes()).map(|number| number * unit))?
+        }
+        _ => return None,
+    };
+    (seconds > 0.0 && seconds <= 366.0 * 86_400.0).then_some(seconds)
+}
+
+fn amount(value: &Value) -> Option<Amount> {
+    match value {
+        Value::Number(number) => number.as_f64().and_then(Amount::new),
+        Value::String(text) => plain::number(text.as_bytes()).and_then(Amount::new),
+        _ => None,
+    }
+}
+
+/// A wait as a number, a numeral, a length of time or a date; `None` where the value is none of them.
+fn wait(value: &Value, unit: Unit, clock: &Clock, near: Option<Duration>) -> Option<Result<Duration, &'static str>> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) if text.len() <= 64 => text.clone(),
+        _ => return None,
+    };
+    let read = retry_after::read(text.as_bytes(), unit, clock);
+    let bare = plain::number(text.as_bytes());
+    Some(match (read, bare, unit) {
+        (Ok(wait), Some(number), Unit::Unsaid) => settled(wait, number, near),
+        (read, ..) => read,
+    })
+}
+
+/// The same key holds seconds here and milliseconds there: a large number that is no round time needs a witness.
+fn settled(wait: Duration, number: f64, near: Option<Duration>) -> Result<Duration, &'static str> {
+    let close = |a: f64, b: f64| (a - b).abs() <= 0.1 * b.max(1.0);
+    if number < 1000.0 || number % 60.0 == 0.0 {
+        return Ok(wait);
+    }
+    match near.map(|near| near.as_secs_f64()) {
+        Some(near) if close(number, near) => Ok(wait),
+        Some(near) if close(number / 1000.0, near) => Ok(wait / 1000),
+        _ => Err("retry-after-unit-unknown"),
+    }
+}
+
+/// The seconds at `{n}` of a sentence, in any case.
+fn by_pattern(message: &str, sentence: &str) -> Option<Duration> {
+    let sentence = sentence.to_ascii_lowercase();
+    let (before, after) = sentence.split_once("{n}")?;
+    let rest = message.split_once(before).map(|(_, rest)| rest)?;
+    let digits = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+    let (number, rest) = rest.split_at_checked(digits)?;
+    rest.starts_with(after).then(|| plain::number(number.as_bytes()))?.and_then(|n| Duration::try_from_secs_f64(n).ok())
+}
+
+/// `45 seconds.`, `524ms.`, `1 minute`: the number and its unit at the start of a text.
+fn leading_span(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+    let (number, rest) = text.split_at_checked(digits)?;
+    let rest = rest.strip_prefix(' ').unwrap_or(rest);
+    let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let unit = span::unit(rest.get(..letters)?.as_bytes())?;
+    let seconds = plain::number(number.as_bytes())? * unit;
+    (seconds <= 366.0 * 86_400.0).then(|| Duration::try_from_secs_f64(seconds).ok())?
+}
+
+/// The code of an XML error: the content of `Code` or `faultcode`, without a namespace.
+fn xml_code(text: &str) -> Option<Arc<str>> {
+    if !text.starts_with('<') {
+        return None;
+    }
+    ["<Code>", "<faultcode>", "<code>"].iter().find_map(|tag| {
+        let rest = text.split_once(tag)?.1;
+        let code = rest.split_once('<')?.0.trim();
+        let code = code.rsplit_once(':').map_or(code, |(_, name)| name);
+        plain::word(code.as_bytes()).filter(|code| !code.contains(' '))
+    })
+}

@@ -1,0 +1,110 @@
+//! Plain values: numbers and words out of field values and bodies, bounded and without surprises.
+
+use std::sync::Arc;
+
+/// Longest number that is looked at; `18446744073709551615` has 20 digits.
+const LONGEST_NUMBER: usize = 32;
+
+/// Longest word that is kept as a policy, a bucket, a scope or a code.
+pub(super) const LONGEST_WORD: usize = 64;
+
+/// A number of plain digits, perhaps with a point and a fraction, perhaps quoted; never negative, never infinite.
+///
+/// `-1`, `unlimited`, `inf`, `NaN`, `1e9` and digits with a tail are none: they say that there is no such number.
+pub(super) fn number(text: &[u8]) -> Option<f64> {
+    let text = unquoted(text.trim_ascii());
+    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    if digits.is_empty() || digits.len() > LONGEST_NUMBER || !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    // Most numbers are short and whole; those need no float parser.
+    if digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit) {
+        let whole = digits.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double exactly")]
+        return Some(whole as f64);
+    }
+    let mut points = 0;
+    for octet in digits {
+        match octet {
+            b'0'..=b'9' => {}
+            b'.' => points += 1,
+            _ => return None,
+        }
+    }
+    if points > 1 || digits.last() == Some(&b'.') {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// Whether the text is a number below zero, the usual word for "none" or "unknown".
+pub(super) fn is_negative(text: &[u8]) -> bool {
+    unquoted(text.trim_ascii()).strip_prefix(b"-").is_some_and(|rest| number(rest).is_some())
+}
+
+/// Without one pair of quotes around it.
+pub(super) fn unquoted(text: &[u8]) -> &[u8] {
+    match text {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner.trim_ascii(),
+        _ => text,
+    }
+}
+
+/// A word of printable ASCII, bounded; nothing else may become a name, a label or a line on a screen.
+pub(super) fn word(text: &[u8]) -> Option<Arc<str>> {
+    let text = unquoted(text.trim_ascii());
+    let fits = (1..=LONGEST_WORD).contains(&text.len()) && text.iter().all(|b| (b' '..=b'~').contains(b));
+    fits.then(|| std::str::from_utf8(text).ok().map(Arc::from)).flatten()
+}
+
+/// Splits at `separator`, but not inside double quotes; the parts are trimmed, empty ones left out.
+pub(super) fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        loop {
+            let text = rest?;
+            let mut quoted = false;
+            let mut escaped = false;
+            let end = text.iter().position(|octet| {
+                if escaped {
+                    escaped = false;
+                } else if quoted && *octet == b'\\' {
+                    escaped = true;
+                } else if *octet == b'"' {
+                    quoted = !quoted;
+                }
+                *octet == separator && !quoted
+            });
+            rest = end.and_then(|end| text.get(end + 1..));
+            let part = end.map_or(text, |end| text.get(..end).unwrap_or_default());
+            let part = part.trim_ascii();
+            if !part.is_empty() {
+                return Some(part);
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_digits_and_nothing_else() {
+        for (text, wanted) in
+            [("100", 100.0), (" \"98\" ", 98.0), ("007", 7.0), ("42.7", 42.7), ("+5", 5.0), ("0", 0.0)]
+        {
+            assert_eq!(number(text.as_bytes()), Some(wanted), "{text}");
+        }
+        for none in ["", "-1", "inf", "NaN", "1e400", "1e3", "0x10", "5 left", ".5", "5.", "1.2.3", "9\u{e9}", "--1"] {
+            assert_eq!(number(none.as_bytes()), None, "{none}");
+        }
+        assert!(is_negative(b"-1") && is_negative(b"\"-2\"") && !is_negative(b"--1") && !is_negative(b"1"));
+    }
+
+    #[test]
+    fn splits_outside_quotes_only() {
+        let parts: Vec<_> = split(b"1;c=\"a, \\\" b\" , ,2,", b',').collect();
+        assert_eq!(parts, [&b"1;c=\"a, \\\" b\""[..], b"2"]);
+    }
+}

@@ -1,0 +1,201 @@
+//! A response to what it says of quotas, throttling and waiting.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dialect::{self, Headers, Quota};
+use super::error_body::Content;
+use super::throttle::Refusal;
+use super::{WireRules, error_code, plain};
+use crate::model::{Body, Reading, Response, ThrottleCause};
+
+/// What the reader may know beside the response.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hints<'a> {
+    /// The authority that was asked, in lower case.
+    pub host: Option<&'a str>,
+    /// The request's method.
+    pub method: Option<&'a str>,
+    /// The request's path, without its query.
+    pub path: Option<&'a str>,
+    /// What the provider's documents say of its wire format.
+    pub rules: Option<&'a WireRules>,
+}
+
+/// What a response says. Unknown is absent; nothing is guessed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Said {
+    /// The family of the survey that the quotas came in; absent where the response says nothing.
+    pub dialect: Option<&'static str>,
+    /// The quotas, in an order that does not depend on the order of the field lines.
+    pub readings: Vec<Reading>,
+    /// The wait that the provider asks for.
+    pub retry_after: Option<Duration>,
+    /// Present where the provider refused the exchange for its rate.
+    pub throttled: Option<ThrottleCause>,
+    /// The provider's own code; only where throttled. Printable ASCII, at most 64 octets.
+    pub error_code: Option<Arc<str>>,
+    /// For whom or what is counted: a kind or the provider's own word, and an identity that is no secret.
+    pub scope: Option<(Arc<str>, Option<Arc<str>>)>,
+    /// Values that stood on the wire but could not be believed, by reason.
+    pub doubts: Vec<&'static str>,
+}
+
+/// Reads one response.
+pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
+    let rules = hints.rules;
+    let status = response.status;
+    let mut headers = dialect::read(&response.fields, response.at, rules.and_then(|rules| rules.reset));
+    let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
+    let throttled = Refusal { status, headers: &headers, content: content.as_ref(), rules }.is_throttled();
+    let error_code = throttled.then(|| code(&headers, content.as_ref(), status, rules)).flatten();
+    let nearest_reset = headers.quotas.iter().filter_map(|quota| quota.reset).min();
+    let near = nearest_reset.map(|reset| reset.since(headers.clock.server));
+    let mut quotas = std::mem::take(&mut headers.quotas);
+    for quota in content.as_ref().map(|content| content.quotas(throttled, &headers.clock)).unwrap_or_default() {
+        add_body_quota(&mut quotas, quota);
+    }
+    dialect::unite(&mut quotas);
+    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), rules };
+    let cause = throttled.then(|| refusal.cause(error_code.as_deref(), &quotas));
+    let mut doubts = std::mem::take(&mut headers.doubts);
+    let retry_after = match headers.retry_after {
+        Some(wait) => Some(believable(wait, near)),
+        None if throttled => {
+            let from_body = content.as_ref().and_then(|c| c.retry_after(rules, &headers.clock, near, &mut doubts));
+            from_body.or(headers.regain)
+        }
+        None => None,
+    };
+    let body_scope = throttled.then(|| content.as_ref().and_then(Content::scope)).flatten();
+    let scope = headers.scope.clone().or_else(|| body_scope.map(|word| (word, None)));
+    let body_speaks = throttled
+        && (headers.retry_after.is_none() && retry_after.is_some() || error_code.is_some() || scope.is_some())
+        || quotas.iter().any(|quota| quota.body);
+    let dialect = family(&quotas, &headers, body_speaks);
+    doubts.sort_unstable();
+    doubts.dedup();
+    Said {
+        dialect,
+        readings: quotas.into_iter().map(Quota::into_reading).collect(),
+        retry_after,
+        throttled: cause,
+        error_code,
+        scope,
+        doubts,
+    }
+}
+
+/// Whether a response field name (in any case) may say something. Called for each field line: no allocation.
+pub fn is_telling_field(name: &[u8]) -> bool {
+    dialect::is_telling(name)
+}
+
+/// Whether the content of a response is worth keeping, because it may say why the exchange was refused.
+///
+/// Successful responses are kept only where the rules say that refusals hide in them: there are too many.
+pub fn may_explain_refusal(status: u16, rules: Option<&WireRules>) -> bool {
+    match status {
+        400.. => true,
+        200..=299 => rules.is_some_and(|rules| rules.throttles_in_success || rules.throttle_statuses.contains(&status)),
+        _ => false,
+    }
+}
+
+/// Content of a refusal is always read; of a success only where it might speak of a refusal at all.
+fn is_worth_reading(body: &Body, status: u16, rules: Option<&WireRules>) -> bool {
+    const HINTS: [&[u8]; 6] = [b"hrottl", b"HROTTL", b"imit", b"IMIT", b"oo many", b"OO_MANY"];
+    if may_explain_refusal(status, rules) {
+        return true;
+    }
+    let octets = &body.octets;
+    matches!(octets.trim_ascii_start().first(), Some(b'{' | b'['))
+        && octets.windows(7).any(|window| HINTS.iter().any(|hint| window.starts_with(hint)))
+}
+
+/// The body's code goes before the field's: it says more.
+fn code(headers: &Headers<'_>, content: Option<&Content>, status: u16, rules: Option<&WireRules>) -> Option<Arc<str>> {
+    if headers.grpc_status == Some(b"8") {
+        return Some(Arc::from("RESOURCE_EXHAUSTED"));
+    }
+    let from_body = match status {
+        // A successful document has members of other meaning: only the code of the refusal itself counts.
+        200..=299 => content.and_then(|content| {
+            let known = |code: &str| {
+                error_code::says_throttled(code)
+                    || rules.is_some_and(|rules| rules.throttle_codes.iter().any(|known| known == code))
+            };
+            content.throttling_code(status, known).or_else(|| content.code(status, rules))
+        }),
+        _ => content.and_then(|content| content.code(status, rules)),
+    };
+    from_body.or_else(|| {
+        let name = headers.code?.split(|octet| *octet == b':').next()?;
+        let name = name.rsplit(|octet| *octet == b'#').next()?;
+        plain::word(name).filter(|word| !word.contains(' '))
+    })
+}
+
+/// Milliseconds where seconds belong give themselves away beside a reset: 6457 beside a reset 6.5 seconds away.
+fn believable(wait: Duration, near: Option<Duration>) -> Duration {
+    let seconds = wait.as_secs_f64();
+    match near.map(|near| near.as_secs_f64()) {
+        Some(near) if seconds >= 1000.0 && near >= 1.0 && (seconds / 1000.0 - near).abs() <= 0.1 * near => wait / 1000,
+        _ => wait,
+    }
+}
+
+/// A quota that the body states may be one that the field lines stated: then it only adds its window.
+fn add_body_quota(quotas: &mut Vec<Quota>, quota: Quota) {
+    let mut same = quotas.iter_mut().filter(|other| {
+        other.limit.is_some()
+            && other.limit == quota.limit
+            && other.dimension.as_deref().unwrap_or("requests") == quota.dimension.as_deref().unwrap_or("requests")
+            && other.window.zip(quota.window).is_none_or(|(a, b)| (a - b).abs() < 1e-6)
+            && other.remaining.zip(quota.remaining).is_none_or(|(a, b)| a == b)
+    });
+    match (same.next(), same.next()) {
+        (Some(only), None) => only.absorb(quota),
+        _ => quotas.push(quota),
+    }
+}
+
+/// The family of the response as a whole.
+fn family(quotas: &[Quota], headers: &Headers<'_>, body_speaks: bool) -> Option<&'static str> {
+    // The fields of one provider are one family: the one that says most of their shape.
+    const RISING: [&str; 3] = ["vendor-triple", "per-dimension", "window-in-name"];
+    let rank = |family: &str| RISING.iter().position(|other| *other == family).map_or(0, |place| place + 1);
+    let mut owners: BTreeMap<u64, &'static str> = BTreeMap::new();
+    for quota in quotas.iter().filter(|quota| !quota.body) {
+        let family = owners.entry(quota.owner).or_insert(quota.family);
+        if (rank(quota.family), quota.family) > (rank(family), *family) {
+            *family = quota.family;
+        }
+    }
+    let families: BTreeSet<&'static str> = owners.into_values().collect();
+    let only = |wanted: fn(&Quota) -> bool| {
+        quotas.iter().all(|q| wanted(q) && !q.body && q.utilization.is_none() && q.reset.is_none())
+    };
+    match families.iter().copied().collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [one @ ("x-ratelimit" | "x-rate-limit" | "ietf-08+" | "parallel-list" | "ratio" | "per-dimension")] => {
+            return Some(one);
+        }
+        _ if only(|q| q.limit.is_none() && q.used.is_none()) => return Some("remaining-only"),
+        _ if only(|q| q.limit.is_none() && q.remaining.is_none()) => return Some("used-only"),
+        ["vendor-triple"] if only(|q| q.remaining.is_none() && q.used.is_none()) => return Some("limit-only"),
+        [one] => return Some(one),
+        _ => return Some("mixed"),
+    }
+    if headers.spoke {
+        return Some("malformed");
+    }
+    if headers.retry_after.is_some() || headers.refused {
+        return Some("retry-after-only");
+    }
+    if headers.scope.is_some() {
+        return Some("scope-only");
+    }
+    (body_speaks || headers.code.is_some() || headers.grpc_status == Some(b"8")).then_some("body-only")
+}

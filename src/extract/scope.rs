@@ -1,0 +1,115 @@
+//! For whom a provider counts: the party behind a request, as a keyed hash, an alias or an address, never a credential.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::model::{Client, Credential, Exchange, Scope};
+
+use super::profile::ScopeRule;
+
+/// The scope's kind where a credential identifies the caller and nothing says what stands behind it.
+const API_KEY: &str = "api-key";
+
+/// The scope's kind where only the address identifies the caller.
+const IP: &str = "ip";
+
+/// The kinds that name a party. What else a response states as its scope is a word for the quota: GitHub's `core`, a
+/// Google `quota_limit`.
+const PARTIES: [&str; 9] = [IP, API_KEY, "account", "partner", "bank", "merchant", "user", "endpoint", "global"];
+
+/// The longest name of a client that is used as an identity, in octets: the longest host name of RFC 1035.
+const MAX_CLIENT_NAME: usize = 255;
+
+/// The names that the user gave to parties.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Identities {
+    /// Hash or address to name.
+    aliases: BTreeMap<Arc<str>, Arc<str>>,
+    /// Hash or alias to the party that several credentials share a quota under.
+    pools: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl Identities {
+    pub(super) const fn new(aliases: BTreeMap<Arc<str>, Arc<str>>, pools: BTreeMap<Arc<str>, Arc<str>>) -> Self {
+        Self { aliases, pools }
+    }
+
+    /// For whom a rule counts an exchange; without a rule, its credential's or else its address's owner.
+    pub(super) fn scope(&self, exchange: &Exchange, rule: Option<&ScopeRule>) -> Option<Scope> {
+        let credentials = exchange.request.as_ref().map_or(&[][..], |r| &r.credentials);
+        let Some(rule) = rule else {
+            return match credential(credentials, &[]) {
+                Some(id) => Some(Scope { kind: API_KEY.into(), id: Some(self.party(id)) }),
+                None => Some(Scope { kind: IP.into(), id: Some(self.named(address(&exchange.client)?)) }),
+            };
+        };
+        let id = match &**rule.kind() {
+            IP => address(&exchange.client).map(|address| self.named(address)),
+            "global" | "endpoint" => None,
+            _ => credential(credentials, rule.credentials()).map(|id| self.party(id)),
+        };
+        Some(Scope { kind: Arc::clone(rule.kind()), id })
+    }
+
+    /// A scope whose kind a response states; its identity is the stated one, else that of the party that `rule` names.
+    pub(super) fn stated(
+        &self,
+        exchange: &Exchange,
+        (kind, id): &(Arc<str>, Option<Arc<str>>),
+        rule: Option<&ScopeRule>,
+    ) -> Scope {
+        let credentials = rule.map(|r| r.credentials().to_vec()).unwrap_or_default();
+        let id = id.clone().map(|id| self.named(id)).or_else(|| {
+            self.scope(exchange, Some(&ScopeRule::new(Arc::clone(kind), credentials))).and_then(|scope| scope.id)
+        });
+        Scope { kind: Arc::clone(kind), id }
+    }
+
+    /// The party that a credential belongs to: its pool, else its alias, else its hash.
+    fn party(&self, id: Arc<str>) -> Arc<str> {
+        let pool = self.pools.get(&id).cloned();
+        pool.unwrap_or_else(|| {
+            let name = self.named(id);
+            self.pools.get(&name).cloned().unwrap_or(name)
+        })
+    }
+
+    fn named(&self, id: Arc<str>) -> Arc<str> {
+        self.aliases.get(&id).cloned().unwrap_or(id)
+    }
+}
+
+/// Whether a stated scope says for whom the response's quotas are counted.
+pub(super) fn names_party((kind, id): &(Arc<str>, Option<Arc<str>>)) -> bool {
+    id.is_some() || PARTIES.contains(&&**kind)
+}
+
+/// The hash of the credential that identifies the caller: the best of the named carriers; where none is named,
+/// `authorization`, else a field before a parameter, by name, so that the order on the wire does not matter.
+fn credential(credentials: &[Credential], carriers: &[Arc<str>]) -> Option<Arc<str>> {
+    let at = |carrier: &str| credentials.iter().find(|c| *c.carrier == *carrier);
+    let found = if carriers.is_empty() {
+        at("authorization").or_else(|| credentials.iter().min_by_key(|c| (c.carrier.starts_with('?'), &c.carrier)))
+    } else {
+        carriers.iter().find_map(|carrier| at(carrier))
+    };
+    found.map(|c| Arc::clone(&c.id))
+}
+
+/// The address that asked, without its port.
+fn address(client: &Client) -> Option<Arc<str>> {
+    match client {
+        Client::Address(address) => Some(address.ip().to_canonical().to_string().into()),
+        Client::Named(name) => {
+            let ip = name.parse::<IpAddr>().ok().or_else(|| name.parse::<SocketAddr>().ok().map(|a| a.ip()));
+            match ip {
+                Some(ip) => Some(ip.to_canonical().to_string().into()),
+                None => {
+                    (name.len() <= MAX_CLIENT_NAME && !name.chars().any(char::is_control)).then(|| Arc::clone(name))
+                }
+            }
+        }
+        Client::Unknown => None,
+    }
+}

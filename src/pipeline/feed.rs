@@ -1,0 +1,250 @@
+//! What gives a replay its observations: lanes, on this thread or on others.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::capture_reader::CaptureReader;
+use super::lane::{Batch, Lane};
+use crate::decode::{DecodeOptions, exchange_line, flow_hash};
+use crate::extract::Extractor;
+use crate::model::{HashKey, InputCounters, Interest};
+use crate::source::detect::{CompressionDamage, Input};
+use crate::source::{FrameBatch, Lines, SourceError};
+
+/// What a lane is made of.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) extractor: Arc<Extractor>,
+    pub(super) decode: DecodeOptions,
+    pub(super) key: HashKey,
+}
+
+/// The next thing that a group of lanes gives; lanes are counted within their group.
+pub(super) enum Feed {
+    Batch(usize, Batch),
+    Ended(usize),
+    Failed(SourceError),
+}
+
+/// Lanes that are fed by one reader, so that none can be read on without the others.
+pub(super) enum Group {
+    Captures(Box<Captures>),
+    Lines(Box<LineFile>),
+    Threads(Threads),
+}
+
+/// Blocks of frames that wait for a decode thread, and batches that wait for the engine.
+const QUEUE: usize = 8;
+
+/// Lines that are read before the engine hears of them.
+const LINES_AT_A_TIME: usize = 4_096;
+
+impl Group {
+    /// Capture files, decoded by so many threads; by this one where it is one.
+    pub(super) fn of_captures(reader: CaptureReader, threads: usize, context: &Context) -> Self {
+        if threads > 1 {
+            return Self::Threads(Threads::start(reader, threads, context));
+        }
+        Self::Captures(Box::new(Captures { reader, block: FrameBatch::new(), lane: context.lane(1), ended: false }))
+    }
+
+    /// A file of lines.
+    pub(super) fn of_lines(input: Input, context: &Context) -> Self {
+        Self::Lines(Box::new(LineFile {
+            source: input.name,
+            lines: Lines::new(input.octets),
+            damage: input.damage,
+            interest: context.extractor.interest(),
+            key: context.key.clone(),
+            lane: context.lane(1),
+            failure: None,
+            ended: false,
+        }))
+    }
+
+    /// How many lanes there are.
+    pub(super) const fn lanes(&self) -> usize {
+        match self {
+            Self::Captures(_) | Self::Lines(_) => 1,
+            Self::Threads(threads) => threads.lanes,
+        }
+    }
+
+    /// Waits for what comes next.
+    pub(super) fn next(&mut self) -> Feed {
+        match self {
+            Self::Captures(captures) => captures.next(),
+            Self::Lines(lines) => lines.next(),
+            Self::Threads(threads) => threads.next(),
+        }
+    }
+}
+
+impl Context {
+    /// One of so many lanes, with its share of the bounds.
+    pub(super) fn lane(&self, of: usize) -> Lane {
+        let mut decode = self.decode.clone();
+        decode.connections = (decode.connections / of).max(1);
+        decode.out_of_order_octets_in_all /= of;
+        Lane::new(Arc::clone(&self.extractor), decode, self.key.clone())
+    }
+}
+
+/// Capture files that are decoded on this thread.
+pub(super) struct Captures {
+    reader: CaptureReader,
+    block: FrameBatch,
+    lane: Lane,
+    ended: bool,
+}
+
+impl Captures {
+    fn next(&mut self) -> Feed {
+        if self.ended {
+            return Feed::Ended(0);
+        }
+        match self.reader.next_batch(&mut self.block, self.lane.counters_mut()) {
+            Ok(Some(source)) => {
+                for frame in self.block.frames() {
+                    self.lane.handle_frame(&source, &frame);
+                }
+            }
+            Ok(None) => {
+                self.lane.finish();
+                self.ended = true;
+            }
+            Err(error) => return Feed::Failed(error),
+        }
+        Feed::Batch(0, self.lane.take())
+    }
+}
+
+/// A file of exchange lines.
+pub(super) struct LineFile {
+    source: Arc<str>,
+    lines: Lines,
+    damage: CompressionDamage,
+    interest: Arc<dyn Interest>,
+    key: HashKey,
+    lane: Lane,
+    /// What ended the reading; told after what was read.
+    failure: Option<SourceError>,
+    ended: bool,
+}
+
+impl LineFile {
+    fn next(&mut self) -> Feed {
+        if let Some(error) = self.failure.take() {
+            self.ended = true;
+            return Feed::Failed(error);
+        }
+        let mut counters = InputCounters::default();
+        while !self.ended && self.failure.is_none() && self.lane.waiting() < LINES_AT_A_TIME {
+            match self.lines.next_line(&mut counters) {
+                Ok(Some(line)) if line.trim_ascii().is_empty() => {}
+                Ok(Some(line)) => match exchange_line::parse(line, &self.source, &*self.interest, &self.key) {
+                    Ok(exchange) => self.lane.handle_exchange(&exchange),
+                    Err(anomaly) => counters.count(anomaly),
+                },
+                Ok(None) => self.ended = true,
+                Err(reason) => self.failure = Some(SourceError::Read { name: self.source.to_string(), reason }),
+            }
+        }
+        if self.ended {
+            self.damage.count(&mut counters);
+            self.lane.finish();
+        }
+        self.lane.counters_mut().add(&counters);
+        Feed::Batch(0, self.lane.take())
+    }
+}
+
+/// A reader and decode threads, each with the connections that their hash gives it.
+pub(super) struct Threads {
+    lanes: usize,
+    feeds: Receiver<Feed>,
+}
+
+/// A block of frames, and for each frame the thread that decodes it.
+struct Block {
+    source: Arc<str>,
+    frames: FrameBatch,
+    shards: Vec<u8>,
+}
+
+impl Threads {
+    fn start(reader: CaptureReader, threads: usize, context: &Context) -> Self {
+        let (sender, feeds) = bounded(QUEUE * threads);
+        let mut workers = Vec::new();
+        for index in 0..threads {
+            let (blocks_in, blocks) = bounded::<Arc<Block>>(QUEUE);
+            workers.push(blocks_in);
+            let (sender, lane) = (sender.clone(), context.lane(threads));
+            std::thread::spawn(move || decode(index, lane, &blocks, &sender));
+        }
+        // The reader is a lane too: it has counters, and nothing comes from it.
+        std::thread::spawn(move || read(reader, &workers, threads, &sender));
+        Self { lanes: threads + 1, feeds }
+    }
+
+    fn next(&mut self) -> Feed {
+        // A thread that died has dropped its sender; the lanes that are left end with the channel.
+        self.feeds.recv().unwrap_or_else(|_| {
+            self.lanes = self.lanes.saturating_sub(1);
+            Feed::Ended(self.lanes)
+        })
+    }
+}
+
+fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], threads: usize, feeds: &Sender<Feed>) {
+    let mut counters = InputCounters::default();
+    let mut frames = FrameBatch::new();
+    loop {
+        match reader.next_batch(&mut frames, &mut counters) {
+            Ok(Some(source)) => {
+                let shards = frames.frames().map(|frame| shard(flow_hash(&frame), threads)).collect();
+                let block = Arc::new(Block { source, frames: std::mem::take(&mut frames), shards });
+                if workers.iter().any(|worker| worker.send(Arc::clone(&block)).is_err()) {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                if feeds.send(Feed::Failed(error)).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    let watermark = crate::model::Timestamp::MAX;
+    // Nobody hears it where the replay was ended early.
+    let _ = feeds.send(Feed::Batch(threads, Batch { observations: Vec::new(), watermark, counters }));
+    let _ = feeds.send(Feed::Ended(threads));
+}
+
+fn shard(hash: u64, threads: usize) -> u8 {
+    u8::try_from(hash % threads as u64).unwrap_or(0)
+}
+
+fn decode(index: usize, mut lane: Lane, blocks: &Receiver<Arc<Block>>, feeds: &Sender<Feed>) {
+    for block in blocks {
+        let mine = u8::try_from(index).unwrap_or(0);
+        let mut newest = None;
+        for (frame, shard) in block.frames.frames().zip(&block.shards) {
+            newest = newest.max(Some(frame.at));
+            if *shard == mine {
+                lane.handle_frame(&block.source, &frame);
+            }
+        }
+        if let Some(newest) = newest {
+            lane.handle_timeout(newest);
+        }
+        if feeds.send(Feed::Batch(index, lane.take())).is_err() {
+            return;
+        }
+    }
+    lane.finish();
+    let _ = feeds.send(Feed::Batch(index, lane.take()));
+    let _ = feeds.send(Feed::Ended(index));
+}

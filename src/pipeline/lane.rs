@@ -1,0 +1,100 @@
+//! One source's way from octets to observations.
+
+use std::sync::Arc;
+
+use crate::decode::{DecodeOptions, Decoder};
+use crate::extract::Extractor;
+use crate::model::{Exchange, Frame, HashKey, InputCounters, Observation, Timestamp};
+
+/// Decodes and extracts what one source gives; knows no thread and no clock.
+pub(super) struct Lane {
+    decoder: Decoder,
+    extractor: Arc<Extractor>,
+    observations: Vec<Box<Observation>>,
+    /// What did not come through the decoder: lines.
+    lines: InputCounters,
+    newest_line: Option<Timestamp>,
+}
+
+/// What a lane gives to the engine at a time.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// In the order in which they came.
+    pub(super) observations: Vec<Box<Observation>>,
+    /// Nothing older than this will come from the lane.
+    pub(super) watermark: Timestamp,
+    /// All that the lane counted so far.
+    pub(super) counters: InputCounters,
+}
+
+/// How far behind the newest line an older one may come before it is taken out of order: logs are written when an exchange
+/// ends, and several writers share a file.
+const LINE_DISORDER: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Lane {
+    pub(super) fn new(extractor: Arc<Extractor>, options: DecodeOptions, key: HashKey) -> Self {
+        Self {
+            decoder: Decoder::new(options, key, extractor.interest()),
+            extractor,
+            observations: Vec::new(),
+            lines: InputCounters::default(),
+            newest_line: None,
+        }
+    }
+
+    /// Takes a frame.
+    pub(super) fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
+        self.decoder.handle_frame(source, frame);
+        self.drain();
+    }
+
+    /// Takes an exchange that a line held.
+    pub(super) fn handle_exchange(&mut self, exchange: &Exchange) {
+        self.lines.requests = self.lines.requests.saturating_add(u64::from(exchange.request.is_some()));
+        self.lines.responses = self.lines.responses.saturating_add(1);
+        self.lines.exchanges = self.lines.exchanges.saturating_add(1);
+        let at = exchange.response.at;
+        self.newest_line = Some(self.newest_line.map_or(at, |newest| newest.max(at)));
+        self.observations.push(Box::new(self.extractor.observe(exchange)));
+    }
+
+    /// The counters of lines and files, to add to.
+    pub(super) fn counters_mut(&mut self) -> &mut InputCounters {
+        &mut self.lines
+    }
+
+    /// Lets time pass while nothing comes in.
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        self.decoder.handle_timeout(now);
+        self.drain();
+    }
+
+    /// The input has ended.
+    pub(super) fn finish(&mut self) {
+        self.decoder.finish();
+        self.drain();
+        self.newest_line = None;
+    }
+
+    /// How many observations wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.observations.len()
+    }
+
+    /// Takes out what has come together.
+    pub(super) fn take(&mut self) -> Batch {
+        let watermark = match self.newest_line {
+            Some(newest) => newest.before(LINE_DISORDER),
+            None => self.decoder.watermark(),
+        };
+        let mut counters = self.decoder.counters().clone();
+        counters.add(&self.lines);
+        Batch { observations: std::mem::take(&mut self.observations), watermark, counters }
+    }
+
+    fn drain(&mut self) {
+        while let Some(exchange) = self.decoder.poll_exchange() {
+            self.observations.push(Box::new(self.extractor.observe(&exchange)));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The wiring: sources to decoders to the engine to the edges.
+//!
+//! [`Engine`] is the whole judgement without a clock or a thread: observations and time in, alerts and snapshots out.
+//! [`replay`] drives it from files, [`Live`] from interfaces and growing files; both by the same lanes and the same
+//! [`Sequencer`], so that live traffic and its recording are judged alike.
+
+mod capture_reader;
+mod engine;
+mod feed;
+mod lane;
+mod live;
+mod recorder;
+mod replay;
+mod sequencer;
+mod source_lane;
+
+pub use engine::{Engine, EngineOptions, Sink};
+pub use live::{Live, LiveOptions, LiveSource, Summary};
+pub use recorder::Recorder;
+pub use replay::{ReplayOptions, Replayed, replay};
+pub use sequencer::Sequencer;

@@ -1,0 +1,110 @@
+//! Files, read once: the same judgement as live, in event time.
+//!
+//! The captures are one stream of frames in the order of their time; each file of lines is a stream of its own. The
+//! streams are merged by the time of the responses. Decoding may be spread over threads by connection; what comes out is
+//! the same for any number of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::capture_reader::CaptureReader;
+use super::feed::{Feed, Group};
+use super::{Engine, EngineOptions, Sequencer, Sink};
+use crate::decode::DecodeOptions;
+use crate::extract::Extractor;
+use crate::model::{Alert, HashKey, InputCounters, Snapshot};
+use crate::source::detect::{self, Format};
+use crate::source::{CaptureFile, SourceError};
+
+/// How files are replayed.
+pub struct ReplayOptions {
+    /// The files; `-` is stdin.
+    pub files: Vec<PathBuf>,
+    /// What exchanges mean.
+    pub extractor: Arc<Extractor>,
+    /// Bounds of decoding, for all threads together.
+    pub decode: DecodeOptions,
+    /// Under which credentials are hashed.
+    pub key: HashKey,
+    /// How the engine judges.
+    pub engine: EngineOptions,
+    /// Threads that decode, at least 1.
+    pub threads: usize,
+}
+
+/// What a replay came to.
+pub struct Replayed {
+    /// The state at the end.
+    pub snapshot: Snapshot,
+    /// All alert episodes.
+    pub episodes: Vec<Alert>,
+    /// Files that could not be read to their end, with the reason; what was read before counts.
+    pub failures: Vec<SourceError>,
+}
+
+/// Replays files; `sink` hears of each exchange and alert as they come.
+///
+/// # Errors
+/// Where a file cannot be opened or is of no known format; then nothing was read.
+pub fn replay(options: ReplayOptions, sink: &mut dyn Sink) -> Result<Replayed, SourceError> {
+    let mut counters = InputCounters::default();
+    let mut captures = Vec::new();
+    let mut groups = Vec::new();
+    let context = super::feed::Context { extractor: options.extractor, decode: options.decode, key: options.key };
+    for path in &options.files {
+        let input = detect::open(path)?;
+        counters.files = counters.files.saturating_add(1);
+        match input.format {
+            Format::Pcap | Format::Pcapng => {
+                captures.push((CaptureFile::new(Arc::clone(&input.name), input.octets), input.damage));
+            }
+            Format::ExchangeLines => groups.push(Group::of_lines(input, &context)),
+        }
+    }
+    if !captures.is_empty() {
+        groups.push(Group::of_captures(CaptureReader::new(captures), options.threads.max(1), &context));
+    }
+    Ok(judge(groups, Engine::new(options.engine), counters, sink))
+}
+
+fn judge(mut groups: Vec<Group>, mut engine: Engine, files: InputCounters, sink: &mut dyn Sink) -> Replayed {
+    let lanes: usize = groups.iter().map(Group::lanes).sum();
+    let mut sequencer = Sequencer::new(lanes);
+    let mut inputs = vec![InputCounters::default(); lanes];
+    let mut failures = Vec::new();
+    let mut first_lanes = Vec::new();
+    let mut next = 0;
+    for group in &groups {
+        first_lanes.push(next);
+        next += group.lanes();
+    }
+    while sink.wants_more() {
+        // Only the group that is furthest behind is read on, so that what waits stays bounded.
+        let Some(index) = sequencer.slowest().and_then(|lane| first_lanes.iter().rposition(|first| *first <= lane))
+        else {
+            break;
+        };
+        let (Some(group), Some(first)) = (groups.get_mut(index), first_lanes.get(index)) else { break };
+        match group.next() {
+            Feed::Batch(lane, batch) => {
+                for observation in batch.observations {
+                    sequencer.push(observation);
+                }
+                sequencer.advance(first + lane, batch.watermark);
+                if let Some(counters) = inputs.get_mut(first + lane) {
+                    *counters = batch.counters;
+                }
+            }
+            Feed::Ended(lane) => sequencer.end(first + lane),
+            Feed::Failed(error) => failures.push(error),
+        }
+        while let Some(mut observation) = sequencer.pop() {
+            engine.handle_observation(&mut observation, sink);
+        }
+    }
+    let mut input = files;
+    for counters in &inputs {
+        input.add(counters);
+    }
+    Replayed { snapshot: engine.snapshot(&input, &[]), episodes: engine.episodes(), failures }
+}

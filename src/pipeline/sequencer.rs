@@ -1,0 +1,119 @@
+//! Observations of several lanes, in the order of their time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+
+use crate::model::{Client, Observation, Timestamp};
+
+/// Puts the observations of several lanes in the order of their response's time, whatever the number of lanes.
+///
+/// Each lane says by its watermark that nothing older will come from it. What is older than all watermarks is let go.
+/// Ties are broken by the connection, and within one connection by the order in which they came, so that the order does
+/// not depend on how connections are spread over lanes.
+#[derive(Debug, Default)]
+pub struct Sequencer {
+    waiting: BinaryHeap<Reverse<Entry>>,
+    watermarks: Vec<Timestamp>,
+    arrivals: u64,
+    /// Whether one with the very time of the watermark waits for its tie.
+    ties_wait: bool,
+}
+
+/// Observations that wait for the slowest lane; past this the oldest go on without it (a lane that hangs must not
+/// cost memory without bound: about 1 KiB each).
+const MOST_WAITING: usize = 65_536;
+
+#[derive(Debug)]
+struct Entry {
+    at: Timestamp,
+    connection: (Option<SocketAddr>, Option<SocketAddr>),
+    arrival: u64,
+    observation: Box<Observation>,
+}
+
+impl Sequencer {
+    /// For so many lanes; none has said anything yet.
+    pub fn new(lanes: usize) -> Self {
+        Self { waiting: BinaryHeap::new(), watermarks: vec![Timestamp::MIN; lanes], arrivals: 0, ties_wait: true }
+    }
+
+    /// For one lane that is all there is: nothing waits for a tie from elsewhere.
+    pub fn for_one_lane() -> Self {
+        Self { ties_wait: false, ..Self::new(1) }
+    }
+
+    /// Takes an observation of any lane.
+    pub fn push(&mut self, observation: Box<Observation>) {
+        let client = match observation.client {
+            Client::Address(address) => Some(address),
+            Client::Named(_) | Client::Unknown => None,
+        };
+        self.arrivals += 1;
+        self.waiting.push(Reverse(Entry {
+            at: observation.at,
+            connection: (client, observation.server),
+            arrival: self.arrivals,
+            observation,
+        }));
+    }
+
+    /// A lane says that nothing older than `watermark` will come from it. A watermark never falls.
+    pub fn advance(&mut self, lane: usize, watermark: Timestamp) {
+        if let Some(known) = self.watermarks.get_mut(lane) {
+            *known = watermark.max(*known);
+        }
+    }
+
+    /// A lane has ended.
+    pub fn end(&mut self, lane: usize) {
+        self.advance(lane, Timestamp::MAX);
+    }
+
+    /// The lane that holds the others up; `None` where all have ended.
+    pub fn slowest(&self) -> Option<usize> {
+        let lanes = self.watermarks.iter().enumerate().filter(|(_, watermark)| **watermark != Timestamp::MAX);
+        lanes.min_by_key(|(_, watermark)| **watermark).map(|(lane, _)| lane)
+    }
+
+    /// What no lane can precede any more.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermarks.iter().copied().min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// The next observation, if its turn has come.
+    pub fn pop(&mut self) -> Option<Box<Observation>> {
+        let due = self.waiting.len() > MOST_WAITING
+            || self.waiting.peek().is_some_and(|Reverse(entry)| {
+                let watermark = self.watermark();
+                entry.at < watermark || watermark == Timestamp::MAX || (!self.ties_wait && entry.at == watermark)
+            });
+        if due { self.waiting.pop().map(|Reverse(entry)| entry.observation) } else { None }
+    }
+}
+
+impl Entry {
+    fn key(&self) -> (Timestamp, (Option<SocketAddr>, Option<SocketAddr>), u64) {
+        (self.at, self.connection, self.arrival)
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}

@@ -1,0 +1,178 @@
+//! A table that forgets what was silent the longest.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+/// Values found by a hash that the caller computes from borrowed parts, in the order of their last use.
+///
+/// Finding, inserting and touching take constant time; a full table replaces its least recently touched value. The order
+/// of iteration is that of the slots, which depends on the input alone and never on the hashes.
+pub(super) struct Bounded<T> {
+    chains: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
+    entries: Vec<Entry<T>>,
+    newest: u32,
+    oldest: u32,
+    capacity: usize,
+    evicted: u64,
+}
+
+/// Takes a hash as it is: the caller's is keyed already.
+#[derive(Debug, Clone, Copy, Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        self.0 = octets.iter().fold(self.0, |hash, octet| hash.rotate_left(8) ^ u64::from(*octet));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+struct Entry<T> {
+    hash: u64,
+    next_of_hash: u32,
+    newer: u32,
+    older: u32,
+    value: T,
+}
+
+impl<T> Bounded<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let capacity = capacity.clamp(1, NONE as usize - 1);
+        Self { chains: HashMap::default(), entries: Vec::new(), newest: NONE, oldest: NONE, capacity, evicted: 0 }
+    }
+
+    /// The slots whose values have that hash.
+    pub(super) fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> {
+        let first = self.chains.get(&hash).copied();
+        std::iter::successors(first, |&slot| Some(self.entry(slot)?.next_of_hash)).take_while(|&slot| slot != NONE)
+    }
+
+    /// The slot of that hash whose value is the wanted one.
+    pub(super) fn find(&self, hash: u64, wanted: impl Fn(&T) -> bool) -> Option<u32> {
+        self.candidates(hash).find(|&slot| self.get(slot).is_some_and(&wanted))
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&T> {
+        self.entry(slot).map(|entry| &entry.value)
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        self.entries.get_mut(slot as usize).map(|entry| &mut entry.value)
+    }
+
+    /// Adds a value as the most recent one; a full table gives up its oldest value for it.
+    pub(super) fn insert(&mut self, hash: u64, value: T) -> (u32, Option<T>) {
+        let (slot, replaced) = if self.entries.len() < self.capacity {
+            let slot = u32::try_from(self.entries.len()).unwrap_or(NONE);
+            self.entries.push(Entry { hash, next_of_hash: NONE, newer: NONE, older: NONE, value });
+            (slot, None)
+        } else {
+            let slot = self.oldest;
+            self.unlink(slot);
+            self.unchain(slot);
+            self.evicted = self.evicted.saturating_add(1);
+            let entry = &mut self.entries[slot as usize];
+            entry.hash = hash;
+            (slot, Some(std::mem::replace(&mut entry.value, value)))
+        };
+        let next = self.chains.insert(hash, slot).unwrap_or(NONE);
+        self.entries[slot as usize].next_of_hash = next;
+        self.link_newest(slot);
+        (slot, replaced)
+    }
+
+    /// Makes a value the most recent one.
+    pub(super) fn touch(&mut self, slot: u32) {
+        if slot != self.newest && self.entry(slot).is_some() {
+            self.unlink(slot);
+            self.link_newest(slot);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|entry| &entry.value)
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many values were given up.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn entry(&self, slot: u32) -> Option<&Entry<T>> {
+        self.entries.get(slot as usize)
+    }
+
+    fn link_newest(&mut self, slot: u32) {
+        let before = self.newest;
+        let entry = &mut self.entries[slot as usize];
+        entry.newer = NONE;
+        entry.older = before;
+        match self.entries.get_mut(before as usize) {
+            Some(entry) => entry.newer = slot,
+            None => self.oldest = slot,
+        }
+        self.newest = slot;
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let (newer, older) = (self.entries[slot as usize].newer, self.entries[slot as usize].older);
+        match self.entries.get_mut(newer as usize) {
+            Some(entry) => entry.older = older,
+            None => self.newest = older,
+        }
+        match self.entries.get_mut(older as usize) {
+            Some(entry) => entry.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    fn unchain(&mut self, slot: u32) {
+        let (hash, next) = (self.entries[slot as usize].hash, self.entries[slot as usize].next_of_hash);
+        let before = self.candidates(hash).find(|&s| self.entry(s).is_some_and(|e| e.next_of_hash == slot));
+        match before {
+            Some(before) => self.entries[before as usize].next_of_hash = next,
+            None if next == NONE => {
+                self.chains.remove(&hash);
+            }
+            None => {
+                self.chains.insert(hash, next);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgets_the_longest_silent_even_where_hashes_collide() {
+        let mut table = Bounded::new(3);
+        let slots: Vec<u32> = ["a", "b", "c"].into_iter().map(|name| table.insert(7, name).0).collect();
+        table.touch(slots[0]);
+        assert_eq!(table.insert(7, "d").1, Some("b"));
+        assert_eq!(table.insert(8, "e").1, Some("c"));
+        assert_eq!(table.find(7, |&v| v == "b"), None);
+        assert_eq!(table.find(7, |&v| v == "a"), Some(slots[0]));
+        assert_eq!(table.insert(9, "f").1, Some("a"));
+        assert_eq!(table.insert(9, "g").1, Some("d"));
+        assert_eq!(table.candidates(7).count(), 0);
+        assert_eq!(table.candidates(9).count(), 2);
+        assert_eq!((table.len(), table.evicted()), (3, 4));
+    }
+}

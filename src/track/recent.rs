@@ -1,0 +1,115 @@
+//! Exchanges of the last five minutes.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::Timestamp;
+
+/// The longest span that is asked for, in seconds.
+const KEPT: i64 = 300;
+
+/// Exchanges and, of those, throttled ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Exchanges.
+    pub requests: u64,
+    /// Of those, throttled ones.
+    pub throttled: u64,
+}
+
+impl Counts {
+    /// The share of throttled ones; absent where there were no exchanges.
+    #[expect(clippy::cast_precision_loss, reason = "counts of five minutes stay far below 2^53")]
+    pub fn throttled_ratio(self) -> Option<f64> {
+        (self.requests > 0).then(|| self.throttled as f64 / self.requests as f64)
+    }
+}
+
+/// Counts a second, over a window that slides with event time.
+///
+/// Seconds are those of the clock: a span of n seconds takes in the running second and the n - 1 before it, so its old
+/// edge is exact to one second. Only seconds with traffic take memory, at most 300 of 16 octets.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RecentCounts {
+    seconds: VecDeque<Second>,
+    sum: Counts,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Second {
+    number: i64,
+    requests: u32,
+    throttled: u32,
+}
+
+impl RecentCounts {
+    /// Counts an exchange; `now` never runs back.
+    pub(super) fn add(&mut self, now: Timestamp, throttled: bool) {
+        let second = now.as_secs();
+        self.forget(second);
+        match self.seconds.back_mut() {
+            Some(last) if last.number >= second => {
+                last.requests = last.requests.saturating_add(1);
+                last.throttled = last.throttled.saturating_add(u32::from(throttled));
+            }
+            _ => self.seconds.push_back(Second { number: second, requests: 1, throttled: u32::from(throttled) }),
+        }
+        self.sum.requests += 1;
+        self.sum.throttled += u64::from(throttled);
+    }
+
+    /// The counts of the last `span`, at most five minutes.
+    pub(super) fn within(&self, now: Timestamp, span: Duration) -> Counts {
+        let span = i64::try_from(span.as_secs()).unwrap_or(KEPT).min(KEPT);
+        let oldest = now.as_secs().saturating_sub(span);
+        let mut counts = Counts::default();
+        for second in self.seconds.iter().rev().take_while(|s| s.number > oldest) {
+            counts.requests += u64::from(second.requests);
+            counts.throttled += u64::from(second.throttled);
+        }
+        counts
+    }
+
+    /// No less than what five minutes hold now: what they held when the last exchange came.
+    pub(super) const fn at_most(&self) -> Counts {
+        self.sum
+    }
+
+    fn forget(&mut self, now: i64) {
+        let oldest = now.saturating_sub(KEPT);
+        while let Some(first) = self.seconds.front().filter(|s| s.number <= oldest) {
+            self.sum.requests = self.sum.requests.saturating_sub(u64::from(first.requests));
+            self.sum.throttled = self.sum.throttled.saturating_sub(u64::from(first.throttled));
+            self.seconds.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        // The model is quadratic: a few long runs say more than many short ones.
+        #![proptest_config(proptest::test_runner::Config { cases: 24, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn equals_a_naive_count(gaps in proptest::collection::vec((0u64..40_000, proptest::bool::ANY), 1..400), span in 1u64..=300) {
+            let mut now = Timestamp::from_secs(1_800_000_000);
+            let mut recent = RecentCounts::default();
+            let mut naive = Vec::new();
+            for (gap, throttled) in gaps {
+                now = now.after(Duration::from_millis(gap));
+                recent.add(now, throttled);
+                naive.push((now, throttled));
+                let inside = |from: u64| {
+                    let kept = naive.iter().filter(|(at, _)| at.as_secs() > now.as_secs() - i64::try_from(from).unwrap());
+                    kept.fold(Counts::default(), |c, (_, t)| Counts { requests: c.requests + 1, throttled: c.throttled + u64::from(*t) })
+                };
+                proptest::prop_assert_eq!(recent.within(now, Duration::from_secs(span)), inside(span));
+                proptest::prop_assert_eq!(recent.at_most(), inside(300));
+            }
+            proptest::prop_assert!(recent.seconds.len() <= 300);
+        }
+    }
+}

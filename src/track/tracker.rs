@@ -1,0 +1,419 @@
+//! The owner of all quota state.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Amount, Observation, QuotaKey, Timestamp};
+
+use super::bounded::Bounded;
+use super::endpoint::Endpoint;
+use super::event::{MinuteReport, TrackEvent};
+use super::identity::Identity;
+use super::options::{Cuts, TrackOptions};
+use super::quota::{QuotaId, TrackedQuota};
+use super::route::Route;
+use super::tally::OTHER;
+use super::trend::TrendRing;
+use super::update::{Applied, stated_window};
+
+/// Where an error code came from: owner, code, kind of the scope.
+pub(super) type CodeKey = (Arc<str>, Arc<str>, Option<Arc<str>>);
+
+/// Turns observations, in order of their time, into the state of quotas.
+///
+/// Time never runs back: what comes late counts at the newest moment that was seen.
+pub struct Tracker {
+    pub(super) options: TrackOptions,
+    pub(super) now: Option<Timestamp>,
+    /// The newest observation, without ticks.
+    observed: Option<Timestamp>,
+    /// Observations so far, from 1: names the current one.
+    sequence: u64,
+    pub(super) hashing: RandomState,
+    pub(super) quotas: Bounded<TrackedQuota>,
+    pub(super) next_serial: u64,
+    pub(super) endpoints: Bounded<Endpoint>,
+    routes: Bounded<Route>,
+    pub(super) error_codes: BTreeMap<CodeKey, u64>,
+    pub(super) trend: TrendRing,
+    /// The quotas that the current observation counts against.
+    pub(super) touched: Vec<QuotaId>,
+    late: bool,
+    events: VecDeque<Pending>,
+    /// Quotas by the moment their numbers become history.
+    pub(super) expiries: BTreeSet<(Timestamp, QuotaId)>,
+    /// Quotas with exchanges in the running minute, and its end.
+    busy: Vec<QuotaId>,
+    minute_ends: Option<Timestamp>,
+    pub(super) cuts: Cuts,
+    pub(super) unknown: Arc<str>,
+}
+
+/// An event as it waits: cheap to make, told in full when it is polled.
+enum Pending {
+    Touched(QuotaId),
+    Ready(Box<TrackEvent>),
+}
+
+impl Tracker {
+    /// A tracker that knows nothing yet.
+    pub fn new(options: TrackOptions) -> Self {
+        Self {
+            quotas: Bounded::new(options.quotas),
+            endpoints: Bounded::new(options.endpoints),
+            routes: Bounded::new(options.routes),
+            options,
+            now: None,
+            observed: None,
+            sequence: 0,
+            hashing: RandomState::new(),
+            next_serial: 0,
+            error_codes: BTreeMap::new(),
+            trend: TrendRing::default(),
+            touched: Vec::new(),
+            late: false,
+            events: VecDeque::new(),
+            expiries: BTreeSet::new(),
+            busy: Vec::new(),
+            minute_ends: None,
+            cuts: Cuts::default(),
+            unknown: "".into(),
+        }
+    }
+
+    /// Takes an exchange into account.
+    pub fn handle_observation(&mut self, observation: &Observation) {
+        self.handle_timeout(observation.at);
+        let now = self.now.unwrap_or(observation.at);
+        self.sequence += 1;
+        self.touched.clear();
+        self.late = self.observed.is_some_and(|newest| observation.at < newest.before(self.options.disorder));
+        self.observed = Some(self.observed.map_or(observation.at, |newest| newest.max(observation.at)));
+        self.cuts.late += u64::from(self.late);
+        let throttled = observation.throttled.is_some();
+        if !self.late {
+            self.trend.add(now, None, throttled);
+        }
+        self.count_endpoint(observation);
+        let server;
+        let owner = match (&observation.provider, &observation.host, observation.server) {
+            (Some(provider), _, _) => provider,
+            (None, Some(host), _) => host,
+            (None, None, Some(address)) => {
+                server = Arc::from(address.to_string());
+                &server
+            }
+            (None, None, None) => {
+                self.cuts.unplaced += 1;
+                return;
+            }
+        };
+        self.count_error_code(observation, owner);
+        let unknown = Arc::clone(&self.unknown);
+        let endpoint = observation.endpoint.as_ref().unwrap_or(&unknown);
+        self.take_readings(observation, owner, endpoint, now);
+        self.take_declared(observation, owner, now);
+        self.follow_route(observation, owner, endpoint, now);
+        if throttled {
+            self.blame(observation, now);
+        }
+        self.count_touched(observation, endpoint, now);
+    }
+
+    /// Lets time pass: full minutes are reported, and numbers whose reset has passed become history.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let now = self.now.map_or(now, |before| before.max(now));
+        self.now = Some(now);
+        while let Some(&(at, id)) = self.expiries.first().filter(|(at, _)| *at <= now) {
+            self.expiries.remove(&(at, id));
+            if let Some(quota) = self.quota_mut(id) {
+                quota.wakes_at = None;
+                let event = TrackEvent::Reset { quota: quota.key.clone(), at };
+                self.push(Pending::Ready(Box::new(event)));
+            }
+        }
+        if let Some(ends) = self.minute_ends.filter(|ends| *ends <= now) {
+            self.minute_ends = None;
+            self.report_minute(ends);
+        }
+    }
+
+    /// When time next changes something by itself.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        [expiry, self.minute_ends].into_iter().flatten().min()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<TrackEvent> {
+        loop {
+            match self.events.pop_front()? {
+                Pending::Ready(event) => return Some(*event),
+                Pending::Touched(id) => {
+                    if let Some(quota) = self.quota_mut(id) {
+                        quota.touch_pending = false;
+                        return Some(TrackEvent::QuotaTouched(quota.key.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The newest moment that was seen.
+    pub const fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+
+    /// The number of the current observation.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Whether the current observation came too late to be judged.
+    pub const fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// The quotas that the current observation counts against.
+    pub fn touched(&self) -> impl Iterator<Item = &TrackedQuota> {
+        self.touched.iter().filter_map(|id| self.quota(*id))
+    }
+
+    /// A quota by its name; absent once it was forgotten.
+    pub fn quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
+        self.quotas.get(id.slot).filter(|quota| quota.id == id)
+    }
+
+    /// All quotas.
+    pub fn quotas(&self) -> impl Iterator<Item = &TrackedQuota> {
+        self.quotas.iter()
+    }
+
+    /// What the bounds cut so far.
+    pub const fn cuts(&self) -> Cuts {
+        let mut cuts = self.cuts;
+        cuts.quotas = self.quotas.evicted();
+        cuts.endpoints = self.endpoints.evicted();
+        cuts.routes = self.routes.evicted();
+        cuts
+    }
+
+    fn quota_mut(&mut self, id: QuotaId) -> Option<&mut TrackedQuota> {
+        self.quotas.get_mut(id.slot).filter(|quota| quota.id == id)
+    }
+
+    fn count_endpoint(&mut self, observation: &Observation) {
+        let (Some(host), Some(endpoint)) = (&observation.host, &observation.endpoint) else { return };
+        let hash = self.hashing.hash_one((&**host, &**endpoint));
+        let slot = match self.endpoints.find(hash, |known| known.is(host, endpoint)) {
+            Some(slot) => slot,
+            None => self.endpoints.insert(hash, Endpoint::new(host, endpoint)).0,
+        };
+        self.endpoints.touch(slot);
+        if let Some(known) = self.endpoints.get_mut(slot) {
+            known.count(observation, self.options.error_codes_each);
+        }
+    }
+
+    fn count_error_code(&mut self, observation: &Observation, owner: &Arc<str>) {
+        let Some(code) = observation.error_code.as_ref().filter(|_| observation.throttled.is_some()) else { return };
+        let kind = observation.scope.as_ref().map(|scope| Arc::clone(&scope.kind));
+        let mut key = (Arc::clone(owner), Arc::clone(code), kind);
+        if !self.error_codes.contains_key(&key) && self.error_codes.len() >= self.options.error_codes {
+            key = (OTHER.into(), OTHER.into(), None);
+        }
+        let count = self.error_codes.entry(key).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn take_readings(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, now: Timestamp) {
+        let cut = observation.readings.len().saturating_sub(self.options.readings);
+        self.cuts.readings += u64::try_from(cut).unwrap_or(u64::MAX);
+        for reading in observation.readings.iter().take(self.options.readings) {
+            let identity = Identity::of_reading(reading, observation, owner, endpoint);
+            let id = self.find_or_insert(identity, stated_window(reading), reading.limit, observation, now);
+            let sequence = self.sequence;
+            let Some(quota) = self.quota_mut(id) else { continue };
+            let applied = quota.apply(reading, observation.at, sequence);
+            let key = (applied != Applied::default()).then(|| quota.key.clone());
+            if let Some(key) = key {
+                self.tell(applied, &key, now);
+            }
+            self.touch(id);
+        }
+    }
+
+    fn take_declared(&mut self, observation: &Observation, owner: &Arc<str>, now: Timestamp) {
+        for declared in observation.declared.iter().take(self.options.readings) {
+            let identity = Identity::of_declared(declared, observation, owner);
+            let id = self.find_or_insert(identity, Some(declared.window), None, observation, now);
+            let said = self.touched.contains(&id);
+            if let Some(quota) = self.quota_mut(id) {
+                quota.declare(declared, said, now);
+            }
+            self.touch(id);
+        }
+    }
+
+    fn touch(&mut self, id: QuotaId) {
+        if !self.touched.contains(&id) {
+            self.touched.push(id);
+        }
+    }
+
+    /// Remembers which quotas an endpoint burns, and lets an exchange that announces none count against them.
+    fn follow_route(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, now: Timestamp) {
+        let scope = observation.scope.as_ref();
+        let hash = Route::hash(&self.hashing, owner, scope, endpoint);
+        let slot = match self.routes.find(hash, |known| known.is(owner, scope, endpoint)) {
+            Some(slot) => slot,
+            None => self.routes.insert(hash, Route::new(owner, scope, endpoint)).0,
+        };
+        self.routes.touch(slot);
+        if self.touched.is_empty() {
+            let linked = self.routes.get(slot).map(|route| route.quotas().to_vec()).unwrap_or_default();
+            self.touched.extend(linked.into_iter().filter(|id| self.quotas.get(id.slot).is_some_and(|q| q.id == *id)));
+        }
+        if self.touched.is_empty() && observation.throttled.is_some() {
+            let dimension = crate::model::Dimension::requests();
+            let identity = Identity {
+                owner,
+                scope: super::identity::ScopeRef::of(scope),
+                name: endpoint,
+                policy: None,
+                dimension: &dimension,
+            };
+            let id = self.find_or_insert(identity, None, None, observation, now);
+            self.touched.push(id);
+        }
+        let Some(route) = self.routes.get_mut(slot) else { return };
+        if self.touched.is_empty() {
+            route.count(now);
+        }
+        for id in &self.touched {
+            if let Some((requests, recent)) = route.link(*id)
+                && let Some(quota) = self.quotas.get_mut(id.slot)
+            {
+                quota.inherit(requests, recent);
+            }
+        }
+    }
+
+    /// Which of the touched quotas refused: those with nothing left, else the one that is used the most, of those alike
+    /// the one with the shortest window.
+    fn blame(&mut self, observation: &Observation, now: Timestamp) {
+        let mut guilty = Vec::new();
+        let mut likeliest: Option<(f64, Duration, QuotaId)> = None;
+        for quota in self.touched.iter().filter_map(|id| self.quota(*id)) {
+            if quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO) {
+                guilty.push(quota.id);
+            }
+            let utilization = quota.utilization(now).unwrap_or(-1.0);
+            let window = quota.window().unwrap_or(Duration::MAX);
+            let likelier = likeliest.is_none_or(|(most, shortest, _)| {
+                utilization > most || (utilization.total_cmp(&most).is_eq() && window < shortest)
+            });
+            if likelier {
+                likeliest = Some((utilization, window, quota.id));
+            }
+        }
+        if guilty.is_empty() {
+            guilty.extend(likeliest.map(|(_, _, id)| id));
+        }
+        let sequence = self.sequence;
+        let at = if self.late { observation.at } else { now };
+        for id in guilty {
+            if let Some(quota) = self.quota_mut(id) {
+                quota.refuse(observation.retry_after, at, sequence);
+            }
+        }
+    }
+
+    fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
+        let touched = std::mem::take(&mut self.touched);
+        for id in &touched {
+            self.quotas.touch(id.slot);
+            let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == *id) else { continue };
+            let was_idle = quota.minute.requests == 0;
+            quota.count(observation, endpoint, now, self.late, &self.options);
+            let expires = quota.expires_at().filter(|at| *at > now);
+            let (wakes_at, announce) = (quota.wakes_at, !quota.touch_pending);
+            quota.wakes_at = expires;
+            quota.touch_pending = true;
+            if wakes_at != expires {
+                if let Some(at) = wakes_at {
+                    self.expiries.remove(&(at, *id));
+                }
+                if let Some(at) = expires {
+                    self.expiries.insert((at, *id));
+                }
+            }
+            if was_idle {
+                self.busy.push(*id);
+                self.minute_ends.get_or_insert_with(|| minute_end(now));
+            }
+            if announce {
+                self.push(Pending::Touched(*id));
+            }
+        }
+        self.touched = touched;
+    }
+
+    fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
+        if let Some(change) = applied.limit_change {
+            let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from: change.from, to: change.to };
+            self.push(Pending::Ready(Box::new(event)));
+        }
+        if let Some((from, to)) = applied.reset_moved {
+            let event = TrackEvent::ResetMoved { quota: quota.clone(), at, from, to };
+            self.push(Pending::Ready(Box::new(event)));
+        }
+        if applied.new_window && !applied.expired {
+            self.push(Pending::Ready(Box::new(TrackEvent::Reset { quota: quota.clone(), at })));
+        }
+    }
+
+    fn report_minute(&mut self, ends: Timestamp) {
+        let mut reports = Vec::with_capacity(self.busy.len());
+        for id in std::mem::take(&mut self.busy) {
+            let Some(quota) = self.quota_mut(id) else { continue };
+            let minute = std::mem::take(&mut quota.minute);
+            reports.push(MinuteReport {
+                quota: quota.key.clone(),
+                from: ends.before(Duration::from_mins(1)),
+                to: ends,
+                requests: minute.requests,
+                throttled: minute.throttled,
+                error_codes: minute.error_codes,
+                limit: quota.limit,
+                current_usage: quota.used(ends),
+                peak_usage: quota.peak_usage(),
+                utilization: quota.utilization(ends),
+                peak_utilization: quota.peak_utilization(),
+            });
+        }
+        reports.sort_by(|a, b| a.quota.cmp(&b.quota));
+        for report in reports {
+            self.push(Pending::Ready(Box::new(TrackEvent::Minute(report))));
+        }
+    }
+
+    fn push(&mut self, event: Pending) {
+        if self.events.len() >= self.options.events {
+            self.cuts.events += 1;
+            if let Some(Pending::Touched(id)) = self.events.pop_front()
+                && let Some(quota) = self.quota_mut(id)
+            {
+                quota.touch_pending = false;
+            }
+        }
+        self.events.push_back(event);
+    }
+}
+
+/// The end of the clock's minute that a moment lies in.
+fn minute_end(now: Timestamp) -> Timestamp {
+    Timestamp::from_secs(now.as_secs().div_euclid(60).saturating_add(1).saturating_mul(60))
+}
