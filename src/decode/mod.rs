@@ -14,6 +14,8 @@ mod fragments;
 mod frame;
 mod http1;
 mod ip;
+mod json_field_lines;
+mod json_scalar;
 mod link;
 mod options;
 mod part;
