@@ -3,23 +3,19 @@
 //! One JSON object with at least `ts`, `method`, `url` and `status`; unknown keys are ignored, and the last of a repeated
 //! key counts. Credentials are hashed here, and exist nowhere past it.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::json_field_lines::FieldLines;
+use super::json_scalar::Scalar;
 use super::url::{self, Url};
-use crate::model::{
-    Anomaly, Body, Client, Credential, Exchange, Fields, HashKey, Interest, Request, Response, Timestamp,
-};
+use crate::model::{Anomaly, Body, Client, Credential, Exchange, HashKey, Interest, Request, Response};
 
 /// What is kept of a body; the model's bound.
 const BODY: usize = 64 << 10;
-/// Field lines kept of one response; servers answer 100 to 200 field lines with an error long before.
-const FIELDS: usize = 512;
 /// Credentials kept of one request; a request has one or two.
 const CREDENTIALS: usize = 8;
 /// A longer name of a query parameter carries no credential.
@@ -177,241 +173,118 @@ impl<'de> Visitor<'de> for LineVisitor {
     }
 }
 
-/// A JSON value without parts; of arrays and objects nothing is kept.
-enum Scalar<'a> {
-    Text(Cow<'a, str>),
-    Unsigned(u64),
-    Signed(i64),
-    Float(f64),
-    Bool(bool),
-    Other,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
 
-impl Scalar<'_> {
-    fn text(&self) -> Option<Cow<'_, str>> {
-        Some(match self {
-            Self::Text(text) => Cow::Borrowed(text.as_ref()),
-            Self::Unsigned(number) => Cow::Owned(number.to_string()),
-            Self::Signed(number) => Cow::Owned(number.to_string()),
-            Self::Float(number) => Cow::Owned(number.to_string()),
-            Self::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
-            Self::Other => return None,
-        })
-    }
+    struct Everything;
 
-    #[expect(clippy::cast_precision_loss, reason = "past 2^53 seconds no time is in range anyhow")]
-    fn number(&self) -> Option<f64> {
-        match self {
-            Self::Text(text) => text.trim().parse().ok(),
-            Self::Unsigned(number) => Some(*number as f64),
-            Self::Signed(number) => Some(*number as f64),
-            Self::Float(number) => Some(*number),
-            Self::Bool(_) | Self::Other => None,
+    impl Interest for Everything {
+        fn response_field(&self, name: &[u8]) -> bool {
+            name.len() > 1
+        }
+
+        fn credential_field(&self, name: &[u8]) -> bool {
+            name.eq_ignore_ascii_case(b"authorization")
+        }
+
+        fn credential_parameter(&self, name: &[u8]) -> bool {
+            name.eq_ignore_ascii_case(b"api_key")
+        }
+
+        fn content(&self, _: u16, _: Option<&str>, _: Option<&str>) -> bool {
+            false
         }
     }
 
-    /// Unix seconds, or RFC 3339.
-    fn timestamp(&self) -> Option<Timestamp> {
-        match self {
-            Self::Text(text) => {
-                Timestamp::parse_rfc3339(text.trim()).or_else(|| self.number().and_then(Timestamp::from_secs_f64))
-            }
-            _ => self.number().and_then(Timestamp::from_secs_f64),
+    fn read(line: &str) -> Result<Exchange, Anomaly> {
+        parse(line.as_bytes(), &"log".into(), &Everything, &HashKey::new([1; 16]))
+    }
+
+    #[test]
+    fn reads_what_the_contract_shows() {
+        let exchange = read(
+            r#"{"ts":1763783112.5,"method":"GET","url":"HTTPS://user:pw@API.Example.com:443/v1/payment/42?x=1&API_KEY=s#f",
+            "status":"429","request_headers":{"Authorization":"Bearer t","accept":["a","b"]},"more":[{"deep":{}}],
+            "response_headers":[["RateLimit-Limit","100"],["RateLimit-Limit","1000;w=3600"],["Retry-After",7]],
+            "response_body":{"error":{"code":1454}},"latency_s":0.0123,"client":"10.0.0.7:51234"}"#,
+        )
+        .expect("an exchange");
+        let request = exchange.request.as_ref().expect("a request");
+        assert_eq!(exchange.response.at, Timestamp::from_nanos(1_763_783_112_500_000_000));
+        assert_eq!(request.at, Some(Timestamp::from_nanos(1_763_783_112_487_700_000)));
+        assert_eq!(
+            (&*request.method, request.host.as_deref(), &*request.path),
+            ("GET", Some("api.example.com"), "/v1/payment/42")
+        );
+        assert_eq!(exchange.response.status, 429);
+        assert_eq!(exchange.client, Client::Address("10.0.0.7:51234".parse().expect("an address")));
+        assert_eq!(exchange.response.body.as_ref().expect("a body").octets, br#"{"error":{"code":1454}}"#);
+        let fields: Vec<_> = exchange.response.fields.iter().collect();
+        let wanted: [(&[u8], &[u8]); 3] =
+            [(b"ratelimit-limit", b"100"), (b"ratelimit-limit", b"1000;w=3600"), (b"retry-after", b"7")];
+        assert_eq!(fields, wanted);
+        let carriers: Vec<&str> = request.credentials.iter().map(|credential| &*credential.carrier).collect();
+        assert_eq!(carriers, ["authorization", "?api_key"]);
+        for secret in ["Bearer", "pw", "=s"] {
+            assert!(!format!("{exchange:?}").contains(secret));
         }
     }
 
-    fn status(&self) -> Option<u16> {
-        let status: u16 = self.text()?.trim().parse().ok()?;
-        (200..=999).contains(&status).then_some(status)
-    }
-
-    fn duration(&self) -> Option<Duration> {
-        self.number().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(text)))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Unsigned(number))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Signed(number))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Float(number))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Bool(value))
-    }
-
-    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-}
-
-/// Field lines: an object whose values may be arrays, or an array of pairs.
-#[derive(Default)]
-struct FieldLines<'a>(Vec<(Cow<'a, str>, Values<'a>)>);
-
-impl FieldLines<'_> {
-    fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
-        self.0
-            .iter()
-            .flat_map(|(name, values)| values.0.iter().filter_map(move |value| Some((name.as_ref(), value.text()?))))
-    }
-
-    fn first(&self, wanted: &str) -> Option<Cow<'_, str>> {
-        self.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
-    }
-
-    fn wanted(&self, interest: &dyn Interest) -> Fields {
-        let mut fields = Fields::new();
-        for (name, value) in self.iter().filter(|(name, _)| interest.response_field(name.as_bytes())).take(FIELDS) {
-            fields.push(name.as_bytes(), value.as_bytes());
+    #[test]
+    fn times_hosts_and_bodies_come_in_more_than_one_form() {
+        let line = |ts: &str, url: &str, rest: &str| {
+            format!(r#"{{"ts":{ts},"method":"GET","url":"{url}","status":200{rest}}}"#)
+        };
+        let host = |url: &str| read(&line("1", url, "")).ok()?.request?.host;
+        for (url, wanted) in [
+            ("http://a.example:80", Some("a.example")),
+            ("http://a.example:8080/x", Some("a.example:8080")),
+            ("https://[2001:DB8::1]:443/", Some("[2001:db8::1]")),
+            ("http://[::1]:8080/", Some("[::1]:8080")),
+            ("http:///x", None),
+            ("http://a b/", None),
+            ("a.example/x", None),
+        ] {
+            assert_eq!(host(url).as_deref(), wanted, "{url}");
         }
-        fields
-    }
-}
-
-impl<'de> Deserialize<'de> for FieldLines<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldLinesVisitor)
-    }
-}
-
-struct FieldLinesVisitor;
-
-impl<'de> Visitor<'de> for FieldLinesVisitor {
-    type Value = FieldLines<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("field lines: an object, or an array of pairs")
-    }
-
-    fn visit_unit<E>(self) -> Result<FieldLines<'de>, E> {
-        Ok(FieldLines::default())
+        let logged = line(
+            "\"2026-11-22T03:45:12.5+01:00\"",
+            "/v1",
+            r#","request_headers":{"Host":"A.example"},"response_body":"""#,
+        );
+        let exchange = read(&logged).expect("an exchange");
+        assert_eq!(exchange.response.at.to_string(), "2026-11-22T02:45:12.500000Z");
+        assert_eq!((exchange.response.body.as_ref(), exchange.client), (None, Client::Unknown));
+        let long = format!(r#","response_body":"{}","client":"worker 3","latency_s":null"#, "x".repeat(70_000));
+        let exchange = read(&line("1", "http://a/", &long)).expect("an exchange");
+        let body = exchange.response.body.expect("a body");
+        assert_eq!((body.octets.len(), body.truncated), (BODY, true));
+        assert_eq!((exchange.client, exchange.latency), (Client::Named("worker 3".into()), None));
+        let odd = read(&line("1", &format!("http://a/\\u001b{}", "é".repeat(2_000)), "")).expect("an exchange");
+        let path = odd.request.expect("a request").path;
+        assert!(path.starts_with("/%1Bé") && path.len() <= 2048);
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldLines<'de>, A::Error> {
-        let mut lines = Vec::new();
-        while let Some((name, values)) = map.next_entry::<Scalar<'_>, Values<'_>>()? {
-            if let Scalar::Text(name) = name {
-                lines.push((name, values));
-            }
+    #[test]
+    fn what_is_no_exchange_is_malformed() {
+        let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        for line in [
+            "",
+            "[]",
+            "null",
+            "{}",
+            &deep,
+            r#"{"ts":1,"method":"GET","url":"http://a/"}"#,
+            r#"{"ts":null,"method":"GET","url":"http://a/","status":200}"#,
+            r#"{"ts":1e300,"method":"GET","url":"http://a/","status":200}"#,
+            r#"{"ts":1,"method":"G T","url":"http://a/","status":200}"#,
+            r#"{"ts":1,"method":"GET","url":"http://a/","status":99}"#,
+            r#"{"ts":1,"method":"GET","url":"http://a/","status":-200}"#,
+            r#"{"ts":1,"method":"GET","url":"http://a/","status":200"#,
+        ] {
+            assert_eq!(read(line).err(), Some(Anomaly::LineMalformed), "{}", line.get(..80).unwrap_or(line));
         }
-        Ok(FieldLines(lines))
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FieldLines<'de>, A::Error> {
-        let mut lines = Vec::new();
-        while let Some(Values(pair)) = seq.next_element::<Values<'_>>()? {
-            let mut pair = pair.into_iter();
-            if let (Some(Scalar::Text(name)), Some(value)) = (pair.next(), pair.next()) {
-                lines.push((name, Values(vec![value])));
-            }
-        }
-        Ok(FieldLines(lines))
-    }
-}
-
-/// One value, or an array of them.
-struct Values<'a>(Vec<Scalar<'a>>);
-
-impl<'de> Deserialize<'de> for Values<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValuesVisitor)
-    }
-}
-
-struct ValuesVisitor;
-
-impl<'de> Visitor<'de> for ValuesVisitor {
-    type Value = Values<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value or an array of them")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Values<'de>, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = seq.next_element()? {
-            values.push(value);
-        }
-        Ok(Values(values))
-    }
-
-    fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Values<'de>, E> {
-        one(ScalarVisitor.visit_borrowed_str(text))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Values<'de>, E> {
-        one(ScalarVisitor.visit_str(text))
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Values<'de>, E> {
-        one(ScalarVisitor.visit_u64(number))
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Values<'de>, E> {
-        one(ScalarVisitor.visit_i64(number))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Values<'de>, E> {
-        one(ScalarVisitor.visit_f64(number))
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Values<'de>, E> {
-        one(ScalarVisitor.visit_bool(value))
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<Values<'de>, E> {
-        one(ScalarVisitor.visit_unit())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Values<'de>, A::Error> {
-        one(ScalarVisitor.visit_map(map))
-    }
-}
-
-fn one<E>(value: Result<Scalar<'_>, E>) -> Result<Values<'_>, E> {
-    value.map(|value| Values(vec![value]))
 }

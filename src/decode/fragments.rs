@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::frame::Carrier;
 use super::ip::Fragment;
-use super::part::Part;
-use crate::model::{Anomaly, InputCounters, Timestamp};
+use super::link::REASSEMBLED;
+use crate::model::{Anomaly, Frame, InputCounters, Timestamp};
 
 /// Packets being put together at once. Honest traffic has a few; each holds at most [`PAYLOAD`] octets.
 const PACKETS: usize = 256;
@@ -34,13 +34,19 @@ pub(super) struct Fragments {
     born: u64,
 }
 
-/// A packet whose last missing piece came.
+/// A packet whose last missing piece came, as a frame of its own.
 #[derive(Debug)]
 pub(super) struct Whole {
-    /// What carried it; the payload is in `octets`.
-    pub(super) carrier: Carrier<'static>,
-    /// The payload.
-    pub(super) octets: Vec<u8>,
+    at: Timestamp,
+    octets: Vec<u8>,
+}
+
+impl Whole {
+    /// The packet, with what was around it in front: see [`REASSEMBLED`].
+    pub(super) fn frame(&self) -> Frame<'_> {
+        let original_len = u32::try_from(self.octets.len()).unwrap_or(u32::MAX);
+        Frame { at: self.at, link: REASSEMBLED, octets: &self.octets, original_len }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,15 +110,7 @@ impl Fragments {
             }
             Outcome::Complete => {
                 let pieces = self.forget(&key)?;
-                let carrier = Carrier {
-                    source: carrier.source,
-                    destination: carrier.destination,
-                    protocol: pieces.protocol,
-                    tunnel: carrier.tunnel,
-                    depth: pieces.depth,
-                    payload: Part { octets: &[], cut: 0 },
-                };
-                Some(Whole { carrier, octets: pieces.by_offset.into_values().flatten().collect() })
+                Some(Whole { at, octets: pieces.whole(&key) })
             }
         }
     }
@@ -166,6 +164,32 @@ enum Outcome {
 }
 
 impl Pieces {
+    /// The networks and the number of headers that were around the packet, an IP header, the payload. The header's length
+    /// field is 0, which stands for all that is there: a payload of 65,535 octets leaves no room for the true one.
+    fn whole(&self, key: &Key) -> Vec<u8> {
+        let mut packet = Vec::with_capacity(self.held.saturating_add(49));
+        packet.extend(key.tunnel.to_be_bytes());
+        packet.push(u8::try_from(self.depth).unwrap_or(u8::MAX));
+        match (key.source, key.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                packet.extend([0x45, 0, 0, 0, 0, 0, 0, 0, 64, self.protocol, 0, 0]);
+                packet.extend(source.octets());
+                packet.extend(destination.octets());
+            }
+            (source, destination) => {
+                packet.extend([0x60, 0, 0, 0, 0, 0, self.protocol, 64]);
+                for address in [source, destination] {
+                    packet.extend(match address {
+                        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                        IpAddr::V6(address) => address.octets(),
+                    });
+                }
+            }
+        }
+        packet.extend(self.by_offset.values().flatten());
+        packet
+    }
+
     fn insert(&mut self, carrier: &Carrier<'_>, fragment: Fragment) -> Outcome {
         let octets = carrier.payload.octets;
         let start = fragment.offset;

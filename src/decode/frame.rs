@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use etherparse::TcpHeaderSlice;
 
-use super::fragments::{Fragments, Whole};
+use super::fragments::Fragments;
 use super::ip::{self, Packet, protocol};
 use super::link::{self, Layer, Network};
 use super::part::Part;
@@ -37,9 +37,12 @@ impl FrameDecoder {
     ///
     /// Also counts the frame and its octets.
     pub fn segments(&mut self, frame: &Frame<'_>, counters: &mut InputCounters, sink: &mut impl FnMut(Segment<'_>)) {
-        counters.packets = counters.packets.saturating_add(1);
-        counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
-        let outcome = match descend(Start::Frame(frame)) {
+        // The fragments of a packet made whole were counted as they came.
+        if frame.link != link::REASSEMBLED {
+            counters.packets = counters.packets.saturating_add(1);
+            counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
+        }
+        let outcome = match descend(frame) {
             Ok(found) => self.deliver(&found, frame.at, counters, sink),
             Err(anomaly) => Err(anomaly),
         };
@@ -66,21 +69,19 @@ impl FrameDecoder {
             }
             Found::Fragment(carrier, fragment) => {
                 let Some(whole) = self.fragments.add(carrier, *fragment, at, counters) else { return Ok(()) };
-                let Whole { carrier, octets } = &whole;
-                let inner = Carrier { payload: Part { octets, cut: 0 }, ..*carrier };
                 // Fragments inside fragments: each round goes at least one header deeper, so that this ends.
-                self.deliver(&descend(Start::Carrier(inner))?, at, counters, sink)
+                self.deliver(&descend(&whole.frame())?, at, counters, sink)
             }
         }
     }
 }
 
-/// A hash by which the frames of one connection, both directions, come to the same worker.
+/// A hash by which the frames of one connection, both directions, come to the same worker, without looking at other frames.
 ///
-/// It covers the innermost addresses that every frame of the connection shows: the two IP addresses, not the ports, since a fragment
-/// shows none; for a fragment of a tunnel's packet the tunnel's own addresses are all there is.
+/// It covers the innermost two IP addresses, not the ports, since a fragment shows none. A fragment of a tunnel's packet
+/// shows only the tunnel's addresses: where that matters, [`super::Sharder`] puts fragments together first.
 pub fn flow_hash(frame: &Frame<'_>) -> u64 {
-    match descend(Start::Frame(frame)) {
+    match descend(frame) {
         Ok(Found::Tcp(carrier) | Found::Quic(carrier) | Found::Fragment(carrier, _)) => {
             address_hash(carrier.source) ^ address_hash(carrier.destination)
         }
@@ -124,15 +125,9 @@ pub(super) struct Carrier<'a> {
     pub(super) payload: Part<'a>,
 }
 
-/// Where to begin.
-#[derive(Clone, Copy)]
-enum Start<'a, 'f> {
-    Frame(&'f Frame<'a>),
-    Carrier(Carrier<'a>),
-}
-
 /// Where the way down ended.
-enum Found<'a> {
+#[derive(Debug)]
+pub(super) enum Found<'a> {
     Tcp(Carrier<'a>),
     Quic(Carrier<'a>),
     Fragment(Carrier<'a>, ip::Fragment),
@@ -141,17 +136,13 @@ enum Found<'a> {
 }
 
 /// Goes down through all headers to TCP, to a fragment, or to something else.
-fn descend<'a>(start: Start<'a, '_>) -> Result<Found<'a>, Anomaly> {
-    let (mut step, mut tunnel, mut depth) = match start {
-        Start::Frame(frame) => {
-            let captured = u32::try_from(frame.octets.len()).unwrap_or(u32::MAX);
-            let part = Part { octets: frame.octets, cut: frame.original_len.saturating_sub(captured) };
-            (link::open(frame.link, part)?.ok_or_else(|| ip::too_short(part))?, 0, 0usize)
-        }
-        Start::Carrier(carrier) => match inside(&carrier)? {
-            Ok(step) => (step, carrier.tunnel, carrier.depth),
-            Err(found) => return Ok(found),
-        },
+pub(super) fn descend<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
+    let captured = u32::try_from(frame.octets.len()).unwrap_or(u32::MAX);
+    let part = Part { octets: frame.octets, cut: frame.original_len.saturating_sub(captured) };
+    let (mut step, mut tunnel, mut depth) = if frame.link == link::REASSEMBLED {
+        reassembled(part).ok_or(Anomaly::HeaderMalformed)?
+    } else {
+        (link::open(frame.link, part)?.ok_or_else(|| ip::too_short(part))?, 0, 0)
     };
     while depth < HEADERS {
         depth = depth.saturating_add(1);
@@ -181,6 +172,12 @@ fn descend<'a>(start: Start<'a, '_>) -> Result<Found<'a>, Anomaly> {
         step = next.ok_or_else(|| ip::too_short(part))?;
     }
     Err(Anomaly::NestedTooDeep)
+}
+
+/// Where to go on in a packet that was made whole.
+fn reassembled(part: Part<'_>) -> Option<(link::Step<'_>, u64, usize)> {
+    let tunnel = u64::from_be_bytes(*part.octets.first_chunk()?);
+    Some(((Layer::Ip, part.skip(9)?, None), tunnel, usize::from(part.u8(8)?)))
 }
 
 /// What an IP packet carries: the next step down, or the end of the way.

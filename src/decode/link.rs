@@ -8,6 +8,10 @@ use super::part::Part;
 use super::tunnel;
 use crate::model::{Anomaly, LinkType};
 
+/// A packet that was put together before it came here: the hash of its networks, the number of headers that were above it,
+/// then IP. No capture can carry this number: files have at most 26 bits for it.
+pub(super) const REASSEMBLED: LinkType = LinkType(u32::MAX);
+
 /// What the next header is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layer {

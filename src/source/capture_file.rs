@@ -89,9 +89,10 @@ impl CaptureFile {
 
     /// Parses what comes next; reads where it must and may.
     fn step(&mut self, counters: &mut InputCounters, may_read: bool) -> Result<Step, SourceError> {
+        let ended = self.window.ended();
         let parsed = match &mut self.format {
             Format::Unopened => return self.open(counters),
-            Format::Pcap(pcap) => pcap.parse(self.window.octets()),
+            Format::Pcap(pcap) => pcap.parse(self.window.octets(), ended),
             Format::Pcapng(pcapng) => pcapng.parse(self.window.octets()),
         };
         Ok(match parsed {
@@ -106,7 +107,10 @@ impl CaptureFile {
                 Step::Again
             }
             Parsed::Want(_) | Parsed::Lost if !may_read => Step::MustRead,
-            Parsed::Want(count) if self.want(count)? => Step::Again,
+            Parsed::Want(count) if !ended => {
+                self.want(count)?;
+                Step::Again
+            }
             Parsed::Want(_) => {
                 if !self.window.octets().is_empty() {
                     counters.count(Anomaly::FileCutShort);

@@ -101,7 +101,7 @@ pub fn recognize(name: String, mut octets: Box<dyn Read + Send>) -> Result<Input
             Ok(start) => start,
             Err(reason) => return Err(SourceError::Read { name, reason }),
         };
-        if start.is_empty() {
+        if start.is_empty() && layers == 0 {
             return Err(SourceError::Empty { name, known: known_formats() });
         }
         if let Some(known) = FORMATS.iter().find(|known| (known.is)(&start)) {

@@ -64,7 +64,8 @@ pub struct LiveCapture {
 /// What libpcap counted since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LiveStatistics {
-    /// Frames that passed the filter.
+    /// Frames that passed the filter. The kernel counts each of them twice on a loopback interface, going out and coming in,
+    /// of which only one is handed over.
     pub received: u64,
     /// Frames that did not fit in the kernel's buffer.
     pub dropped: u64,
@@ -92,10 +93,8 @@ pub struct Interface {
 /// # Errors
 /// In libpcap's words, where it cannot list them.
 pub fn interfaces() -> Result<Vec<Interface>, SourceError> {
-    let devices = Device::list().map_err(|error| SourceError::Capture {
-        interface: "the list of interfaces".into(),
-        reason: error.to_string(),
-    })?;
+    let devices = Device::list()
+        .map_err(|error| SourceError::Capture { interface: "the list of interfaces".into(), reason: words(&error) })?;
     let interface = |device: Device| Interface {
         addresses: device.addresses.iter().map(|address| address.addr).collect(),
         up: device.flags.is_up(),
@@ -130,7 +129,7 @@ impl LiveCapture {
             capture.filter(filter, true).map_err(|error| SourceError::Filter {
                 interface: name.into(),
                 filter: filter.clone(),
-                reason: error.to_string(),
+                reason: words(&error),
             })?;
         }
         let link = LinkType(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
@@ -173,7 +172,7 @@ impl LiveCapture {
     /// # Errors
     /// Where the interface is gone.
     pub fn statistics(&mut self) -> Result<LiveStatistics, SourceError> {
-        let now = self.capture.stats().map_err(|error| self.ended(error.to_string()))?;
+        let now = self.capture.stats().map_err(|error| self.ended(words(&error)))?;
         let grow = |total: &mut u64, last: &mut u32, now: u32| {
             *total = total.saturating_add(u64::from(now.wrapping_sub(*last)));
             *last = now;
@@ -195,7 +194,7 @@ impl LiveCapture {
         match outcome {
             Ok(count) => Ok(count),
             Err(pcap::Error::TimeoutExpired | pcap::Error::NoMorePackets) => Ok(0),
-            Err(error) => Err(self.ended(error.to_string())),
+            Err(error) => Err(self.ended(words(&error))),
         }
     }
 
@@ -204,9 +203,17 @@ impl LiveCapture {
     }
 }
 
+/// What libpcap says, without the crate's own words around it.
+fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(words) => words.clone(),
+        error => error.to_string(),
+    }
+}
+
 /// Which error it is: libpcap only has words for it.
 fn classify(name: &str, error: &pcap::Error) -> SourceError {
-    let reason = error.to_string();
+    let reason = words(error);
     let known = interfaces().unwrap_or_default();
     if !known.is_empty() && !known.iter().any(|interface| interface.name == name) {
         let known: Vec<String> = known.into_iter().map(|interface| interface.name).collect();

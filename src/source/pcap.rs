@@ -57,8 +57,8 @@ impl Pcap {
         })
     }
 
-    /// The record at the start of `octets`.
-    pub(super) fn parse(&mut self, octets: &[u8]) -> Parsed {
+    /// The record at the start of `octets`, behind which nothing follows if the file has `ended`.
+    pub(super) fn parse(&mut self, octets: &[u8], ended: bool) -> Parsed {
         if octets.len() < self.record_header {
             return Parsed::Want(self.record_header);
         }
@@ -68,6 +68,16 @@ impl Pcap {
             return Parsed::Lost;
         }
         let used = self.record_header + captured;
+        // More captured than there was: some tool's mistake, or damage. Only what follows can tell.
+        if captured > original_len as usize {
+            let behind = used + self.record_header;
+            if octets.len() < behind && !ended {
+                return Parsed::Want(behind);
+            }
+            if octets.len() != used && !octets.get(used..).is_some_and(|next| self.seems_header(next)) {
+                return Parsed::Lost;
+            }
+        }
         if octets.len() < used {
             return Parsed::Want(used);
         }
@@ -85,15 +95,24 @@ impl Pcap {
 
     /// Whether a record may start at `at`: where the next one would be.
     pub(super) fn plausible(&self, octets: &[u8], at: usize) -> Option<usize> {
-        let header = octets.get(at..at.checked_add(self.record_header)?)?;
-        let field = |at| u32_at(header, at, self.big_endian);
-        let (seconds, fraction, captured, original) = (field(0), field(4), field(8) as usize, field(12) as usize);
-        let plausible = captured > 0
-            && captured <= self.longest.min(SNAPLEN)
-            && (captured..=SNAPLEN).contains(&original)
-            && i64::from(fraction) * self.unit < 1_000_000_000
-            && self.last.is_none_or(|last| seconds.abs_diff(last) < DAY);
+        let header = octets.get(at..)?;
+        let (captured, original) = self.lengths(header);
+        let plausible = self.seems_header(header) && captured > 0 && (captured..=SNAPLEN).contains(&original);
         plausible.then_some(at + self.record_header + captured)
+    }
+
+    /// Whether these octets look like a record's header that follows the last good record.
+    fn seems_header(&self, octets: &[u8]) -> bool {
+        let (seconds, fraction) = (u32_at(octets, 0, self.big_endian), u32_at(octets, 4, self.big_endian));
+        octets.len() >= self.record_header
+            && self.lengths(octets).0 <= self.longest.min(SNAPLEN)
+            && i64::from(fraction) * self.unit < 1_000_000_000
+            && self.last.is_none_or(|last| seconds.abs_diff(last) < DAY)
+    }
+
+    /// The octets captured and those there were.
+    fn lengths(&self, header: &[u8]) -> (usize, usize) {
+        (u32_at(header, 8, self.big_endian) as usize, u32_at(header, 12, self.big_endian) as usize)
     }
 }
 

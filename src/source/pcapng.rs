@@ -2,7 +2,9 @@
 //!
 //! Source: draft-ietf-opsawg-pcapng.
 
-use pcap_parser::pcapng::{parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le};
+use pcap_parser::pcapng::{
+    OptionCode, PcapNGOption, parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
+};
 
 use super::batch::Record;
 use super::record::{Parsed, RECORD, u16_at, u32_at};
@@ -104,19 +106,30 @@ impl Pcapng {
         } else {
             parse_interfacedescriptionblock_le(block)
         };
-        let (resolution, offset) = match &parsed {
-            Ok((_, parsed)) => (parsed.ts_resolution(), parsed.ts_offset()),
-            Err(_) => (None, 0),
+        // The parser's own readings of both options are not used: it takes no power of two for a resolution, and each
+        // offset for little endian.
+        let option = |wanted| {
+            let options = parsed.as_ref().map(|(_, parsed)| parsed.options.as_slice()).unwrap_or_default();
+            options.iter().find(|option| option.code == wanted).map(PcapNGOption::value)
         };
+        let ticks = match option(OptionCode::IfTsresol) {
+            None => Some(1_000_000),
+            Some(value) => value.first().and_then(|exponent| ticks_per_second(*exponent)),
+        };
+        let offset = match option(OptionCode::IfTsoffset).and_then(|value| value.first_chunk()) {
+            Some(bytes) if self.big_endian => i64::from_be_bytes(*bytes),
+            Some(bytes) => i64::from_le_bytes(*bytes),
+            None => 0,
+        };
+        let damaged = parsed.is_err() || ticks.is_none();
         // The interface counts even where its options are damaged: the packets name it by its number.
-        let ticks = resolution.filter(|ticks| *ticks > 0);
         self.interfaces.push(Interface {
             link: LinkType(u32::from(u16_at(block, 8, self.big_endian))),
             snaplen: u32_at(block, 12, self.big_endian) as usize,
             clock: Clock::new(ticks.unwrap_or(1_000_000)),
             offset: offset.saturating_mul(1_000_000_000),
         });
-        if ticks.is_some() { Parsed::Other(block.len()) } else { Parsed::DamagedRecord(block.len()) }
+        if damaged { Parsed::DamagedRecord(block.len()) } else { Parsed::Other(block.len()) }
     }
 
     /// An enhanced packet block (6), or the packet block (2) that it replaced.
@@ -148,6 +161,14 @@ impl Pcapng {
         let length = (original_len as usize).min(snaplen).min(block.len() - HEAD - 4);
         let record = Record { at: self.last, link: interface.link, start: HEAD, length, original_len };
         Parsed::Frame { record, used: block.len() }
+    }
+}
+
+/// What the option `if_tsresol` means: a negative power of ten, or of two where the highest bit is set.
+fn ticks_per_second(exponent: u8) -> Option<u64> {
+    match exponent & 0x7f {
+        power if exponent & 0x80 == 0 => 10u64.checked_pow(u32::from(power)),
+        power => 1u64.checked_shl(u32::from(power)),
     }
 }
 

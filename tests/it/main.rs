@@ -1,9 +1,12 @@
 //! Everything that runs for an ordinary user, without the right to capture and without a network.
 
+mod decode_frames;
+mod decode_stream;
 mod export;
 mod layering;
 mod profiles;
 mod scenarios;
+mod source;
 mod store;
 mod templates;
 mod track;
@@ -15,4 +18,3 @@ use std::path::Path;
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
-mod decode_stream;
