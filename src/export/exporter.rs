@@ -23,7 +23,7 @@ use super::options::{ExportOptions, Signal, Target, process_environment};
 use super::outbox::Outbox;
 use super::points::SelfReport;
 use super::resource;
-use super::transport;
+use super::transport::{self, Transport};
 use crate::model::{Alert, Observation, Snapshot};
 
 /// Exports metrics and alerts over OTLP until it is shut down.
@@ -151,8 +151,7 @@ impl Exporter {
         health: &Arc<Health>,
     ) -> Result<(), ExportError> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
-        let exporter =
-            transport::build_apart(runtime, options, target, Signal::Metrics, |transport| transport.metric_exporter())?;
+        let exporter = transport::build_apart(runtime, options, target, Signal::Metrics, Transport::metric_exporter)?;
         let shared = Arc::clone(&self.shared);
         let collection = Arc::new(Collection::new(snapshots, move || shared.report()));
         runtime.spawn(Arc::clone(&collection).follow());
@@ -173,8 +172,7 @@ impl Exporter {
         health: &Arc<Health>,
     ) -> Result<(), ExportError> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
-        let mut exporter =
-            transport::build_apart(runtime, options, target, Signal::Logs, |transport| transport.log_exporter())?;
+        let mut exporter = transport::build_apart(runtime, options, target, Signal::Logs, Transport::log_exporter)?;
         exporter.set_resource(resource);
         self.alerts = Some(Alerts::start(exporter, scope, Arc::clone(&self.shared.queue), Arc::clone(health))?);
         Ok(())
@@ -183,7 +181,7 @@ impl Exporter {
     fn close(&mut self, patience: Duration) -> Result<(), ExportError> {
         // Both flush at the same time, on their own threads; here is only waited.
         let flushing = self.provider.take().map(flush);
-        let finishing = self.alerts.take().map(|alerts| alerts.finish());
+        let finishing = self.alerts.take().map(Alerts::finish);
         let mut deadline = Deadline { over: after(patience), is_over: false };
         let metrics_arrived = flushing.is_none_or(|done| deadline.wait(&done).unwrap_or(false));
         if let Some(done) = finishing {

@@ -169,7 +169,7 @@ impl ExportOptions {
         let url = if is_http && !is_whole && !uri.path().ends_with(signal.path()) {
             format!("{}{}", schemed.trim_end_matches('/'), signal.path())
         } else {
-            schemed.clone()
+            schemed
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Some(Target { protocol, url, secure, host, port }))

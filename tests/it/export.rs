@@ -1,5 +1,7 @@
 //! The exporter against collectors that are down, slow or in a bad mood; nothing here needs a network or a program.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,7 @@
 //! What a real OpenTelemetry Collector receives from the exporter.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Arc;
@@ -95,7 +97,9 @@ fn every_metric_and_alert_arrives_over_both_transports() {
         let fired = made::alert(Rule::ThrottledRatio);
         let emitted =
             [made::alert(Rule::Utilization), made::alert(Rule::UtilizationHigh), fired.clone(), made::resolved(&fired)];
-        emitted.iter().for_each(|alert| exporter.emit(alert));
+        for alert in &emitted {
+            exporter.emit(alert);
+        }
 
         let mut export = None;
         let mut arrived: Vec<Value> = Vec::new();
@@ -235,7 +239,9 @@ fn a_collector_that_starts_late_gets_every_alert_once() {
         let (exporter, _publish) = start(&options(&plan, protocol));
         let fired = made::alert(Rule::LimitHit);
         let emitted = [fired.clone(), made::resolved(&fired), made::alert(Rule::ErrorCode)];
-        emitted.iter().for_each(|alert| exporter.emit(alert));
+        for alert in &emitted {
+            exporter.emit(alert);
+        }
         let trouble = wait_for("trouble", || exporter.trouble());
         assert!(trouble.contains("unreachable since") && trouble.contains("3 alerts waiting"), "{trouble}");
 

@@ -3,3 +3,4 @@
 mod collector;
 mod made;
 mod otlp;
+mod prometheus;

@@ -1,5 +1,7 @@
 //! A real OpenTelemetry Collector between the exporter and the test.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -164,7 +166,9 @@ fn sink() -> (u16, Receiver<Received>) {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let took = took.clone();
-            std::thread::spawn(move || serve(stream, &took));
+            std::thread::spawn(move || {
+                serve(stream, &took);
+            });
         }
     });
     (port, received)
@@ -183,7 +187,7 @@ fn serve(stream: TcpStream, took: &Sender<Received>) -> Option<()> {
             reader.read_line(&mut field).ok()?;
             match field.trim().split_once(':') {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse().ok()?
+                    length = value.trim().parse().ok()?;
                 }
                 Some(_) => {}
                 None => break,
