@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::made;
-use crate::otlp::{Collector, Plan, program, wait_for};
+use crate::otlp::{Collector, DEADLINE, Plan, program, wait_for};
 
 const TRANSPORTS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 
@@ -229,6 +229,36 @@ fn check_alerts(arrived: &[Value], emitted: &[Alert]) {
         assert_eq!(attributes["alert.reason"], alert.reason);
         assert_eq!(attributes["service.peer.name"], "fluid-network");
         assert_eq!(attributes["rate_limit.scope.id"], "k:5f2c9a01");
+    }
+}
+
+#[test]
+fn many_quotas_pass_a_collector_that_takes_four_megabytes_at_once() {
+    for protocol in TRANSPORTS {
+        let plan = Plan::new();
+        let collector = Collector::start(&plan);
+        let mut options = options(&plan, protocol);
+        // Far longer than the test: further pages follow at once, and the shutdown exports all of them again.
+        options.interval = Some(Duration::from_hours(1));
+        let (publish, snapshots) = watch::channel(Arc::new(made::crowd(3000)));
+        let exporter = Exporter::start(&options, snapshots, Box::new(MemoryOutbox::new())).unwrap();
+        exporter.shutdown(DEADLINE).unwrap();
+        drop(publish);
+        let mut requests = 0;
+        let mut named: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, body) in collector.rest() {
+            requests += 1;
+            let arrived = metrics(&body);
+            for name in
+                ["rate_limit.limit", "rate_limit.utilization", "rate_limit.consumption_rate", "rate_limit.responses"]
+            {
+                *named.entry(name.to_owned()).or_default() +=
+                    arrived.get(name).map_or(0, |metric| points(metric).len());
+            }
+        }
+        println!("{protocol:?}: 3000 quotas in {requests} requests: {named:?}");
+        assert!(requests > 1);
+        assert_eq!(named.into_values().collect::<Vec<_>>(), [3000, 3000, 3, 3000]);
     }
 }
 

@@ -58,6 +58,18 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot
 }
 
+/// Many quotas of one policy, as a provider has that counts by merchant.
+pub(crate) fn crowd(quotas: usize) -> Snapshot {
+    let one = |number: usize| {
+        let mut quota = payments();
+        let scope = Scope { kind: "merchant".into(), id: Some(format!("k:{number:08x}").into()) };
+        quota.key.scope = Some(scope.clone());
+        quota.scope = Some(scope);
+        quota
+    };
+    Snapshot { quotas: (0..quotas).map(one).collect(), ..snapshot() }
+}
+
 fn partner() -> Scope {
     Scope { kind: "partner".into(), id: Some("k:5f2c9a01".into()) }
 }
