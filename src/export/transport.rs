@@ -152,7 +152,11 @@ impl Transport {
         // A redirect would carry the access token to whoever answers; collectors do not redirect.
         let mut client =
             reqwest::blocking::Client::builder().timeout(self.timeout).redirect(reqwest::redirect::Policy::none());
-        if let Some(pem) = &self.tls.trusted {
+        if !self.target.secure {
+            // The client would not be built on a system without root certificates, such as a small container, although plain
+            // HTTP needs none.
+            client = client.tls_certs_only([]);
+        } else if let Some(pem) = &self.tls.trusted {
             client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem).map_err(build)?);
         }
         if let Some((certificate, key)) = &self.tls.identity {

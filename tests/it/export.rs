@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -80,6 +81,18 @@ fn an_alert_is_sent_until_it_was_taken() {
     refusing.next("/v1/logs");
     wait_for("the end of the trouble", || exporter.trouble().is_none().then_some(()));
     exporter.shutdown(DEADLINE).unwrap();
+}
+
+/// A small container often has none.
+#[test]
+fn plain_http_needs_no_root_certificates() {
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "export::an_alert_is_sent_until_it_was_taken"])
+        .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]

@@ -369,3 +369,22 @@ fn a_private_authority_and_a_client_certificate_are_honoured_over_both_transport
         exporter.shutdown(Duration::from_secs(5)).unwrap();
     }
 }
+
+/// A process logs once, so both transports cannot be shown here; the exporters of all signals are built the same way.
+#[test]
+fn our_own_spans_arrive_and_those_of_the_transport_do_not() {
+    let plan = Plan::new();
+    let collector = Collector::start(&plan);
+    let guard = quotascope::telemetry::start(-1, false, Some(&options(&plan, Protocol::Grpc))).unwrap();
+    tracing::info_span!(target: "quotascope::pipeline", "replay", files = 2).in_scope(|| {
+        tracing::info_span!(target: "h2::client", "theirs").in_scope(|| ());
+    });
+    guard.shutdown(DEADLINE);
+    let (path, body) = collector.next();
+    assert_eq!(path, "/v1/traces");
+    let spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let names: Vec<_> = spans.iter().map(|span| span["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["replay"]);
+    assert_eq!(attributes(&spans[0])["files"], 2);
+    assert_eq!(collector.rest(), []);
+}

@@ -153,6 +153,7 @@ fn configuration(plan: &Plan, sink: u16) -> Value {
             "pipelines": {
                 "metrics": {"receivers": ["otlp"], "exporters": ["otlp_http", "prometheus"]},
                 "logs": {"receivers": ["otlp"], "exporters": ["otlp_http"]},
+                "traces": {"receivers": ["otlp"], "exporters": ["otlp_http"]},
             },
         },
     })
