@@ -26,6 +26,7 @@ pub(crate) struct Collection {
     own: Box<dyn Fn() -> SelfReport + Send + Sync>,
     /// Asks for the next page.
     more: Sender<()>,
+    counters: Counters,
     is_finished: AtomicBool,
 }
 
@@ -33,6 +34,7 @@ impl Collection {
     pub(crate) fn new(
         snapshots: watch::Receiver<Arc<Snapshot>>,
         more: Sender<()>,
+        counters: Counters,
         own: impl Fn() -> SelfReport + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -41,6 +43,7 @@ impl Collection {
             pages: Mutex::default(),
             own: Box::new(own),
             more,
+            counters,
             is_finished: AtomicBool::new(false),
         }
     }
@@ -67,7 +70,7 @@ impl Collection {
         let mut memory = self.memory();
         memory.peaks.take(&snapshot);
         let points = points::points(&snapshot, &mut memory, &(self.own)());
-        pages.extend(split(points, LARGEST_PAGE).into_iter().map(Arc::new));
+        pages.extend(split(points, LARGEST_PAGE, self.counters).into_iter().map(Arc::new));
         pages.front().map(Arc::clone).unwrap_or_default()
     }
 
@@ -110,32 +113,45 @@ impl Collection {
     }
 }
 
+/// Where counters stand in a collection of several pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counters {
+    /// On the first page: a cumulative count is whole wherever it stands.
+    Once,
+    /// On every page. With delta temporality the SDK forgets what it reported as soon as a collection goes without it, and
+    /// would report the whole count as new the next time; told again, it reports that nothing was added.
+    OnEachPage,
+}
+
 /// Pages of at most about `largest` octets, at least one.
-///
-/// Counters stay on the first page: the SDK reckons what was added since the last collection, and a counter that it saw only
-/// now and then would be added up wrongly where somebody asked for delta temporality.
-fn split(points: Points, largest: usize) -> Vec<Points> {
-    let (mut page, mut filled) = (Points::new(), 0usize);
+fn split(points: Points, largest: usize, counters: Counters) -> Vec<Points> {
+    let mut counts = Points::new();
     let mut gauges = Vec::new();
     for (name, points) in points {
         for point in points {
             match point.number {
-                Number::Count(_) => {
-                    filled = filled.saturating_add(size(&point));
-                    page.entry(name).or_default().push(point);
-                }
+                Number::Count(_) => counts.entry(name).or_default().push(point),
                 Number::Value(_) => gauges.push((name, point)),
             }
         }
     }
+    // However many counters there are, a page has room for gauges: otherwise each would need a page.
+    let of_counts: usize = counts.values().flatten().map(size).sum();
+    let reserved = of_counts.min(largest / 2);
+    let (further, of_further) = match counters {
+        Counters::Once => (Points::new(), 0),
+        Counters::OnEachPage => (counts.clone(), reserved),
+    };
+    let (mut page, mut filled, mut is_blank) = (counts, reserved, true);
     let mut pages = Vec::new();
     for (name, point) in gauges {
         let size = size(&point);
-        if filled.saturating_add(size) > largest && !page.is_empty() {
-            pages.push(std::mem::take(&mut page));
-            filled = 0;
+        if filled.saturating_add(size) > largest && !is_blank {
+            pages.push(std::mem::replace(&mut page, further.clone()));
+            filled = of_further;
         }
         filled = filled.saturating_add(size);
+        is_blank = false;
         page.entry(name).or_default().push(point);
     }
     pages.push(page);
@@ -166,11 +182,19 @@ mod tests {
             ("c", vec![point(Number::Value(2.0)); 2]),
         ]);
         // 100 octets a point.
-        let pages = split(points.clone(), 400);
-        let lengths: Vec<Vec<_>> =
-            pages.iter().map(|page| page.iter().map(|(name, points)| (*name, points.len())).collect()).collect();
-        assert_eq!(lengths, [vec![("a", 1), ("b", 3)], vec![("a", 4)], vec![("c", 2)]]);
-        assert_eq!(split(points, usize::MAX).len(), 1);
-        assert_eq!(split(Points::new(), 0).len(), 1);
+        let lengths = |pages: Vec<Points>| -> Vec<Vec<(&str, usize)>> {
+            pages.iter().map(|page| page.iter().map(|(name, points)| (*name, points.len())).collect()).collect()
+        };
+        assert_eq!(
+            lengths(split(points.clone(), 600, Counters::Once)),
+            [vec![("a", 3), ("b", 3)], vec![("a", 2), ("c", 2)]]
+        );
+        assert_eq!(
+            lengths(split(points.clone(), 600, Counters::OnEachPage)),
+            [vec![("a", 3), ("b", 3)], vec![("a", 2), ("b", 3), ("c", 1)], vec![("b", 3), ("c", 1)]]
+        );
+        assert_eq!(lengths(split(points.clone(), usize::MAX, Counters::OnEachPage)).len(), 1);
+        assert_eq!(split(Points::new(), 0, Counters::Once).len(), 1);
+        assert_eq!(split(points, 0, Counters::OnEachPage).len(), 7, "a gauge that is too large goes alone");
     }
 }

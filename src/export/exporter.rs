@@ -10,14 +10,15 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::Histogram;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::LogExporter as _;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter as _;
+use opentelemetry_sdk::metrics::{SdkMeterProvider, Temporality};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::ExportError;
 use super::alerts::{Alerts, Queue};
 use super::attributes::{self, Bounds};
-use super::collection::Collection;
+use super::collection::{Collection, Counters};
 use super::health::{self, Health};
 use super::metrics;
 use super::options::{ExportOptions, Signal, Target, process_environment};
@@ -163,7 +164,9 @@ impl Exporter {
         let exporter = transport::build_apart(runtime, options, target, Signal::Metrics, Transport::metric_exporter)?;
         let shared = Arc::clone(&self.shared);
         let (more, asked) = bounded(1);
-        let collection = Arc::new(Collection::new(snapshots, more, move || shared.report()));
+        let counters =
+            if exporter.temporality() == Temporality::Cumulative { Counters::Once } else { Counters::OnEachPage };
+        let collection = Arc::new(Collection::new(snapshots, more, counters, move || shared.report()));
         runtime.spawn(Arc::clone(&collection).follow());
         let interval = options.interval(&process_environment);
         let (provider, retry_after) =
