@@ -13,7 +13,11 @@ pub(crate) const OTHER: &str = "_OTHER";
 
 /// Endpoints with series of their own. With some five status codes each they stay far below the SDK's limit of series
 /// for one instrument; the tracker bounds endpoints too, so that this one is reached only by many hosts.
-const MOST_ENDPOINTS: usize = 3000;
+const MOST_ENDPOINTS: usize = 2000;
+
+/// Octets of an endpoint's name. Real templates are far shorter; a path of 2 KB is somebody's data, and so many would not
+/// fit into one request.
+const LONGEST_ENDPOINT: usize = 256;
 
 /// Error codes with series of their own for one owner; providers document some dozens.
 const MOST_ERROR_CODES: usize = 100;
@@ -33,7 +37,8 @@ pub(crate) struct Bounds {
 impl Bounds {
     pub(crate) fn endpoint<'a>(&mut self, host: &Arc<str>, endpoint: &'a Arc<str>) -> Option<&'a str> {
         let key = (Arc::clone(host), Arc::clone(endpoint));
-        admit(&mut self.endpoints, key, MOST_ENDPOINTS).then_some(&**endpoint)
+        let is_plausible = endpoint.len() <= LONGEST_ENDPOINT;
+        (is_plausible && admit(&mut self.endpoints, key, MOST_ENDPOINTS)).then_some(&**endpoint)
     }
 
     pub(crate) fn error_code<'a>(&mut self, owner: &Arc<str>, code: &'a Arc<str>) -> &'a str {
@@ -201,5 +206,9 @@ mod tests {
         assert_eq!(bounds.error_code(&owner, &codes[0]), "0");
         assert_eq!(bounds.error_code(&owner, &codes[MOST_ERROR_CODES]), OTHER);
         assert_eq!(bounds.error_code(&"another".into(), &codes[MOST_ERROR_CODES]), "100");
+        let long: Arc<str> =
+            "GET /".chars().chain(std::iter::repeat_n('x', LONGEST_ENDPOINT)).collect::<String>().into();
+        assert_eq!(bounds.endpoint(&owner, &long), None);
+        assert_eq!(bounds.endpoint(&owner, &codes[0]), Some("0"));
     }
 }

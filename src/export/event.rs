@@ -131,7 +131,6 @@ impl From<Scalar> for AnyValue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue;
     use super::super::sample;
     use super::*;
 

@@ -5,37 +5,47 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, after, bounded, select};
+use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::Histogram;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::LogExporter as _;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter as _;
+use opentelemetry_sdk::metrics::{SdkMeterProvider, Temporality};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::ExportError;
 use super::alerts::{Alerts, Queue};
 use super::attributes::{self, Bounds};
+use super::collection::{Collection, Counters};
 use super::health::{self, Health};
-use super::metrics::{self, Collection};
+use super::metrics;
 use super::options::{ExportOptions, Signal, Target, process_environment};
 use super::outbox::Outbox;
 use super::points::SelfReport;
 use super::resource;
-use super::transport;
+use super::transport::{self, Transport};
 use crate::model::{Alert, Observation, Snapshot};
 
 /// Exports metrics and alerts over OTLP until it is shut down.
 pub struct Exporter {
     /// For gRPC's channels and the follower of the snapshots.
     runtime: Option<Runtime>,
-    provider: Option<SdkMeterProvider>,
+    metrics: Option<Metrics>,
     retry_after: Option<Histogram<f64>>,
     refusing: Mutex<Bounds>,
     alerts: Option<Alerts>,
     shared: Arc<Shared>,
     endpoints: Vec<(String, u16)>,
+}
+
+/// The metrics' part.
+struct Metrics {
+    provider: SdkMeterProvider,
+    collection: Arc<Collection>,
+    /// The thread that turns the pages ends with this.
+    pages: Sender<()>,
 }
 
 /// What the agent says of its own exports.
@@ -76,7 +86,7 @@ impl Exporter {
         let traces_target = options.target(Signal::Traces, environment)?;
         let mut exporter = Self {
             runtime: Some(runtime),
-            provider: None,
+            metrics: None,
             retry_after: None,
             refusing: Mutex::default(),
             alerts: None,
@@ -151,15 +161,18 @@ impl Exporter {
         health: &Arc<Health>,
     ) -> Result<(), ExportError> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
-        let exporter =
-            transport::build_apart(runtime, options, target, Signal::Metrics, |transport| transport.metric_exporter())?;
+        let exporter = transport::build_apart(runtime, options, target, Signal::Metrics, Transport::metric_exporter)?;
         let shared = Arc::clone(&self.shared);
-        let collection = Arc::new(Collection::new(snapshots, move || shared.report()));
+        let (more, asked) = bounded(1);
+        let counters =
+            if exporter.temporality() == Temporality::Cumulative { Counters::Once } else { Counters::OnEachPage };
+        let collection = Arc::new(Collection::new(snapshots, more, counters, move || shared.report()));
         runtime.spawn(Arc::clone(&collection).follow());
         let interval = options.interval(&process_environment);
         let (provider, retry_after) =
             metrics::provider(exporter, interval, resource.clone(), scope.clone(), &collection, Arc::clone(health));
-        self.provider = Some(provider);
+        let ended = turn_pages(&provider, asked)?;
+        self.metrics = Some(Metrics { provider, collection, pages: ended });
         self.retry_after = retry_after;
         Ok(())
     }
@@ -173,8 +186,7 @@ impl Exporter {
         health: &Arc<Health>,
     ) -> Result<(), ExportError> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
-        let mut exporter =
-            transport::build_apart(runtime, options, target, Signal::Logs, |transport| transport.log_exporter())?;
+        let mut exporter = transport::build_apart(runtime, options, target, Signal::Logs, Transport::log_exporter)?;
         exporter.set_resource(resource);
         self.alerts = Some(Alerts::start(exporter, scope, Arc::clone(&self.shared.queue), Arc::clone(health))?);
         Ok(())
@@ -182,8 +194,8 @@ impl Exporter {
 
     fn close(&mut self, patience: Duration) -> Result<(), ExportError> {
         // Both flush at the same time, on their own threads; here is only waited.
-        let flushing = self.provider.take().map(flush);
-        let finishing = self.alerts.take().map(|alerts| alerts.finish());
+        let flushing = self.metrics.take().map(flush);
+        let finishing = self.alerts.take().map(Alerts::finish);
         let mut deadline = Deadline { over: after(patience), is_over: false };
         let metrics_arrived = flushing.is_none_or(|done| deadline.wait(&done).unwrap_or(false));
         if let Some(done) = finishing {
@@ -247,12 +259,47 @@ impl Deadline {
     }
 }
 
+/// Exports the further pages of a collection as soon as the one before arrived; the SDK itself would wait for its interval.
+fn turn_pages(provider: &SdkMeterProvider, asked: Receiver<()>) -> Result<Sender<()>, ExportError> {
+    let provider = provider.clone();
+    let (end, ended) = bounded::<()>(0);
+    let turn = move || {
+        loop {
+            select! {
+                recv(asked) -> more => match more {
+                    // A failure is known to the collection: the next interval begins anew.
+                    Ok(()) => drop(provider.force_flush()),
+                    Err(_over) => break,
+                },
+                recv(ended) -> _ => break,
+            }
+        }
+    };
+    std::thread::Builder::new().name("otlp-pages".into()).spawn(turn).map_err(ExportError::Thread)?;
+    Ok(end)
+}
+
 /// Exports once more and ends the provider on a thread of its own; says whether the collector took it.
-fn flush(provider: SdkMeterProvider) -> Receiver<bool> {
+fn flush(metrics: Metrics) -> Receiver<bool> {
     let (done, flushed) = bounded(1);
     let flushing = std::thread::Builder::new().name("otlp-flush".into()).spawn(move || {
+        let Metrics { provider, collection, pages } = metrics;
+        drop(pages);
+        // First what is left of a collection that goes on, then all pages of a last one.
+        let mut arrived = true;
+        while arrived && collection.has_more() {
+            arrived = provider.force_flush().is_ok();
+        }
+        if arrived {
+            arrived = provider.force_flush().is_ok();
+        }
+        while arrived && collection.has_more() {
+            arrived = provider.force_flush().is_ok();
+        }
+        collection.finish();
+        let ended = provider.shutdown().is_ok();
         // Nobody listens if the patience ended first.
-        let _ = done.send(provider.shutdown().is_ok());
+        let _ = done.send(arrived && ended);
     });
     // Without a thread the sender is gone, which reads as not delivered.
     drop(flushing);

@@ -37,8 +37,7 @@ impl Health {
 
     pub(crate) fn handle_failure(&self, reason: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        let reason = reason.trim_start_matches("Operation failed: ");
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
+        let reason = gist(reason);
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         let since = failing.as_ref().map_or_else(clock::now, |known| known.since);
         *failing = Some(Failing { since, reason });
@@ -66,6 +65,14 @@ pub(crate) fn trouble<'a>(signals: impl Iterator<Item = &'a Health>, waiting: us
         many => format!(", {many} alerts waiting"),
     };
     Some(format!("collector at {place} {state} since {time}{alerts} ({})", failing.reason).into())
+}
+
+/// The end of a chain of causes says most: `Operation failed: … transport error: tcp connect error: Connection refused`.
+fn gist(reason: &str) -> String {
+    let mut causes: Vec<&str> = reason.split(": ").collect();
+    causes.dedup();
+    let last_two = causes.get(causes.len().saturating_sub(2)..).unwrap_or_default().join(": ");
+    last_two.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
 }
 
 /// By the words of the SDK's errors: an answer of the collector names a status or a code of its own.
@@ -100,6 +107,10 @@ mod tests {
         logs.handle_failure("TonicLogsClient export failed with gRPC code: Unauthenticated");
         assert_eq!(logs.failing().unwrap().since, since);
         assert!(told(1).unwrap().starts_with("collector at [::1]:4317 refuses exports since "));
+        assert_eq!(
+            gist("a: transport error: tcp connect error: tcp connect error: refused"),
+            "tcp connect error: refused"
+        );
         logs.handle_failure("HTTP export failed: network error \u{1b}");
         let text = told(3).unwrap();
         assert!(text.contains("unreachable since") && text.contains(", 3 alerts waiting"), "{text}");

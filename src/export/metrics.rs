@@ -1,7 +1,7 @@
 //! The SDK's instruments over the latest snapshot.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::metrics::{AsyncInstrument, Histogram, Meter, MeterProvider as _};
@@ -11,64 +11,15 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream, Temporality};
-use tokio::sync::watch;
 
 use super::catalogue::{Kind, METRICS, Metric, RETRY_AFTER_BOUNDS};
+use super::collection::Collection;
 use super::health::Health;
-use super::points::{self, Memory, Number, Points, SelfReport};
-use crate::model::Snapshot;
+use super::points::Number;
 
 /// Series of one instrument. The SDK's own limit of 2000 is less than a busy host has; ours is far above what the tracker
 /// and [`super::attributes::Bounds`] let through, and still bounds memory to some 20 MB.
 const MOST_SERIES: usize = 20_000;
-
-/// What all callbacks of one collection share, so that they tell of one moment.
-pub(crate) struct Collection {
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    memory: Mutex<Memory>,
-    /// The points of the collection that goes on; none between collections.
-    current: Mutex<Option<Arc<Points>>>,
-    own: Box<dyn Fn() -> SelfReport + Send + Sync>,
-}
-
-impl Collection {
-    pub(crate) fn new(
-        snapshots: watch::Receiver<Arc<Snapshot>>,
-        own: impl Fn() -> SelfReport + Send + Sync + 'static,
-    ) -> Self {
-        Self { snapshots, memory: Mutex::default(), current: Mutex::default(), own: Box::new(own) }
-    }
-
-    /// Follows the snapshots between collections, for their peaks; ends with the pipeline.
-    pub(crate) async fn follow(self: Arc<Self>) {
-        let mut snapshots = self.snapshots.clone();
-        while snapshots.changed().await.is_ok() {
-            let snapshot = Arc::clone(&snapshots.borrow_and_update());
-            self.memory.lock().unwrap_or_else(PoisonError::into_inner).peaks.handle_snapshot(&snapshot);
-        }
-    }
-
-    fn points(&self) -> Arc<Points> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(points) = &*current {
-            return Arc::clone(points);
-        }
-        let snapshot = Arc::clone(&self.snapshots.borrow());
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.peaks.take(&snapshot);
-        let points = Arc::new(points::points(&snapshot, &mut memory, &(self.own)()));
-        *current = Some(Arc::clone(&points));
-        points
-    }
-
-    fn handle_collected(&self) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn handle_delivered(&self) {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).peaks.handle_delivered();
-    }
-}
 
 /// Makes the provider that exports every `interval`, and the one instrument that is not observed but told.
 pub(crate) fn provider<E: PushMetricExporter>(
@@ -150,7 +101,7 @@ fn hand_out<T>(
     number: impl Fn(Number) -> Option<T>,
 ) {
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        let points = collection.points();
+        let points = collection.page();
         for point in points.get(metric.name).into_iter().flatten() {
             if let Some(number) = number(point.number) {
                 observer.observe(number, &point.attributes);
@@ -186,10 +137,13 @@ impl<E: PushMetricExporter> PushMetricExporter for Watched<E> {
         let result = self.inner.export(metrics).await;
         match &result {
             Ok(()) => {
-                self.collection.handle_delivered();
                 self.health.handle_success();
+                self.collection.handle_delivered();
             }
-            Err(error) => self.health.handle_failure(&error.to_string()),
+            Err(error) => {
+                self.health.handle_failure(&error.to_string());
+                self.collection.handle_failure();
+            }
         }
         result
     }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 mod alerts;
 mod attributes;
 pub mod catalogue;
+mod collection;
 mod event;
 mod exporter;
 mod health;

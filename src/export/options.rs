@@ -185,7 +185,7 @@ impl ExportOptions {
         let url = if is_http && !is_whole && !uri.path().ends_with(signal.path()) {
             format!("{}{}", schemed.trim_end_matches('/'), signal.path())
         } else {
-            schemed.clone()
+            schemed
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Some(Target { protocol, url, secure, host, port }))
@@ -331,6 +331,37 @@ mod tests {
         assert!(!set.is_wanted_in(&|name| (name == "OTEL_SDK_DISABLED").then(|| "true".to_owned())));
         let metrics = |name: &str| (name == "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT").then(|| "http://m".to_owned());
         assert!(ExportOptions::default().is_wanted_in(&metrics));
+    }
+
+    #[test]
+    fn variables_speak_where_the_user_does_not() {
+        let variables = |name: &str| {
+            let value = match name {
+                "OTEL_EXPORTER_OTLP_CERTIFICATE" => "/all.pem",
+                "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE" => "/logs.pem",
+                "OTEL_EXPORTER_OTLP_TIMEOUT" => "2500",
+                "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT" => "soon",
+                "OTEL_METRIC_EXPORT_INTERVAL" => "60000",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let unset = ExportOptions::default();
+        assert_eq!(unset.certificate(Signal::Metrics, &variables), Some("/all.pem".into()));
+        assert_eq!(unset.certificate(Signal::Logs, &variables), Some("/logs.pem".into()));
+        assert_eq!(unset.timeout(Signal::Metrics, &variables), Duration::from_millis(2500));
+        assert_eq!(unset.timeout(Signal::Logs, &variables), TIMEOUT);
+        assert_eq!(unset.interval(&variables), Duration::from_mins(1));
+        assert_eq!(unset.interval(&|_| None), INTERVAL);
+        let set = ExportOptions {
+            certificate: Some("/mine.pem".into()),
+            interval: Some(Duration::from_secs(1)),
+            timeout: Some(Duration::from_secs(3)),
+            ..ExportOptions::default()
+        };
+        assert_eq!(set.certificate(Signal::Logs, &variables), Some("/mine.pem".into()));
+        assert_eq!(set.interval(&variables), Duration::from_secs(1));
+        assert_eq!(set.timeout(Signal::Metrics, &variables), Duration::from_secs(3));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Changes of alerts that wait until a collector took them.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many changes wait at most. At about 600 octets each that is 6 MB; a collector that is down while more than this
@@ -46,7 +46,10 @@ pub trait Outbox: Send {
 /// An outbox that lives as long as the process.
 #[derive(Debug, Default)]
 pub struct MemoryOutbox {
-    waiting: VecDeque<Pending>,
+    /// By the order in which they came.
+    waiting: BTreeMap<u64, Pending>,
+    places: BTreeMap<(Arc<str>, u32), u64>,
+    next: u64,
     dropped: u64,
 }
 
@@ -59,21 +62,24 @@ impl MemoryOutbox {
 
 impl Outbox for MemoryOutbox {
     fn push(&mut self, pending: Pending) {
-        // A change is told again while it is new, if at all, so the search from the back ends soon or not at all; most
-        // often the outbox is empty.
-        if let Some(known) = self.waiting.iter_mut().rev().find(|known| known.is(&pending.id, pending.sequence)) {
+        let name = (Arc::clone(&pending.id), pending.sequence);
+        if let Some(known) = self.places.get(&name).and_then(|place| self.waiting.get_mut(place)) {
             *known = pending;
             return;
         }
-        if self.waiting.len() >= MOST_PENDING {
-            self.waiting.pop_front();
+        if self.waiting.len() >= MOST_PENDING
+            && let Some((_, oldest)) = self.waiting.pop_first()
+        {
+            self.places.remove(&(oldest.id, oldest.sequence));
             self.dropped = self.dropped.saturating_add(1);
         }
-        self.waiting.push_back(pending);
+        self.places.insert(name, self.next);
+        self.waiting.insert(self.next, pending);
+        self.next += 1;
     }
 
     fn oldest(&self, most: usize) -> Vec<Pending> {
-        self.waiting.iter().take(most).cloned().collect()
+        self.waiting.values().take(most).cloned().collect()
     }
 
     fn len(&self) -> usize {
@@ -85,15 +91,9 @@ impl Outbox for MemoryOutbox {
     }
 
     fn acknowledge(&mut self, id: &str, sequence: u32) {
-        if let Some(at) = self.waiting.iter().position(|known| known.is(id, sequence)) {
-            self.waiting.remove(at);
+        if let Some(place) = self.places.remove(&(Arc::from(id), sequence)) {
+            self.waiting.remove(&place);
         }
-    }
-}
-
-impl Pending {
-    fn is(&self, id: &str, sequence: u32) -> bool {
-        self.sequence == sequence && *self.id == *id
     }
 }
 

@@ -11,7 +11,7 @@ use opentelemetry::KeyValue;
 use super::attributes::{self, Attributes, Bounds, OTHER};
 use super::catalogue::{self as c, Metric, attribute as a};
 use super::peaks::Peaks;
-use crate::model::{AlertState, EndpointState, QuotaKey, QuotaState, Snapshot, Timestamp};
+use crate::model::{AlertState, Amount, EndpointState, QuotaKey, QuotaState, Snapshot, Timestamp};
 
 /// A measured number; an instrument takes the one of its kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,8 +91,8 @@ impl Set {
     fn quota(&mut self, quota: &QuotaState, host: &str, at: Option<Timestamp>, peak: Option<f64>) {
         let attributes = attributes::of_quota(quota, host);
         let usage = quota.limit.zip(quota.remaining).map(|(limit, remaining)| limit.less(remaining).value());
-        self.value(c::LIMIT, quota.limit.map(|limit| limit.value()), &attributes);
-        self.value(c::REMAINING, quota.remaining.map(|remaining| remaining.value()), &attributes);
+        self.value(c::LIMIT, quota.limit.map(Amount::value), &attributes);
+        self.value(c::REMAINING, quota.remaining.map(Amount::value), &attributes);
         self.value(c::USAGE, usage, &attributes);
         self.value(c::UTILIZATION, quota.utilization, &attributes);
         self.value(c::UTILIZATION_PEAK, peak, &attributes);
@@ -216,7 +216,7 @@ fn with(attributes: &[KeyValue], one_more: KeyValue) -> Vec<KeyValue> {
 /// The seconds until a moment that is still to come.
 fn delay(moment: Option<Timestamp>, at: Option<Timestamp>) -> Option<f64> {
     let delay = moment?.since(at?);
-    (delay > Duration::ZERO).then(|| delay.as_secs_f64())
+    (delay > Duration::ZERO).then_some(delay.as_secs_f64())
 }
 
 #[cfg(test)]

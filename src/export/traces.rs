@@ -8,7 +8,8 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::runtime::Runtime;
 
 use super::options::{ExportOptions, Signal, process_environment};
-use super::{ExportError, resource, transport};
+use super::transport::{self, Transport};
+use super::{ExportError, resource};
 
 /// Exports spans until it is shut down. Spans are lost while the collector is down; they tell of the agent, not of quotas.
 pub(crate) struct Traces {
@@ -21,8 +22,7 @@ impl Traces {
     pub(crate) fn start(options: &ExportOptions) -> Result<Option<Self>, ExportError> {
         let Some(target) = options.target(Signal::Traces, &process_environment)? else { return Ok(None) };
         let runtime = transport::runtime()?;
-        let exporter =
-            transport::build_apart(&runtime, options, &target, Signal::Traces, |transport| transport.span_exporter())?;
+        let exporter = transport::build_apart(&runtime, options, &target, Signal::Traces, Transport::span_exporter)?;
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_resource(resource::of_agent(options, &process_environment))

@@ -4,7 +4,7 @@
 //! variables for certificates are not read.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig, Identity};
@@ -18,9 +18,9 @@ use super::ExportError;
 use super::options::{Compression, Environment, ExportOptions, Protocol, Signal, Target, process_environment};
 
 /// What a transport needs besides its target, with all files read.
-pub(crate) struct Transport<'a> {
-    options: &'a ExportOptions,
-    target: &'a Target,
+pub(crate) struct Transport {
+    options: ExportOptions,
+    target: Target,
     timeout: Duration,
     tls: Tls,
 }
@@ -45,7 +45,7 @@ macro_rules! build {
                     .with_endpoint(&transport.target.url)
                     .with_timeout(transport.timeout)
                     .with_metadata(transport.metadata()?)
-                    .with_retry_policy(transport.retries());
+                    .with_retry_policy(Transport::retries());
                 if transport.target.secure {
                     builder = builder.with_tls_config(transport.grpc_tls());
                 }
@@ -62,7 +62,7 @@ macro_rules! build {
                     .with_timeout(transport.timeout)
                     .with_headers(transport.headers()?)
                     .with_http_client(transport.http_client()?)
-                    .with_retry_policy(transport.retries());
+                    .with_retry_policy(Transport::retries());
                 if let Some(compression) = transport.options.compression {
                     builder = builder.with_compression(compression.into());
                 }
@@ -72,11 +72,11 @@ macro_rules! build {
     }};
 }
 
-impl<'a> Transport<'a> {
+impl Transport {
     /// Reads the certificates.
     pub(crate) fn new(
-        options: &'a ExportOptions,
-        target: &'a Target,
+        options: &ExportOptions,
+        target: &Target,
         signal: Signal,
         environment: Environment<'_>,
     ) -> Result<Self, ExportError> {
@@ -88,7 +88,7 @@ impl<'a> Transport<'a> {
         };
         let trusted = options.certificate(signal, environment).map(|path| read_certificates(&path)).transpose()?;
         let timeout = options.timeout(signal, environment);
-        Ok(Self { options, target, timeout, tls: Tls { trusted, identity } })
+        Ok(Self { options: options.clone(), target: target.clone(), timeout, tls: Tls { trusted, identity } })
     }
 
     /// Over gRPC this must run inside a tokio runtime, over HTTP outside of any.
@@ -108,8 +108,7 @@ impl<'a> Transport<'a> {
 
     /// One repetition at once bridges a connection that the collector closed while it was idle; what lasts longer is left to
     /// the next export, so that a collector that is down holds nobody up.
-    #[expect(clippy::unused_self, reason = "asked for by the macro for both transports")]
-    fn retries(&self) -> RetryPolicy {
+    fn retries() -> RetryPolicy {
         RetryPolicy::recommended().with_max_retries(1)
     }
 
@@ -153,7 +152,11 @@ impl<'a> Transport<'a> {
         // A redirect would carry the access token to whoever answers; collectors do not redirect.
         let mut client =
             reqwest::blocking::Client::builder().timeout(self.timeout).redirect(reqwest::redirect::Policy::none());
-        if let Some(pem) = &self.tls.trusted {
+        if !self.target.secure {
+            // The client would not be built on a system without root certificates, such as a small container, although plain
+            // HTTP needs none.
+            client = client.tls_certs_only([]);
+        } else if let Some(pem) = &self.tls.trusted {
             client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem).map_err(build)?);
         }
         if let Some((certificate, key)) = &self.tls.identity {
@@ -171,7 +174,7 @@ pub(crate) fn build_apart<T: Send>(
     options: &ExportOptions,
     target: &Target,
     signal: Signal,
-    make: impl FnOnce(&Transport<'_>) -> Result<T, ExportError> + Send,
+    make: impl FnOnce(&Transport) -> Result<T, ExportError> + Send,
 ) -> Result<T, ExportError> {
     std::thread::scope(|threads| {
         let build = || {
@@ -208,11 +211,9 @@ fn read(path: &Path) -> Result<Vec<u8>, ExportError> {
 }
 
 /// A file without a certificate would mean to trust nobody, which shows only as failing exports.
-fn read_certificates(path: &PathBuf) -> Result<Vec<u8>, ExportError> {
+fn read_certificates(path: &Path) -> Result<Vec<u8>, ExportError> {
     let pem = read(path)?;
     let marker = b"-----BEGIN CERTIFICATE-----";
-    match pem.windows(marker.len()).any(|window| window == marker) {
-        true => Ok(pem),
-        false => Err(ExportError::NoCertificate { path: path.clone() }),
-    }
+    let has_one = pem.windows(marker.len()).any(|window| window == marker);
+    if has_one { Ok(pem) } else { Err(ExportError::NoCertificate { path: path.to_owned() }) }
 }

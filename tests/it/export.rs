@@ -1,8 +1,11 @@
 //! The exporter against collectors that are down, slow or in a bad mood; nothing here needs a network or a program.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,16 +18,17 @@ use tokio::sync::watch;
 
 /// How long anything that must happen may take; it is reached only by a failure.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// tcpmux (RFC 1078), which nobody runs: a port that was only just free might be taken by a neighbour.
+const CLOSED: u16 = 1;
 const TRANSPORTS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 
 #[test]
 fn a_collector_that_is_down_is_told_of_and_holds_up_no_shutdown() {
     for protocol in TRANSPORTS {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (exporter, _publish) = start(port, protocol, MemoryOutbox::new());
+        let (exporter, _publish) = start(CLOSED, protocol, MemoryOutbox::new());
         exporter.emit(&alert(0));
         let trouble = wait_for("trouble", || exporter.trouble());
-        assert!(trouble.starts_with(&format!("collector at 127.0.0.1:{port} unreachable since ")), "{trouble}");
+        assert!(trouble.starts_with(&format!("collector at 127.0.0.1:{CLOSED} unreachable since ")), "{trouble}");
         assert!(trouble.contains(", 1 alert waiting"), "{trouble}");
         let took = ends_within(exporter, Duration::from_secs(5), Duration::from_secs(4));
         println!("{protocol:?}, refused: shutdown {took:?}");
@@ -80,11 +84,22 @@ fn an_alert_is_sent_until_it_was_taken() {
     exporter.shutdown(DEADLINE).unwrap();
 }
 
+/// A small container often has none.
+#[test]
+fn plain_http_needs_no_root_certificates() {
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "export::an_alert_is_sent_until_it_was_taken"])
+        .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[test]
 fn what_waited_when_the_agent_ended_is_sent_by_the_next_one() {
     let outbox = Shared::default();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (exporter, _publish) = start(closed, Protocol::HttpProtobuf, outbox.clone());
+    let (exporter, _publish) = start(CLOSED, Protocol::HttpProtobuf, outbox.clone());
     exporter.emit(&alert(0));
     exporter.emit(&alert(1));
     let error = exporter.shutdown(Duration::from_secs(5)).unwrap_err();
@@ -100,9 +115,8 @@ fn what_waited_when_the_agent_ended_is_sent_by_the_next_one() {
 
 #[test]
 fn alerts_without_a_collector_are_bounded() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let outbox = Shared::default();
-    let (exporter, _publish) = start(closed, Protocol::HttpProtobuf, outbox.clone());
+    let (exporter, _publish) = start(CLOSED, Protocol::HttpProtobuf, outbox.clone());
     let last = u32::try_from(MOST_PENDING + 50).unwrap();
     (0..last).for_each(|sequence| exporter.emit(&alert(sequence)));
     assert_eq!((outbox.len(), outbox.dropped()), (MOST_PENDING, 50));
@@ -134,6 +148,12 @@ fn its_own_endpoints_are_known() {
     assert_eq!(exporter.endpoints(), [("127.0.0.1".to_owned(), collector.port)]);
     exporter.shutdown(DEADLINE).unwrap();
 }
+
+/// The pipeline's threads share one exporter.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Exporter>();
+};
 
 fn start(port: u16, protocol: Protocol, outbox: impl Outbox + 'static) -> (Exporter, watch::Sender<Arc<Snapshot>>) {
     let options = ExportOptions {

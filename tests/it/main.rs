@@ -2,6 +2,7 @@
 
 mod decode_frames;
 mod decode_stream;
+mod dashboards;
 mod export;
 mod layering;
 mod profiles;

@@ -1,5 +1,7 @@
 //! What a real OpenTelemetry Collector receives from the exporter.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::made;
-use crate::otlp::{Collector, Plan, program, wait_for};
+use crate::otlp::{Collector, DEADLINE, Plan, program, wait_for};
 
 const TRANSPORTS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 
@@ -95,7 +97,9 @@ fn every_metric_and_alert_arrives_over_both_transports() {
         let fired = made::alert(Rule::ThrottledRatio);
         let emitted =
             [made::alert(Rule::Utilization), made::alert(Rule::UtilizationHigh), fired.clone(), made::resolved(&fired)];
-        emitted.iter().for_each(|alert| exporter.emit(alert));
+        for alert in &emitted {
+            exporter.emit(alert);
+        }
 
         let mut export = None;
         let mut arrived: Vec<Value> = Vec::new();
@@ -229,13 +233,45 @@ fn check_alerts(arrived: &[Value], emitted: &[Alert]) {
 }
 
 #[test]
+fn many_quotas_pass_a_collector_that_takes_four_megabytes_at_once() {
+    for protocol in TRANSPORTS {
+        let plan = Plan::new();
+        let collector = Collector::start(&plan);
+        let mut options = options(&plan, protocol);
+        // Far longer than the test: further pages follow at once, and the shutdown exports all of them again.
+        options.interval = Some(Duration::from_hours(1));
+        let (publish, snapshots) = watch::channel(Arc::new(made::crowd(3000)));
+        let exporter = Exporter::start(&options, snapshots, Box::new(MemoryOutbox::new())).unwrap();
+        exporter.shutdown(DEADLINE).unwrap();
+        drop(publish);
+        let mut requests = 0;
+        let mut named: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, body) in collector.rest() {
+            requests += 1;
+            let arrived = metrics(&body);
+            for name in
+                ["rate_limit.limit", "rate_limit.utilization", "rate_limit.consumption_rate", "rate_limit.responses"]
+            {
+                *named.entry(name.to_owned()).or_default() +=
+                    arrived.get(name).map_or(0, |metric| points(metric).len());
+            }
+        }
+        println!("{protocol:?}: 3000 quotas in {requests} requests: {named:?}");
+        assert!(requests > 1);
+        assert_eq!(named.into_values().collect::<Vec<_>>(), [3000, 3000, 3, 3000]);
+    }
+}
+
+#[test]
 fn a_collector_that_starts_late_gets_every_alert_once() {
     for protocol in TRANSPORTS {
         let plan = Plan::new();
         let (exporter, _publish) = start(&options(&plan, protocol));
         let fired = made::alert(Rule::LimitHit);
         let emitted = [fired.clone(), made::resolved(&fired), made::alert(Rule::ErrorCode)];
-        emitted.iter().for_each(|alert| exporter.emit(alert));
+        for alert in &emitted {
+            exporter.emit(alert);
+        }
         let trouble = wait_for("trouble", || exporter.trouble());
         assert!(trouble.contains("unreachable since") && trouble.contains("3 alerts waiting"), "{trouble}");
 
@@ -332,4 +368,23 @@ fn a_private_authority_and_a_client_certificate_are_honoured_over_both_transport
         }
         exporter.shutdown(Duration::from_secs(5)).unwrap();
     }
+}
+
+/// A process logs once, so both transports cannot be shown here; the exporters of all signals are built the same way.
+#[test]
+fn our_own_spans_arrive_and_those_of_the_transport_do_not() {
+    let plan = Plan::new();
+    let collector = Collector::start(&plan);
+    let guard = quotascope::telemetry::start(-1, false, Some(&options(&plan, Protocol::Grpc))).unwrap();
+    tracing::info_span!(target: "quotascope::pipeline", "replay", files = 2).in_scope(|| {
+        tracing::info_span!(target: "h2::client", "theirs").in_scope(|| ());
+    });
+    guard.shutdown(DEADLINE);
+    let (path, body) = collector.next();
+    assert_eq!(path, "/v1/traces");
+    let spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let names: Vec<_> = spans.iter().map(|span| span["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["replay"]);
+    assert_eq!(attributes(&spans[0])["files"], 2);
+    assert_eq!(collector.rest(), []);
 }

@@ -58,6 +58,18 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot
 }
 
+/// Many quotas of one policy, as a provider has that counts by merchant.
+pub(crate) fn crowd(quotas: usize) -> Snapshot {
+    let one = |number: usize| {
+        let mut quota = payments();
+        let scope = Scope { kind: "merchant".into(), id: Some(format!("k:{number:08x}").into()) };
+        quota.key.scope = Some(scope.clone());
+        quota.scope = Some(scope);
+        quota
+    };
+    Snapshot { quotas: (0..quotas).map(one).collect(), ..snapshot() }
+}
+
 fn partner() -> Scope {
     Scope { kind: "partner".into(), id: Some("k:5f2c9a01".into()) }
 }
@@ -69,7 +81,7 @@ fn payments() -> QuotaState {
             scope: Some(partner()),
             bucket: "POST /v1/payments".into(),
             dimension: Dimension::requests(),
-            window: Some(Duration::from_secs(60)),
+            window: Some(Duration::from_mins(1)),
         },
         provider: Some("fluid-network".into()),
         host: "api.fluid.example:8443".into(),
@@ -83,7 +95,7 @@ fn payments() -> QuotaState {
         remaining: Some(Amount::from_count(90)),
         utilization: Some(0.91),
         peak_utilization: Some(0.94),
-        window: Some(Duration::from_secs(60)),
+        window: Some(Duration::from_mins(1)),
         window_kind: Some(WindowKind::Fixed),
         reset_at: Some(AT.after(Duration::from_secs(41))),
         requests: 910,
@@ -109,7 +121,7 @@ fn tokens() -> QuotaState {
             scope: None,
             bucket: "gpt".into(),
             dimension: Dimension("tokens".into()),
-            window: Some(Duration::from_secs(3600)),
+            window: Some(Duration::from_hours(1)),
         },
         provider: Some("openai".into()),
         host: "api.openai.example".into(),
@@ -121,7 +133,7 @@ fn tokens() -> QuotaState {
         remaining: Some(Amount::from_count(1_500_000)),
         utilization: Some(0.25),
         peak_utilization: Some(0.25),
-        window: Some(Duration::from_secs(3600)),
+        window: Some(Duration::from_hours(1)),
         reset_at: None,
         exhausts_at: None,
         consumption_rate: None,

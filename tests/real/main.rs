@@ -7,3 +7,4 @@ mod collector;
 mod made;
 mod otlp;
 mod providers;
+mod prometheus;

@@ -1,10 +1,13 @@
 //! A real OpenTelemetry Collector between the exporter and the test.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -25,9 +28,17 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A port of this machine that nobody listens on.
+/// A port of this machine that nobody listens on, below those that the system gives to outgoing connections: one of those
+/// might be taken before it is used.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(port < 30_000, "no port below 30000 is free");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The path of a program, or what to install.
@@ -151,6 +162,7 @@ fn configuration(plan: &Plan, sink: u16) -> Value {
             "pipelines": {
                 "metrics": {"receivers": ["otlp"], "exporters": ["otlp_http", "prometheus"]},
                 "logs": {"receivers": ["otlp"], "exporters": ["otlp_http"]},
+                "traces": {"receivers": ["otlp"], "exporters": ["otlp_http"]},
             },
         },
     })
@@ -164,7 +176,9 @@ fn sink() -> (u16, Receiver<Received>) {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let took = took.clone();
-            std::thread::spawn(move || serve(stream, &took));
+            std::thread::spawn(move || {
+                serve(stream, &took);
+            });
         }
     });
     (port, received)
@@ -183,7 +197,7 @@ fn serve(stream: TcpStream, took: &Sender<Received>) -> Option<()> {
             reader.read_line(&mut field).ok()?;
             match field.trim().split_once(':') {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse().ok()?
+                    length = value.trim().parse().ok()?;
                 }
                 Some(_) => {}
                 None => break,
