@@ -623,6 +623,9 @@ fn the_public_apis_responses_are_understood() {
     assert_eq!(said(&banned), "Quota, code -1003, per ip");
     let lock = r#"{"error":{"code":"lock_timeout","type":"invalid_request_error"}}"#;
     let call = Call { host: "api.stripe.com", status: 429, body: lock, ..Call::default() };
+    assert_eq!(said(&call), "Concurrency, code lock_timeout, per account");
+    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    let call = Call { host: "api.anthropic.com", status: 529, body: overloaded, ..Call::default() };
     assert_eq!(said(&call), "per account");
     let graphql = r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}]}"#;
     let call = Call {
