@@ -131,16 +131,15 @@ impl Bounds {
             }
         };
         let Some(endpoint) = &observation.endpoint else { return };
-        let settled = match host.endpoints.get(endpoint) {
-            Some(shown) => Arc::clone(shown),
-            None => {
-                let room = MAX_ENDPOINTS.saturating_sub(self.endpoints);
-                let before = host.endpoints.len();
-                let most = self.options.endpoints_per_host.min(before.saturating_add(room));
-                let shown = host.learn(endpoint, most, &self.other);
-                self.endpoints = self.endpoints.saturating_add(host.endpoints.len().saturating_sub(before));
-                shown
-            }
+        let settled = if let Some(shown) = host.endpoints.get(endpoint) {
+            Arc::clone(shown)
+        } else {
+            let room = MAX_ENDPOINTS.saturating_sub(self.endpoints);
+            let before = host.endpoints.len();
+            let most = self.options.endpoints_per_host.min(before.saturating_add(room));
+            let shown = host.learn(endpoint, most, &self.other);
+            self.endpoints = self.endpoints.saturating_add(host.endpoints.len().saturating_sub(before));
+            shown
         };
         observation.endpoint = Some(settled);
     }

@@ -138,7 +138,7 @@ impl Extractor {
         }
         match profile {
             Some(profile) => self.apply(profile, exchange, &parts, said.scope, &mut observation),
-            None => self.apply_scope(exchange, said.scope, None, None, &mut observation),
+            None => self.apply_scope(exchange, said.scope.as_ref(), None, None, &mut observation),
         }
         observation
     }
@@ -181,7 +181,7 @@ impl Extractor {
         let own = code.and_then(|code| code.scope());
         let scope = self.scope(exchange, stated.as_ref(), own, usual);
         observation.declared = selection.apply(context, &mut observation.readings, scope.as_ref());
-        self.apply_scope(exchange, stated, own, usual, observation);
+        self.apply_scope(exchange, stated.as_ref(), own, usual, observation);
     }
 
     /// For whom the provider counts: what the response states, else what its error code means, else the usual.
@@ -203,13 +203,13 @@ impl Extractor {
     fn apply_scope(
         &self,
         exchange: &Exchange,
-        stated: Option<Stated>,
+        stated: Option<&Stated>,
         of_code: Option<&ScopeRule>,
         usual: Option<&ScopeRule>,
         observation: &mut Observation,
     ) {
-        observation.scope = self.scope(exchange, stated.as_ref(), of_code, usual);
-        if !stated.as_ref().is_some_and(scope::names_party) {
+        observation.scope = self.scope(exchange, stated, of_code, usual);
+        if !stated.is_some_and(scope::names_party) {
             let party = self.identities.scope(exchange, usual);
             for reading in observation.readings.iter_mut().filter(|reading| reading.scope.is_none()) {
                 reading.scope.clone_from(&party);

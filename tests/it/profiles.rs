@@ -274,8 +274,8 @@ fn a_log_without_response_fields_may_be_counted() {
 fn keys_of_one_merchant_share_a_pool() {
     let (one, two) = (key().identity(b"ak_one"), key().identity(b"ak_two"));
     let options = ExtractOptions {
-        aliases: [(one.clone(), "checkout".into())].into(),
-        pools: [("checkout".into(), "shop 7".into()), (two.clone(), "shop 7".into())].into(),
+        aliases: [(one, "checkout".into())].into(),
+        pools: [("checkout".into(), "shop 7".into()), (two, "shop 7".into())].into(),
         ..ExtractOptions::default()
     };
     let extractor = extractor(options);
