@@ -137,7 +137,7 @@ impl Extractor {
             observation.path = target.concealed.map(String::into_boxed_str).or(observation.path);
         }
         match profile {
-            Some(profile) => self.apply(profile, exchange, &parts, said.scope, &mut observation),
+            Some(profile) => self.apply(profile, exchange, &parts, said.scope.as_ref(), &mut observation),
             None => self.apply_scope(exchange, said.scope.as_ref(), None, None, &mut observation),
         }
         observation
@@ -149,13 +149,13 @@ impl Extractor {
         profile: &Profile,
         exchange: &Exchange,
         parts: &[&str],
-        stated: Option<Stated>,
+        stated: Option<&Stated>,
         observation: &mut Observation,
     ) {
         let endpoint = observation.endpoint.clone();
         let context = Context {
             exchange,
-            party_is_stated: stated.as_ref().is_some_and(scope::names_party),
+            party_is_stated: stated.is_some_and(scope::names_party),
             endpoint: endpoint.as_ref(),
             count_announced: self.count_announced,
             profile,
@@ -179,9 +179,9 @@ impl Extractor {
         selection.consider_unauthenticated(context, &observation.readings);
         let usual = selection.scope_rule(profile);
         let own = code.and_then(|code| code.scope());
-        let scope = self.scope(exchange, stated.as_ref(), own, usual);
+        let scope = self.scope(exchange, stated, own, usual);
         observation.declared = selection.apply(context, &mut observation.readings, scope.as_ref());
-        self.apply_scope(exchange, stated.as_ref(), own, usual, observation);
+        self.apply_scope(exchange, stated, own, usual, observation);
     }
 
     /// For whom the provider counts: what the response states, else what its error code means, else the usual.

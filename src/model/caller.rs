@@ -11,7 +11,7 @@ const MAX_PAYLOAD: usize = 8 * 1024;
 
 /// The claims that say whose token it is.
 ///
-/// Source: RFC 7519 section 4.1, RFC 9068 section 2.2, OpenID Connect Core section 2 (`azp`).
+/// Source: RFC 7519 section 4.1, RFC 9068 section 2.2, `OpenID` Connect Core section 2 (`azp`).
 const CLAIMS: [&str; 5] = ["iss", "sub", "client_id", "azp", "cid"];
 
 /// The part of a credential that identifies its caller.

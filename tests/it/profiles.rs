@@ -472,16 +472,16 @@ fn the_format_is_documented() {
 /// What a response says, in one line: quotas, wait, refusal, code, scope.
 fn said(call: &Call<'_>) -> String {
     let observation = observe(call);
-    let mut line = String::new();
-    for reading in &observation.readings {
-        let number = |amount: Option<Amount>| amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string());
-        line += &format!("{:?} {}/{}", reading.source, number(reading.remaining), number(reading.limit));
-        line += &reading.window.map(|window| format!(" in {}s", window.as_secs())).unwrap_or_default();
-        line += &reading.reset_at.map(|at| format!(" until {}", at.as_secs())).unwrap_or_default();
-        line += &reading.bucket.as_deref().map(|bucket| format!(" of {bucket}")).unwrap_or_default();
-        line += &reading.scope.as_ref().map(|scope| format!(" for {}", scope.kind)).unwrap_or_default();
-        line += "; ";
-    }
+    let number = |amount: Option<Amount>| amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string());
+    let quotas = observation.readings.iter().map(|reading| {
+        let window = reading.window.map(|window| format!(" in {}s", window.as_secs())).unwrap_or_default();
+        let until = reading.reset_at.map(|at| format!(" until {}", at.as_secs())).unwrap_or_default();
+        let bucket = reading.bucket.as_deref().map(|bucket| format!(" of {bucket}")).unwrap_or_default();
+        let party = reading.scope.as_ref().map(|scope| format!(" for {}", scope.kind)).unwrap_or_default();
+        let (remaining, limit) = (number(reading.remaining), number(reading.limit));
+        format!("{:?} {remaining}/{limit}{window}{until}{bucket}{party}; ", reading.source)
+    });
+    let line: String = quotas.collect();
     let wait = observation.retry_after.map(|wait| format!("wait {}s, ", wait.as_secs())).unwrap_or_default();
     let cause = observation.throttled.map(|cause| format!("{cause:?}, ")).unwrap_or_default();
     let code = observation.error_code.map(|code| format!("code {code}, ")).unwrap_or_default();
