@@ -94,6 +94,9 @@ impl Alerts {
                     continue;
                 }
                 if self.quotas.len() >= self.options.watched {
+                    self.sweep(tracker, now);
+                }
+                if self.quotas.len() >= self.options.watched {
                     self.unwatched = self.unwatched.saturating_add(1);
                     continue;
                 }
@@ -192,6 +195,14 @@ impl Alerts {
         }
         if watch.is_idle(now, &self.options) {
             self.quotas.remove(&id);
+        }
+    }
+
+    /// Forgets the quotas that the tracker forgot. It keeps fewer than are watched here, so that this frees many at once.
+    fn sweep(&mut self, tracker: &Tracker, now: Timestamp) {
+        let gone: Vec<QuotaId> = self.quotas.keys().copied().filter(|id| tracker.quota(*id).is_none()).collect();
+        for id in gone {
+            self.judge_quota(id, tracker, now, None);
         }
     }
 

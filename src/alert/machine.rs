@@ -140,7 +140,7 @@ impl Machine {
             return (quiet && gone).then(|| self.resolve(now, verdict.over.unwrap_or("recovered"), options));
         }
         let cleared = self.calm_since.is_some_and(|since| now >= since.after(verdict.clear_hold));
-        let reason = verdict.over.or(cleared.then_some("recovered"))?;
+        let reason = verdict.over.or_else(|| cleared.then_some("recovered"))?;
         Some(self.resolve(now, reason, options))
     }
 

@@ -91,12 +91,18 @@ impl QuotaWatch {
             let of_rule = if slot.machine.is_firing() { judgement.next } else { None };
             let of_machine = slot.machine.deadline(now, &judgement.verdict, moment.options);
             for next in [of_rule, of_machine].into_iter().flatten() {
-                let next =
-                    if next > now { next } else { history_at(quota).filter(|at| *at > now).unwrap_or(now.after(TICK)) };
+                let next = if next > now {
+                    next
+                } else {
+                    history_at(quota).filter(|at| *at > now).unwrap_or_else(|| now.after(TICK))
+                };
                 deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
             }
         }
-        if self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0 {
+        // Whatever waits for another sight is looked at again, so that it is forgotten once its quota is.
+        let waits = self.slots.iter().any(|slot| !slot.machine.is_idle(now, moment.options))
+            || self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0;
+        if waits {
             let next = now.after(moment.options.flapping_span);
             deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
         }
@@ -169,13 +175,13 @@ impl QuotaWatch {
             Rule::ThrottledRatio => throttled_ratio(quota, moment),
             Rule::Exhaustion => exhaustion(quota, moment),
             Rule::QuotaChanged => self.quota_changed(quota, moment),
-            _ => match short_window(quota, options) {
-                Some(window) => self.short_utilization(window, moment),
-                None => {
-                    let hold = (hold_of(quota, options), options.utilization_sightings);
-                    utilization(quota, moment, options.utilization, options.utilization_clear, hold)
+            _ => {
+                if let Some(window) = short_window(quota, options) {
+                    return self.short_utilization(window, moment);
                 }
-            },
+                let hold = (hold_of(quota, options), options.utilization_sightings);
+                utilization(quota, moment, options.utilization, options.utilization_clear, hold)
+            }
         }
     }
 
@@ -328,7 +334,7 @@ fn throttled_ratio(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
     let mut verdict = verdict(level, moment, options.clear_hold);
     verdict.over = (silent && gone).then_some("window_expired");
     let expiry = quota.expires_at().filter(|at| silent && *at > now);
-    let next = expiry.or(Some(now.after(TICK)));
+    let next = Some(expiry.unwrap_or_else(|| now.after(TICK)));
     Judgement { verdict, value: long.throttled_ratio().unwrap_or_default(), threshold: options.throttled, next }
 }
 
@@ -376,7 +382,7 @@ fn history_at(quota: &TrackedQuota) -> Option<Timestamp> {
 
 /// When a verdict changes by itself: when its numbers are history, or bit by bit where the agent counts.
 fn waits_for(quota: &TrackedQuota, now: Timestamp) -> Option<Timestamp> {
-    history_at(quota).or_else(|| Some(now.after(TICK)))
+    history_at(quota).filter(|at| *at > now).or_else(|| Some(now.after(TICK)))
 }
 
 fn hold_of(quota: &TrackedQuota, options: &AlertOptions) -> Duration {

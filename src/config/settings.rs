@@ -241,6 +241,7 @@ fn extractor(
         aliases: words(callers.aliases),
         pools: words(callers.pools),
         templates: templates.collect(),
+        ..ExtractOptions::default()
     };
     Ok(Extractor::new(profiles, options)?)
 }
@@ -285,6 +286,7 @@ fn bounds(file: &super::file::Bounds) -> BoundOptions {
         hosts: file.hosts.unwrap_or(default.hosts),
         endpoints_per_host: file.endpoints_per_host.unwrap_or(default.endpoints_per_host),
         scopes: file.scopes.unwrap_or(default.scopes),
+        ..default
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Segment;
 use super::flow_key::{FlowKey, Side, Sides};
 use super::http1::{Context, Conversation, Mark};
-use super::tcp::{Half, Piece};
+use super::tcp::{Half, Origin, Piece};
 use crate::model::{Anomaly, Timestamp};
 
 /// One TCP connection.
@@ -60,8 +60,13 @@ impl Connection {
     pub(crate) fn is_replaced_by(&self, segment: &Segment<'_>, side: Side) -> bool {
         let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
         if segment.flags.syn {
-            let again = half.known && half.offset(segment.sequence.wrapping_add(1)) == half.start;
-            let touched = if half.known { !half.is_untouched() } else { !other.is_untouched() };
+            let again = half.is_known() && half.offset(segment.sequence.wrapping_add(1)) == half.start;
+            // The other side may have sent with its own SYN; only a first SYN comes before all that.
+            let touched = if half.is_known() {
+                !half.is_untouched()
+            } else {
+                segment.acknowledgment.is_none() && !other.is_untouched()
+            };
             return !again && (touched || self.is_over());
         }
         // Octets far from where a closed stream ended: the SYN of the next connection was not captured.
@@ -78,7 +83,7 @@ impl Connection {
         let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
         let acknowledged = segment.acknowledgment.map(|acknowledgment| other.is_near(acknowledgment));
         if segment.flags.syn {
-            let begins = half.known && half.offset(segment.sequence.wrapping_add(1)) == half.start;
+            let begins = half.is_known() && half.offset(segment.sequence.wrapping_add(1)) == half.start;
             return begins && acknowledged != Some(false);
         }
         half.is_near(segment.sequence) && acknowledged == Some(true)
@@ -104,7 +109,7 @@ impl Connection {
         if segment.flags.fin {
             let length = (segment.payload.len() as u64).saturating_add(u64::from(segment.missing));
             let half = self.halves.of_mut(side);
-            half.fin = half.fin.or(Some(start.saturating_add(length)));
+            half.fin = half.fin.or_else(|| Some(start.saturating_add(length)));
         }
         if segment.flags.rst {
             self.reset_at = self.reset_at.or(Some(segment.at));
@@ -176,24 +181,25 @@ impl Connection {
         if segment.flags.syn {
             let first = segment.sequence.wrapping_add(1);
             // A SYN that is sent again with another number counts, as long as nothing else was seen.
-            if !half.known || (half.is_untouched() && half.offset(first) != half.start) {
+            if !half.is_known() || (half.is_untouched() && half.offset(first) != half.start) {
                 half.begin(first);
             }
-            half.from_start = true;
-        } else if !half.known {
+            half.origin = Origin::Start;
+        } else if !half.is_known() {
             half.begin(segment.sequence);
             self.conversation.join(side);
         }
         let Some(acknowledgment) = segment.acknowledgment.filter(|_| !segment.flags.rst) else { return };
         let half = self.halves.of(side);
-        let begins = segment.flags.syn || (half.from_start && half.is_untouched());
+        let begins = segment.flags.syn || (half.origin == Origin::Start && half.is_untouched());
         let other = self.halves.of_mut(side.other());
         // What is acknowledged was sent, seen or not; the answer to a SYN says which SYN it answers.
         let other_syn = segment.flags.syn && other.is_untouched() && other.offset(acknowledgment) != other.start;
-        if !other.known || other_syn {
+        if !other.is_known() || other_syn {
             other.begin(acknowledgment);
-            other.from_start = begins;
-            if !begins {
+            if begins {
+                other.origin = Origin::Start;
+            } else {
                 self.conversation.join(side.other());
             }
         }
@@ -203,7 +209,7 @@ impl Connection {
     fn acknowledge(&mut self, segment: &Segment<'_>, side: Side) -> Option<u64> {
         let acknowledgment = segment.acknowledgment.filter(|_| !segment.flags.rst)?;
         let other = self.halves.of_mut(side.other());
-        if !other.known {
+        if !other.is_known() {
             return None;
         }
         let heard = other.offset(acknowledgment);

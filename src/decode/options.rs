@@ -52,7 +52,7 @@ impl Default for DecodeOptions {
             hold: Duration::from_secs(5),
             reordering: Duration::from_millis(100),
             reordering_segments: 16,
-            idle: Duration::from_secs(300),
+            idle: Duration::from_mins(5),
         }
     }
 }

@@ -166,7 +166,7 @@ impl Streams {
 
     /// Ends a connection and forgets it.
     fn forget(&mut self, place: Place) {
-        self.on_connection(place, |connection, cx| connection.end(cx));
+        self.on_connection(place, Connection::end);
         self.table.remove(place);
     }
 

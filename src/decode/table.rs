@@ -100,17 +100,14 @@ impl Table {
             held_since: None,
             octets_kept: 0,
         };
-        let place = match self.free.pop() {
-            Some(place) => {
-                if let Some(free) = self.slot_mut(place) {
-                    *free = slot;
-                }
-                place
+        let place = if let Some(place) = self.free.pop() {
+            if let Some(free) = self.slot_mut(place) {
+                *free = slot;
             }
-            None => {
-                self.slots.push(slot);
-                Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
-            }
+            place
+        } else {
+            self.slots.push(slot);
+            Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
         };
         if let Some(first) = self.places.insert(key, place)
             && let Some(slot) = self.slot_mut(place)

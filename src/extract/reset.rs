@@ -122,8 +122,8 @@ fn by_rule(value: f64, rule: ResetUnit, beside: &Beside) -> Result<Option<Timest
             }
             return Ok(from_now(seconds, beside));
         }
-        ResetUnit::EpochSeconds => Timestamp::from_secs_f64(value),
-        ResetUnit::EpochMilliseconds => Timestamp::from_secs_f64(value / 1000.0),
+        ResetUnit::EpochSeconds => instant(value * 1e6),
+        ResetUnit::EpochMilliseconds => instant(value * 1e3),
     };
     // A point in time so long ago is a number of another unit, whatever the documents say.
     point.filter(|point| point.as_secs() >= 500_000_000).map(Some).ok_or("reset-against-profile")
@@ -131,15 +131,22 @@ fn by_rule(value: f64, rule: ResetUnit, beside: &Beside) -> Result<Option<Timest
 
 /// A point in time whose unit only its magnitude tells.
 fn epoch(value: f64) -> Result<Option<Timestamp>, &'static str> {
-    let seconds = match value {
+    let microseconds = match value {
         v if v < SMALLEST_EPOCH => return Err("reset-unit-unknown"),
-        v if v < 1e11 => v,
-        v if v < 1e14 => v / 1e3,
-        v if v < 1e17 => v / 1e6,
-        v if v < 1e20 => v / 1e9,
+        v if v < 1e11 => v * 1e6,
+        v if v < 1e14 => v * 1e3,
+        v if v < 1e17 => v,
+        v if v < 1e20 => v / 1e3,
         _ => return Err("reset-unit-unknown"),
     };
-    Timestamp::from_secs_f64(seconds).map(Some).ok_or("reset-unit-unknown")
+    instant(microseconds).map(Some).ok_or("reset-unit-unknown")
+}
+
+/// Microseconds since the epoch, to the microsecond: a double holds today's exactly.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked before the cast")]
+fn instant(microseconds: f64) -> Option<Timestamp> {
+    let whole = microseconds.round();
+    (0.0..9e15).contains(&whole).then(|| Timestamp::from_nanos((whole as i64).saturating_mul(1000)))
 }
 
 /// That many seconds after the response was made; nothing where a cache kept it until the window was over.

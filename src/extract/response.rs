@@ -48,13 +48,18 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
     let status = response.status;
     let mut headers = dialect::read(&response.fields, response.at, rules.and_then(|rules| rules.reset));
     let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
-    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), rules };
-    let throttled = refusal.is_throttled();
+    let throttled = Refusal { status, headers: &headers, content: content.as_ref(), rules }.is_throttled();
     let error_code = throttled.then(|| code(&headers, content.as_ref(), status, rules)).flatten();
-    let cause = throttled.then(|| refusal.cause(error_code.as_deref()));
-    let mut doubts = std::mem::take(&mut headers.doubts);
     let nearest_reset = headers.quotas.iter().filter_map(|quota| quota.reset).min();
     let near = nearest_reset.map(|reset| reset.since(headers.clock.server));
+    let mut quotas = std::mem::take(&mut headers.quotas);
+    for quota in content.as_ref().map(|content| content.quotas(throttled, &headers.clock)).unwrap_or_default() {
+        add_body_quota(&mut quotas, quota);
+    }
+    dialect::unite(&mut quotas);
+    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), rules };
+    let cause = throttled.then(|| refusal.cause(error_code.as_deref(), &quotas));
+    let mut doubts = std::mem::take(&mut headers.doubts);
     let retry_after = match headers.retry_after {
         Some(wait) => Some(believable(wait, near)),
         None if throttled => {
@@ -63,12 +68,6 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
         }
         None => None,
     };
-    let mut quotas = std::mem::take(&mut headers.quotas);
-    let from_body = content.as_ref().map(|content| content.quotas(throttled, &headers.clock)).unwrap_or_default();
-    for quota in from_body {
-        add_body_quota(&mut quotas, quota);
-    }
-    dialect::unite(&mut quotas);
     let body_scope = throttled.then(|| content.as_ref().and_then(Content::scope)).flatten();
     let scope = headers.scope.clone().or_else(|| body_scope.map(|word| (word, None)));
     let body_speaks = throttled
@@ -106,7 +105,7 @@ pub fn may_explain_refusal(status: u16, rules: Option<&WireRules>) -> bool {
 
 /// Content of a refusal is always read; of a success only where it might speak of a refusal at all.
 fn is_worth_reading(body: &Body, status: u16, rules: Option<&WireRules>) -> bool {
-    const HINTS: [&[u8]; 6] = [b"hrottl", b"HROTTL", b"ate limit", b"imit", b"LIMIT", b"oo many"];
+    const HINTS: [&[u8]; 6] = [b"hrottl", b"HROTTL", b"imit", b"IMIT", b"oo many", b"OO_MANY"];
     if may_explain_refusal(status, rules) {
         return true;
     }

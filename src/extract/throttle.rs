@@ -1,6 +1,6 @@
 //! Whether a provider refused an exchange for its rate, and why.
 
-use super::dialect::Headers;
+use super::dialect::{Headers, Quota};
 use super::error_body::Content;
 use super::{WireRules, error_code};
 use crate::model::{Amount, ThrottleCause};
@@ -43,7 +43,9 @@ impl Refusal<'_> {
     }
 
     /// Why it was refused, as far as anything says.
-    pub(super) fn cause(&self, code: Option<&str>) -> ThrottleCause {
+    ///
+    /// `quotas` are those of the field lines and of the content together.
+    pub(super) fn cause(&self, code: Option<&str>, quotas: &[Quota]) -> ThrottleCause {
         let mut words = self.content.map(Content::messages).unwrap_or_default();
         words.extend(code.map(str::to_ascii_lowercase));
         words.extend(self.headers.scope.iter().map(|(kind, _)| kind.to_ascii_lowercase()));
@@ -53,17 +55,19 @@ impl Refusal<'_> {
             return ThrottleCause::Billing;
         }
         if says(&["concurren", "in flight", "inflight", "simultaneous", "lock_timeout"])
-            || self.ran_out_of("concurrent")
+            || ran_out_of_concurrency(quotas)
         {
             return ThrottleCause::Concurrency;
         }
         if says(&["secondary rate limit", "abuse", "abnormal-usage", "banned", "spam", "suspicious"]) {
             return ThrottleCause::Abuse;
         }
-        if says(&["burst", "spike", "per second", "per-second", "persecond", "qps", "secondly"]) || self.is_burst() {
+        if says(&["burst", "spike", "per second", "per-second", "persecond", "qps", "secondly"]) || is_burst(quotas) {
             return ThrottleCause::Burst;
         }
-        if self.has_run_out() || says(&["quota", "daily", "per day", "perday", "per month", "per hour", "per minute"]) {
+        if quotas.iter().any(|quota| is_spent(quota) || quota.body)
+            || says(&["quota", "daily", "per day", "perday", "per month", "per hour", "per minute"])
+        {
             return ThrottleCause::Quota;
         }
         ThrottleCause::Unspecified
@@ -94,22 +98,6 @@ impl Refusal<'_> {
         self.headers.quotas.iter().any(is_spent)
     }
 
-    fn ran_out_of(&self, dimension: &str) -> bool {
-        self.headers
-            .quotas
-            .iter()
-            .any(|q| is_spent(q) && q.dimension.as_deref().is_some_and(|d| d.starts_with(dimension)))
-    }
-
-    /// Whether only a short window has run out.
-    fn is_burst(&self) -> bool {
-        let window = |spent: bool| {
-            self.headers.quotas.iter().filter(move |q| is_spent(q) == spent && has_counts(q)).filter_map(|q| q.window)
-        };
-        let longest_spent = window(true).fold(0.0, f64::max);
-        longest_spent > 0.0 && window(false).any(|left| left > longest_spent)
-    }
-
     /// Whether a sentence says that a rate limit was passed.
     fn says_so(&self) -> bool {
         const LIMITS: [&str; 4] = ["rate limit", "rate-limit", "request limit", "api limit"];
@@ -132,11 +120,22 @@ fn is_json_rpc_limit(body: &serde_json::Value) -> bool {
     body.get("jsonrpc").is_some() && body.pointer("/error/code").and_then(serde_json::Value::as_i64) == Some(-32_005)
 }
 
-fn is_spent(quota: &super::dialect::Quota) -> bool {
+fn is_spent(quota: &Quota) -> bool {
     quota.remaining == Some(Amount::ZERO)
         || matches!((quota.used, quota.limit), (Some(used), Some(limit)) if used >= limit && limit > Amount::ZERO)
 }
 
-fn has_counts(quota: &super::dialect::Quota) -> bool {
-    quota.remaining.is_some() || quota.used.is_some()
+fn ran_out_of_concurrency(quotas: &[Quota]) -> bool {
+    let concurrency = |quota: &Quota| quota.dimension.as_deref().is_some_and(|name| name.starts_with("concurrent"));
+    quotas.iter().any(|quota| is_spent(quota) && concurrency(quota))
+}
+
+/// Whether only a short window has run out, while a longer one has room.
+fn is_burst(quotas: &[Quota]) -> bool {
+    let counted = |quota: &&Quota| quota.remaining.is_some() || quota.used.is_some();
+    let windows = |spent: bool| {
+        quotas.iter().filter(counted).filter(move |quota| is_spent(quota) == spent).filter_map(|quota| quota.window)
+    };
+    let longest_spent = windows(true).fold(0.0, f64::max);
+    longest_spent > 0.0 && windows(false).any(|left| left > longest_spent)
 }

@@ -1,6 +1,7 @@
 //! A table that forgets what was silent the longest.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -10,12 +11,30 @@ const NONE: u32 = u32::MAX;
 /// Finding, inserting and touching take constant time; a full table replaces its least recently touched value. The order
 /// of iteration is that of the slots, which depends on the input alone and never on the hashes.
 pub(super) struct Bounded<T> {
-    chains: HashMap<u64, u32>,
+    chains: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
     entries: Vec<Entry<T>>,
     newest: u32,
     oldest: u32,
     capacity: usize,
     evicted: u64,
+}
+
+/// Takes a hash as it is: the caller's is keyed already.
+#[derive(Debug, Clone, Copy, Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        self.0 = octets.iter().fold(self.0, |hash, octet| hash.rotate_left(8) ^ u64::from(*octet));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 struct Entry<T> {
@@ -29,7 +48,7 @@ struct Entry<T> {
 impl<T> Bounded<T> {
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.clamp(1, NONE as usize - 1);
-        Self { chains: HashMap::new(), entries: Vec::new(), newest: NONE, oldest: NONE, capacity, evicted: 0 }
+        Self { chains: HashMap::default(), entries: Vec::new(), newest: NONE, oldest: NONE, capacity, evicted: 0 }
     }
 
     /// The slots whose values have that hash.

@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(rates, Rates { exchanges: 0.5, net: Some(1.0) });
         assert_eq!(pace.rates(start.after(Duration::from_mins(1)), span), None);
         for tenth in 0..10_000u32 {
-            let at = start.after(Duration::from_secs(60) + Duration::from_millis(100) * tenth);
+            let at = start.after(Duration::from_mins(1) + Duration::from_millis(100) * tenth);
             pace.add(at, Some(2000.0 - f64::from(tenth) / 5.0), span);
             assert!(pace.samples.len() <= 2 * STEPS as usize + 2);
         }

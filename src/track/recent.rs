@@ -37,7 +37,7 @@ pub(super) struct RecentCounts {
 
 #[derive(Debug, Clone, Copy)]
 struct Second {
-    second: i64,
+    number: i64,
     requests: u32,
     throttled: u32,
 }
@@ -48,11 +48,11 @@ impl RecentCounts {
         let second = now.as_secs();
         self.forget(second);
         match self.seconds.back_mut() {
-            Some(last) if last.second >= second => {
+            Some(last) if last.number >= second => {
                 last.requests = last.requests.saturating_add(1);
                 last.throttled = last.throttled.saturating_add(u32::from(throttled));
             }
-            _ => self.seconds.push_back(Second { second, requests: 1, throttled: u32::from(throttled) }),
+            _ => self.seconds.push_back(Second { number: second, requests: 1, throttled: u32::from(throttled) }),
         }
         self.sum.requests += 1;
         self.sum.throttled += u64::from(throttled);
@@ -63,7 +63,7 @@ impl RecentCounts {
         let span = i64::try_from(span.as_secs()).unwrap_or(KEPT).min(KEPT);
         let oldest = now.as_secs().saturating_sub(span);
         let mut counts = Counts::default();
-        for second in self.seconds.iter().rev().take_while(|s| s.second > oldest) {
+        for second in self.seconds.iter().rev().take_while(|s| s.number > oldest) {
             counts.requests += u64::from(second.requests);
             counts.throttled += u64::from(second.throttled);
         }
@@ -77,7 +77,7 @@ impl RecentCounts {
 
     fn forget(&mut self, now: i64) {
         let oldest = now.saturating_sub(KEPT);
-        while let Some(first) = self.seconds.front().filter(|s| s.second <= oldest) {
+        while let Some(first) = self.seconds.front().filter(|s| s.number <= oldest) {
             self.sum.requests = self.sum.requests.saturating_sub(u64::from(first.requests));
             self.sum.throttled = self.sum.throttled.saturating_sub(u64::from(first.throttled));
             self.seconds.pop_front();
@@ -90,6 +90,9 @@ mod tests {
     use super::*;
 
     proptest::proptest! {
+        // The model is quadratic: a few long runs say more than many short ones.
+        #![proptest_config(proptest::test_runner::Config { cases: 24, failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn equals_a_naive_count(gaps in proptest::collection::vec((0u64..40_000, proptest::bool::ANY), 1..400), span in 1u64..=300) {
             let mut now = Timestamp::from_secs(1_800_000_000);

@@ -27,7 +27,7 @@ impl Tracker {
             })
             .collect();
         // The sort is stable: equal counts stay in the order of owner and code.
-        error_codes.sort_by(|a, b| b.count.cmp(&a.count));
+        error_codes.sort_by_key(|code| std::cmp::Reverse(code.count));
         Snapshot { at: Some(now), quotas, endpoints, error_codes, trend: self.trend.at(now), ..Snapshot::default() }
     }
 }

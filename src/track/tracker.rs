@@ -12,10 +12,11 @@ use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
 use super::identity::Identity;
 use super::options::{Cuts, TrackOptions};
-use super::quota::{Applied, QuotaId, TrackedQuota};
+use super::quota::{QuotaId, TrackedQuota};
 use super::route::Route;
 use super::tally::OTHER;
 use super::trend::TrendRing;
+use super::update::{Applied, stated_window};
 
 /// Where an error code came from: owner, code, kind of the scope.
 pub(super) type CodeKey = (Arc<str>, Arc<str>, Option<Arc<str>>);
@@ -30,24 +31,24 @@ pub struct Tracker {
     observed: Option<Timestamp>,
     /// Observations so far, from 1: names the current one.
     sequence: u64,
-    hashing: RandomState,
+    pub(super) hashing: RandomState,
     pub(super) quotas: Bounded<TrackedQuota>,
-    next_serial: u64,
+    pub(super) next_serial: u64,
     pub(super) endpoints: Bounded<Endpoint>,
     routes: Bounded<Route>,
     pub(super) error_codes: BTreeMap<CodeKey, u64>,
     pub(super) trend: TrendRing,
     /// The quotas that the current observation counts against.
-    touched: Vec<QuotaId>,
+    pub(super) touched: Vec<QuotaId>,
     late: bool,
     events: VecDeque<Pending>,
     /// Quotas by the moment their numbers become history.
-    expiries: BTreeSet<(Timestamp, QuotaId)>,
+    pub(super) expiries: BTreeSet<(Timestamp, QuotaId)>,
     /// Quotas with exchanges in the running minute, and its end.
     busy: Vec<QuotaId>,
     minute_ends: Option<Timestamp>,
-    cuts: Cuts,
-    unknown: Arc<str>,
+    pub(super) cuts: Cuts,
+    pub(super) unknown: Arc<str>,
 }
 
 /// An event as it waits: cheap to make, told in full when it is polled.
@@ -232,7 +233,7 @@ impl Tracker {
         self.cuts.readings += u64::try_from(cut).unwrap_or(u64::MAX);
         for reading in observation.readings.iter().take(self.options.readings) {
             let identity = Identity::of_reading(reading, observation, owner, endpoint);
-            let id = self.find_or_insert(identity, reading.window, reading.limit, observation, now);
+            let id = self.find_or_insert(identity, stated_window(reading), reading.limit, observation, now);
             let sequence = self.sequence;
             let Some(quota) = self.quota_mut(id) else { continue };
             let applied = quota.apply(reading, observation.at, sequence);
@@ -254,87 +255,6 @@ impl Tracker {
             }
             self.touch(id);
         }
-    }
-
-    /// Finds the quota of an identity and window, see [`Self::same_quota`], or begins a new one.
-    fn find_or_insert(
-        &mut self,
-        identity: Identity<'_>,
-        window: Option<Duration>,
-        limit: Option<Amount>,
-        observation: &Observation,
-        now: Timestamp,
-    ) -> QuotaId {
-        let hash = identity.hash(&self.hashing);
-        if let Some(quota) = self.same_quota(hash, &identity, window, limit).and_then(|slot| self.quotas.get(slot)) {
-            return quota.id;
-        }
-        let mut alike = Vec::new();
-        for slot in self.quotas.candidates(hash) {
-            if let Some(quota) = self.quotas.get(slot).filter(|quota| quota.is(&identity)) {
-                alike.push((quota.seen_at, slot, quota.ordinal));
-            }
-        }
-        // Two quotas whose names say the same are told apart by a number.
-        let ordinal = (0..).find(|number| alike.iter().all(|(_, _, taken)| taken != number)).unwrap_or(0);
-        let ordinal = if alike.iter().any(|(_, slot, _)| self.quotas.get(*slot).is_some_and(|q| q.key.window == window))
-        {
-            ordinal.max(1)
-        } else {
-            0
-        };
-        self.next_serial += 1;
-        let host = observation.host.as_ref().unwrap_or(&self.unknown);
-        let mut id = QuotaId { serial: self.next_serial, slot: u32::MAX };
-        let fresh = TrackedQuota::new(id, identity, window, ordinal, host, now);
-        let forgotten = if alike.len() < self.options.alike {
-            let (slot, forgotten) = self.quotas.insert(hash, fresh);
-            id.slot = slot;
-            forgotten
-        } else {
-            let (_, slot, _) = alike.iter().min().copied().unwrap_or_default();
-            id.slot = slot;
-            self.cuts.alike += 1;
-            self.quotas.get_mut(slot).map(|quota| std::mem::replace(quota, fresh))
-        };
-        if let Some((at, forgotten)) = forgotten.and_then(|quota| Some((quota.wakes_at?, quota.id))) {
-            self.expiries.remove(&(at, forgotten));
-        }
-        if let Some(quota) = self.quotas.get_mut(id.slot) {
-            quota.id = id;
-        }
-        id
-    }
-
-    /// The same window is the same quota. A window that is stated on one side only does not split a quota; but two readings
-    /// of one response whose limits differ are two quotas.
-    fn same_quota(
-        &self,
-        hash: u64,
-        identity: &Identity<'_>,
-        window: Option<Duration>,
-        limit: Option<Amount>,
-    ) -> Option<u32> {
-        // By how well it fits: same window and limit, same window, the only one whose window is open. Of several alike the
-        // lowest slot, so that a response's readings find their quotas in the order in which they began.
-        let (mut exact, mut same, mut open, mut several) = (None, None, None, false);
-        let lower = |known: Option<u32>, slot: u32| Some(known.map_or(slot, |known| known.min(slot)));
-        for slot in self.quotas.candidates(hash) {
-            let Some(quota) = self.quotas.get(slot).filter(|quota| quota.is(identity)) else { continue };
-            let fresh = !self.touched.contains(&quota.id);
-            let agrees = quota.agrees_with(limit);
-            if quota.key.window == window {
-                if agrees {
-                    exact = lower(exact, slot);
-                } else if fresh {
-                    same = lower(same, slot);
-                }
-            } else if (window.is_none() || quota.key.window.is_none()) && (agrees || (fresh && window.is_none())) {
-                several |= open.is_some();
-                open = Some(slot);
-            }
-        }
-        exact.or(same).or(open.filter(|_| !several))
     }
 
     fn touch(&mut self, id: QuotaId) {
@@ -403,9 +323,10 @@ impl Tracker {
             guilty.extend(likeliest.map(|(_, _, id)| id));
         }
         let sequence = self.sequence;
+        let at = if self.late { observation.at } else { now };
         for id in guilty {
             if let Some(quota) = self.quota_mut(id) {
-                quota.refuse(observation.retry_after, now, sequence);
+                quota.refuse(observation.retry_after, at, sequence);
             }
         }
     }

@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(points[1], TrendPoint::default());
         assert_eq!(points[3], TrendPoint { utilization: None, requests: 1, throttled: 0 });
         assert_eq!(ring.at(start.after(Duration::from_secs(3599))).points.len(), 360);
-        assert_eq!(ring.at(start.after(Duration::from_secs(3600))).points.len(), 358);
+        assert_eq!(ring.at(start.after(Duration::from_hours(1))).points.len(), 358);
         for second in 0..10_000 {
             ring.add(start.after(Duration::from_secs(second)), None, false);
         }

@@ -5,6 +5,8 @@
 //! values, `alerts` as the whole list of what is current, `changes` as the whole list of what was told since the last
 //! such expectation. Between two steps time passes as in the pipeline: deadline by deadline.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,8 +15,8 @@ use std::time::Duration;
 
 use quotascope::alert::{AlertOptions, Alerts};
 use quotascope::model::{
-    Alert, Amount, CaptureState, Client, DeclaredQuota, Dimension, Observation, QuotaSource, Reading, Scope, Snapshot,
-    ThrottleCause, Timestamp, WindowKind,
+    Alert, Amount, CaptureState, Client, DeclaredQuota, Dimension, Observation, QuotaSource, QuotaState, Reading,
+    Scope, Snapshot, ThrottleCause, Timestamp, WindowKind,
 };
 use quotascope::track::{TrackEvent, TrackOptions, Tracker};
 
@@ -240,7 +242,7 @@ fn play(timeline: &Timeline) -> (Vec<String>, String) {
 fn check(step: &Step, snapshot: &Snapshot, alerts: &[Alert], world: &mut World, fault: &mut impl FnMut(String)) {
     sane(snapshot, alerts);
     if let Some(expected) = &step.quotas {
-        let actual: Vec<_> = snapshot.quotas.iter().map(|quota| quota_values(quota, snapshot)).collect();
+        let actual: Vec<_> = snapshot.quotas.iter().map(quota_values).collect();
         compare("quotas", expected, &actual, fault);
     }
     if let Some(expected) = &step.endpoints {
@@ -360,7 +362,7 @@ fn shown(alert: &Alert) -> String {
     text
 }
 
-fn quota_values(q: &quotascope::model::QuotaState, snapshot: &Snapshot) -> BTreeMap<&'static str, String> {
+fn quota_values(q: &QuotaState) -> BTreeMap<&'static str, String> {
     let amount = |a: Option<Amount>| a.map_or_else(|| "none".into(), |a| a.to_string());
     let rounded = |f: Option<f64>| f.map_or_else(|| "none".into(), |f| format!("{}", (f * 1e4).round() / 1e4));
     let seconds = |t: Option<Timestamp>| rounded(t.map(|t| t.as_secs_f64() - second(0.0).as_secs_f64()));
@@ -368,14 +370,13 @@ fn quota_values(q: &quotascope::model::QuotaState, snapshot: &Snapshot) -> BTree
         || "none".into(),
         |s| s.id.as_ref().map_or_else(|| s.kind.to_string(), |id| format!("{}:{id}", s.kind)),
     );
-    let _ = snapshot;
     values([
         ("owner", text(&q.key.owner)),
         ("bucket", text(&q.key.bucket)),
         ("endpoint", text(&q.endpoint)),
         ("endpoints", format!("{:?}", q.endpoints)),
         ("host", text(&q.host)),
-        ("policy", q.policy.as_ref().map_or_else(|| "none".into(), |p| p.to_string())),
+        ("policy", q.policy.as_ref().map_or_else(|| "none".into(), ToString::to_string)),
         ("scope", scope),
         ("dimension", q.dimension.to_string()),
         ("source", q.source.as_str().into()),

@@ -1,5 +1,7 @@
 //! Properties of the tracker and the alerts that hold for any observations.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,9 @@ use quotascope::track::{TrackOptions, Tracker};
 
 const START: i64 = 1_795_320_000;
 
+/// Dimension, limit, remaining, window and reset in seconds, kind of window.
+type SaidReading = (u8, Option<f64>, Option<f64>, Option<u64>, Option<i64>, u8);
+
 /// What a test says of one exchange.
 #[derive(Debug, Clone)]
 struct Said {
@@ -25,7 +30,7 @@ struct Said {
     throttled: bool,
     code: Option<u8>,
     retry_after: Option<u64>,
-    readings: Vec<(u8, Option<f64>, Option<f64>, Option<u64>, Option<i64>, u8)>,
+    readings: Vec<SaidReading>,
     declared: Option<u8>,
 }
 
@@ -235,7 +240,7 @@ proptest! {
                 if ticks {
                     let mut moments: Vec<_> = early.iter().map(|ms| at.after(Duration::from_millis(*ms)).min(next)).collect();
                     moments.sort();
-                    moments.into_iter().for_each(|moment| { world.pass(moment); });
+                    for moment in moments { world.pass(moment); }
                 }
                 at = next;
                 world.observe(&observation(said, at));
@@ -255,7 +260,7 @@ proptest! {
     fn counts_are_those_of_a_naive_model(all in proptest::collection::vec(said(0i64..3000), 1..300)) {
         let mut world = World::new(TrackOptions::default());
         let mut at = Timestamp::from_secs(START);
-        let mut naive: BTreeMap<(String, Option<String>, String), Vec<(Timestamp, bool)>> = BTreeMap::new();
+        let mut naive: BTreeMap<_, Vec<(Timestamp, bool)>> = BTreeMap::new();
         for said in &all {
             at = Timestamp::from_nanos(at.as_nanos() + said.gap * 1_000_000);
             // One plain quota for each host, scope and endpoint.

@@ -8,7 +8,7 @@
 //! - an answer is sent after its request: a response that starts before what the client had acknowledged when it sent the
 //!   request is older than the request;
 //! - a client that waits for each answer before it asks again (nearly all do) had received the former answer when it sent
-//!   the next request.
+//!   the next request, and a server that has received more than a request has answered it.
 //!
 //! Where more than one request remains, the response is left without one rather than given a wrong one.
 
@@ -37,6 +37,22 @@ pub(crate) struct Asked {
     pub(crate) ended_at: Option<Timestamp>,
     /// How far the client had heard the server when it sent the request.
     pub(crate) heard: Option<u64>,
+}
+
+/// Clients send an empty line behind a body, or a FIN; a request is longer than that.
+const STRAY_OCTETS: u64 = 4;
+
+impl Asked {
+    /// Whether the server had this request when it sent a response that starts at `start`, and not before the client
+    /// had sent it.
+    fn may_be_heard(&self, start: u64, heard: Option<u64>) -> bool {
+        heard.is_none_or(|heard| self.head_end <= heard) && self.heard.is_none_or(|before| before <= start)
+    }
+
+    /// Whether the server had received another request behind this one.
+    fn is_behind(&self, heard: Option<u64>) -> bool {
+        matches!((heard, self.end), (Some(heard), Some(end)) if heard > end.saturating_add(STRAY_OCTETS))
+    }
 }
 
 /// A place in the queue.
@@ -110,6 +126,11 @@ impl Waiting {
         }
     }
 
+    /// Notes that an interim response ended at `end`: a client that has heard it has not heard an answer.
+    pub(crate) fn note_interim(&mut self, end: u64) {
+        self.last_heard = Some(self.last_heard.map_or(end, |last| last.max(end)));
+    }
+
     /// Notes that any number of answers may have gone unseen.
     pub(crate) fn note_unseen_answers(&mut self) {
         self.spread = self.places.len();
@@ -127,8 +148,7 @@ impl Waiting {
         });
         match latest {
             Some(asked) if !self.pipelines => {
-                let unseen_behind = heard.is_some_and(|heard| asked.end.is_some_and(|end| heard > end));
-                asked.heard.is_none_or(|expected| expected == start) || unseen_behind
+                asked.heard.is_none_or(|expected| expected == start) || asked.is_behind(heard)
             }
             _ => true,
         }
@@ -137,14 +157,15 @@ impl Waiting {
     /// Takes the request out that a final response answers; `start` and `heard` are the response's first octet and what
     /// its sender had heard. Also returns how many requests turned out to have lost their answers.
     pub(crate) fn answer(&mut self, start: u64, heard: Option<u64>) -> (Answered, u64) {
-        let Some((first, last)) = self.window(start, heard) else {
-            return (Answered::Unknown { maybe_head: self.places.is_empty() || self.any_head(0, 0) }, 0);
-        };
+        let (first, last) = self.window(start, heard);
         let mut given_up = 0u64;
         for _ in 0..first {
             given_up = given_up.saturating_add(u64::from(matches!(self.places.pop_front(), Some(Place::Asked { .. }))));
         }
         self.spread = self.spread.saturating_sub(first);
+        let Some(last) = last else {
+            return (Answered::Unknown { maybe_head: true }, given_up);
+        };
         let rest = last.saturating_sub(first);
         let unknown = Answered::Unknown { maybe_head: self.any_head(0, rest) };
         match self.places.pop_front() {
@@ -167,23 +188,21 @@ impl Waiting {
         self.places.iter().filter(|place| matches!(place, Place::Asked { .. })).count() as u64
     }
 
-    /// The first and the last place that may be the one that is answered.
-    fn window(&self, start: u64, heard: Option<u64>) -> Option<(usize, usize)> {
-        let possible = |place: &Place| match place {
-            Place::Asked { asked, .. } => {
-                heard.is_none_or(|heard| asked.head_end <= heard) && asked.heard.is_none_or(|before| before <= start)
-            }
-            Place::Unseen => true,
-        };
+    /// The places that may be the one that is answered: how many before them are certainly not, and the last one.
+    fn window(&self, start: u64, heard: Option<u64>) -> (usize, Option<usize>) {
         // A gap may hide no request at all, so the place behind it comes into question too.
         let mut reach = self.spread;
-        let mut last = None;
         let mut first = 0usize;
+        let mut last = None;
         for (index, place) in self.places.iter().enumerate() {
-            if !possible(place) {
-                break;
-            }
             match place {
+                Place::Asked { asked, .. } if !asked.may_be_heard(start, heard) => break,
+                // The server had received more than this request, so that the client had its answer.
+                Place::Asked { asked, .. } if !self.pipelines && asked.is_behind(heard) => {
+                    first = index.saturating_add(1);
+                    reach = reach.max(first);
+                    continue;
+                }
                 // All before it were answered before `start`: whatever the reach, it is this one or a later one.
                 Place::Asked { apart: true, asked } if asked.heard.is_some() && index > 0 => {
                     first = index;
@@ -195,7 +214,7 @@ impl Waiting {
             }
             last = Some(index);
         }
-        last.map(|last| (first, last))
+        (first, last.filter(|last| *last >= first))
     }
 
     fn any_head(&self, from: usize, to: usize) -> bool {

@@ -6,15 +6,25 @@ use crate::model::Timestamp;
 /// Offsets start high enough that octets before the first one seen have an offset too.
 const EPOCH: u64 = 1 << 33;
 
+/// Since when the octets of a direction are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Origin {
+    /// Nothing is known.
+    #[default]
+    Unknown,
+    /// From somewhere in the middle.
+    Joined,
+    /// From its start: a SYN of this side was seen, or the other side's answer to it.
+    Start,
+}
+
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Half {
-    /// Whether it is known where the direction stands; all offsets below mean nothing before.
-    pub(crate) known: bool,
+    /// Since when its octets are known; all offsets below mean nothing before.
+    pub(crate) origin: Origin,
     /// Whether this end was seen sending anything.
     pub(crate) heard_from: bool,
-    /// Whether the start was seen: a SYN of this side, or the other side's answer to it.
-    pub(crate) from_start: bool,
     /// The offset of the first octet.
     pub(crate) start: u64,
     /// The offset of the next octet that the reader needs. Stepping over a body moves it past octets yet to come.
@@ -37,11 +47,16 @@ impl Half {
     /// Starts at a sequence number.
     pub(crate) fn begin(&mut self, sequence: u32) {
         let offset = EPOCH.saturating_add(u64::from(sequence));
-        self.known = true;
+        self.origin = Origin::Joined;
         self.start = offset;
         self.next = offset;
         self.high = offset;
         self.acknowledged = offset;
+    }
+
+    /// Whether it is known where the direction stands.
+    pub(crate) fn is_known(&self) -> bool {
+        self.origin != Origin::Unknown
     }
 
     /// The offset that a sequence number stands for: the nearest to the furthest octet seen.
@@ -62,7 +77,7 @@ impl Half {
     pub(crate) fn is_near(&self, sequence: u32) -> bool {
         /// One in four thousand numbers is as near by chance.
         const NEAR: u64 = 1 << 19;
-        self.known && self.offset(sequence).abs_diff(self.high) <= NEAR
+        self.is_known() && self.offset(sequence).abs_diff(self.high) <= NEAR
     }
 
     /// Notes that the octets from `start` to `end` were seen, for the account of what never came.

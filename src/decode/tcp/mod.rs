@@ -7,5 +7,5 @@
 mod half;
 mod out_of_order;
 
-pub(crate) use half::Half;
+pub(crate) use half::{Half, Origin};
 pub(crate) use out_of_order::{OutOfOrder, Piece};

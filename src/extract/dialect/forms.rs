@@ -49,6 +49,11 @@ fn element(part: &[u8]) -> Element<'_> {
     let mut pieces = plain::split(part, b';');
     let text = pieces.next().unwrap_or_default();
     let mut element = Element { text, number: plain::number(text), window: None, name: None };
+    if element.number.is_none()
+        && let Some((count, window)) = count_per(text)
+    {
+        (element.number, element.window) = (Some(count), Some(window));
+    }
     for piece in pieces {
         if let Some((name, value)) = pair(piece, b'=') {
             match name {
@@ -68,6 +73,12 @@ pub(super) fn pair(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((head.trim_ascii(), tail.get(1..)?.trim_ascii()))
 }
 
+/// `100/minute`, `60/1m`: a count per window.
+fn count_per(text: &[u8]) -> Option<(f64, f64)> {
+    let (count, window) = pair(plain::unquoted(text), b'/')?;
+    Some((plain::number(count)?, span::seconds(window).filter(|seconds| *seconds > 0.0)?))
+}
+
 /// `32/40`: two numbers.
 pub(super) fn ratio(text: &[u8]) -> Option<(f64, f64)> {
     let (first, second) = pair(plain::unquoted(text), b'/')?;
@@ -84,7 +95,7 @@ pub(super) fn is_state(value: &[u8]) -> bool {
 fn is_part(key: &[u8]) -> bool {
     use super::words::Word;
     let word = super::words::word(&key.to_ascii_lowercase());
-    matches!(word, Word::Limit | Word::Remaining | Word::Used | Word::Reset)
+    matches!(word, Word::Limit | Word::Total | Word::Remaining | Word::Used | Word::Tally | Word::Reset)
 }
 
 /// `20:1`, `4:6:60`: a count, a window in seconds, and perhaps a penalty in seconds.
@@ -108,6 +119,7 @@ mod tests {
     fn reads_the_forms() {
         assert_eq!(ratio(b"32/40"), Some((32.0, 40.0)));
         assert_eq!(ratio(b"32/"), None);
+        assert_eq!(count_per(b"60/1m"), Some((60.0, 60.0)));
         assert_eq!(count_in_window(b"20:1"), Some((20.0, 1.0)));
         assert_eq!(count_in_window(b"4:6:60"), Some((4.0, 6.0)));
         assert_eq!(count_in_window(b"4:6:x"), None);

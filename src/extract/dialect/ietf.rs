@@ -89,16 +89,20 @@ impl Announced {
         let mut whole = (None, None, None);
         let mut keyed = false;
         for member in members {
-            match (member.key.as_deref(), name_of(&member)) {
-                (Some("limit"), _) => (whole.0, keyed) = (count(Some(&member.value), context), true),
-                (Some("remaining"), _) => (whole.1, keyed) = (count(Some(&member.value), context), true),
-                (Some("reset"), _) => (whole.2, keyed) = (count(Some(&member.value), context), true),
-                (None, Some(name)) => {
-                    let remaining = count(member.parameter(&["r"]), context);
-                    let reset = count(member.parameter(&["t"]), context);
-                    self.states.push(State { name, remaining, reset, partition: partition(&member) });
+            // Some separate the members with semicolons.
+            let pairs = member.parameters.iter().map(|(key, value)| (key.as_str(), value));
+            for (key, value) in member.key.as_deref().map(|key| (key, &member.value)).into_iter().chain(pairs) {
+                match key {
+                    "limit" => (whole.0, keyed) = (count(Some(value), context), true),
+                    "remaining" => (whole.1, keyed) = (count(Some(value), context), true),
+                    "reset" => (whole.2, keyed) = (count(Some(value), context), true),
+                    _ => {}
                 }
-                _ => {}
+            }
+            if let Some(name) = name_of(&member) {
+                let remaining = count(member.parameter(&["r"]), context);
+                let reset = count(member.parameter(&["t"]), context);
+                self.states.push(State { name, remaining, reset, partition: partition(&member) });
             }
         }
         self.state = keyed.then_some(whole);
@@ -131,7 +135,7 @@ impl Announced {
     }
 
     /// Adds what is complete: states with their policies, and a state without a name with its policies.
-    pub(super) fn named(&mut self, base: &Quota, context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
+    pub(super) fn complete(&mut self, base: &Quota, context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
         if let Some((limit, remaining, seconds)) = self.state.take() {
             let mut current = Quota { family: "ietf-07", ..base.clone() };
             current.limit = limit.and_then(Amount::new);

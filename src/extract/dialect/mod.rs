@@ -2,11 +2,14 @@
 //!
 //! [`table`] has the names that only their documents explain, [`words`] the words that all other names are made of.
 
+mod counts;
 mod draft;
 mod forms;
 mod ietf;
 mod name;
 mod quota;
+mod resets;
+mod special;
 mod table;
 mod usage;
 mod words;
@@ -18,7 +21,7 @@ pub(super) use name::Unit;
 pub(super) use quota::{Quota, unite};
 
 use self::draft::{Claim, Draft};
-use self::name::Field;
+use self::name::{Field, Name};
 use self::table::Means;
 use super::clock::Clock;
 use super::retry_after::{self, Rank};
@@ -43,7 +46,6 @@ pub(super) struct Headers<'a> {
     /// A field's error code.
     pub(super) code: Option<&'a [u8]>,
     pub(super) grpc_status: Option<&'a [u8]>,
-    pub(super) content_type: Option<&'a [u8]>,
     pub(super) clock: Clock,
     /// Whether a field spoke of quotas at all.
     pub(super) spoke: bool,
@@ -89,7 +91,7 @@ pub(super) fn is_telling(name: &[u8]) -> bool {
             b'q' => &[b"quota"],
             b't' => &[b"throttl"],
             b'u' => &[b"usage", b"used", b"utili"],
-            b'c' => &[b"concurren", b"content-type"],
+            b'c' => &[b"concurren"],
             b'w' => &[b"window"],
             b'o' => &[b"order-count"],
             b'd' if place == 0 => &[b"date"],
@@ -102,7 +104,7 @@ pub(super) fn is_telling(name: &[u8]) -> bool {
         if starts.iter().any(|start| {
             rest.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
                 // Short and frequent names must match as a whole.
-                && (place > 0 || !matches!(*start, b"date" | b"age" | b"content-type") || rest.len() == start.len())
+                && (place > 0 || !matches!(*start, b"date" | b"age") || rest.len() == start.len())
         }) {
             return true;
         }
@@ -112,102 +114,39 @@ pub(super) fn is_telling(name: &[u8]) -> bool {
 
 /// Reads the field lines of a response that was seen at `seen`.
 pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUnit>) -> Headers<'_> {
+    let mut sorted = Sorted::default();
     let mut lines: Vec<(&[u8], &[u8])> = fields.iter().filter(|(name, _)| is_telling(name)).take(MOST_LINES).collect();
     // The order of lines of different names says nothing; that of lines of one name does (RFC 9110 section 5.3).
     lines.sort_by_key(|(name, _)| *name);
+    for (name, value) in lines {
+        sorted.take(name, value, seen);
+    }
     let mut out = Headers {
         quotas: Vec::new(),
         retry_after: None,
         regain: None,
         scope: None,
-        refused: false,
-        code: None,
-        grpc_status: None,
-        content_type: None,
-        clock: Clock::new(seen, None, None),
-        spoke: false,
+        refused: sorted.refused,
+        code: sorted.code,
+        grpc_status: sorted.grpc_status,
+        clock: Clock::new(seen, sorted.date, sorted.age),
+        spoke: !sorted.documents.is_empty(),
         doubts: Vec::new(),
     };
-    let mut documents = Vec::new();
-    let mut drafts: Vec<Draft<'_>> = Vec::new();
-    let mut claims: Vec<Claim<'_>> = Vec::new();
-    let mut waits = Vec::new();
-    let mut scopes = Vec::new();
-    let mut date = None;
-    let mut age = None;
-    for &(name, value) in &lines {
-        let meant = match table::row(name) {
-            Some((row, tail)) => match row.means {
-                Means::Date => {
-                    date = date.or_else(|| http_date::read(value, seen));
-                    continue;
-                }
-                Means::Age => {
-                    age = age.or_else(|| plain::number(value));
-                    continue;
-                }
-                Means::ContentType => {
-                    out.content_type = out.content_type.or(Some(value));
-                    continue;
-                }
-                Means::GrpcStatus => {
-                    out.grpc_status = Some(value);
-                    continue;
-                }
-                Means::Code => {
-                    out.code = out.code.or(Some(value));
-                    continue;
-                }
-                Means::Refused => {
-                    out.refused |= value.eq_ignore_ascii_case(b"true");
-                    continue;
-                }
-                Means::Scope(kind) => {
-                    scopes.push((0, kind, value));
-                    continue;
-                }
-                document @ (Means::JsonUsage(_) | Means::SentryLimits | Means::NamedRemaining) => {
-                    documents.push((document, value));
-                    continue;
-                }
-                Means::Like(other) => name::read(other.as_bytes()),
-                Means::Part(part) => Some(part.name().with_span(words::span_of(tail))),
-            },
-            None => name::read(name),
-        };
-        let Some(meant) = meant else { continue };
-        match meant.field {
-            Field::Retry => waits.push((Rank::of(name, meant.unit), meant.unit, value)),
-            Field::Scope(rank) => scopes.push((rank + 1, "", value)),
-            field => {
-                let draft = drafts.iter().position(|draft| draft.name.same_quota(&meant)).unwrap_or_else(|| {
-                    let anthropic = name.starts_with(b"anthropic-ratelimit-");
-                    drafts.push(Draft { name: meant, certain: false, anthropic });
-                    drafts.len() - 1
-                });
-                if let Some(draft) = drafts.get_mut(draft) {
-                    draft.certain |= meant.certain || special(field, value);
-                }
-                claims.push(Claim { draft, field, unit: meant.unit, value });
-            }
-        }
+    if sorted.is_empty() {
+        return out;
     }
-    out.clock = Clock::new(seen, date, age);
-    out.spoke = !claims.is_empty() || !documents.is_empty() || !waits.is_empty();
     let mut context =
         Context { clock: out.clock, reset_rule, wait: None, regain: None, scopes: None, doubts: &mut out.doubts };
-    out.retry_after = longest_wait(&mut waits, &mut context);
-    if out.retry_after.is_some() && claims.is_empty() && documents.is_empty() {
-        out.spoke = false;
-    }
+    out.retry_after = longest_wait(&mut sorted.waits, &mut context);
     context.wait = out.retry_after.map(|wait| wait.as_secs_f64());
-    let bucket = scopes_of(&scopes, &mut context);
+    out.spoke |= out.retry_after.is_none() && !sorted.waits.is_empty();
+    let bucket = scopes_of(&sorted.scopes, &mut context);
+    let Sorted { drafts, mut claims, documents, .. } = sorted;
     join(&drafts, &mut claims);
     for (index, draft) in drafts.iter().enumerate() {
-        let parts = draft::distinct_parts(&claims, index);
-        if parts > 0 && (draft.certain || parts > 1)
-            || claims.iter().any(|c| c.draft == index && c.field == Field::Policy)
-        {
+        if draft::is_proven(draft, &claims, index) {
+            out.spoke = true;
             draft::read(draft, index, &claims, &mut context, &mut out.quotas);
         }
     }
@@ -227,6 +166,64 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
     }
     unite(&mut out.quotas);
     out
+}
+
+/// Field lines by what their names mean.
+#[derive(Default)]
+struct Sorted<'a> {
+    drafts: Vec<Draft<'a>>,
+    claims: Vec<Claim<'a>>,
+    documents: Vec<(Means, &'a [u8])>,
+    waits: Vec<(Rank, Unit, &'a [u8])>,
+    scopes: Vec<(u8, &'static str, &'a [u8])>,
+    date: Option<Timestamp>,
+    age: Option<f64>,
+    refused: bool,
+    code: Option<&'a [u8]>,
+    grpc_status: Option<&'a [u8]>,
+}
+
+impl<'a> Sorted<'a> {
+    fn is_empty(&self) -> bool {
+        self.claims.is_empty() && self.documents.is_empty() && self.waits.is_empty() && self.scopes.is_empty()
+    }
+
+    fn take(&mut self, name: &'a [u8], value: &'a [u8], seen: Timestamp) {
+        let Some((row, tail)) = table::row(name) else { return self.named(name, name::read(name), value) };
+        match row.means {
+            Means::Date => self.date = self.date.or_else(|| http_date::read(value, seen)),
+            Means::Age => self.age = self.age.or_else(|| plain::number(value)),
+            Means::GrpcStatus => self.grpc_status = Some(value),
+            Means::Code => self.code = self.code.or(Some(value)),
+            Means::Refused => self.refused |= value.eq_ignore_ascii_case(b"true"),
+            Means::Scope(kind) => self.scopes.push((0, kind, value)),
+            document @ (Means::JsonUsage(_) | Means::SentryLimits | Means::NamedRemaining) => {
+                self.documents.push((document, value));
+            }
+            Means::Like(other) => self.named(name, name::read(other.as_bytes()), value),
+            Means::Part(part) => self.named(name, Some(part.name().with_span(words::span_of(tail))), value),
+        }
+    }
+
+    fn named(&mut self, name: &[u8], meant: Option<Name<'a>>, value: &'a [u8]) {
+        let Some(meant) = meant else { return };
+        match meant.field {
+            Field::Retry => self.waits.push((Rank::of(name, meant.unit), meant.unit, value)),
+            Field::Scope(rank) => self.scopes.push((rank + 1, "", value)),
+            field => {
+                let place = self.drafts.iter().position(|draft| draft.name.same_quota(&meant));
+                let place = place.unwrap_or_else(|| {
+                    let anthropic = name.starts_with(b"anthropic-ratelimit-");
+                    self.drafts.push(Draft { name: meant, certain: false, anthropic });
+                    self.drafts.len() - 1
+                });
+                if let Some(draft) = self.drafts.get_mut(place) {
+                    draft.certain |= meant.certain || special(field, value);
+                }
+                self.claims.push(Claim { draft: place, field, unit: meant.unit, value });
+            }
+        }
+    }
 }
 
 /// A value of a form that only quotas have proves a name that is built of common words.

@@ -179,8 +179,10 @@ struct Heard {
     share: Option<Share>,
     remaining: bool,
     used: bool,
+    tally: bool,
     status: bool,
     limit: bool,
+    total: bool,
     policy: bool,
     name: bool,
     scope: Option<u8>,
@@ -188,6 +190,23 @@ struct Heard {
     quiet: bool,
     /// A label stands after the mark that is not in the list.
     strange: bool,
+    api: bool,
+    past_mark: bool,
+}
+
+impl Heard {
+    /// Whether a word was heard that names a part of a quota.
+    fn any_field(&self) -> bool {
+        self.limit
+            || self.remaining
+            || self.used
+            || self.tally
+            || self.status
+            || self.reset
+            || self.retry
+            || self.window.is_some()
+            || self.share.is_some()
+    }
 }
 
 /// Reads a name in lower case; `None` where it has nothing to do with a quota.
@@ -196,20 +215,18 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
         return None;
     }
     let text = std::str::from_utf8(name).ok()?;
-    let mark_end = mark(name);
+    let mark = mark(name);
     let mut heard = Heard::default();
-    let mut out = Name::of_row("", Field::Bare);
-    out.x = false;
-    out.vendor = false;
-    out.certain = false;
-    out.mark = match mark_end {
-        Some((_, mark)) => mark,
-        None => Mark::Absent,
+    let spelled = mark.map_or(Mark::Absent, |(_, mark)| mark);
+    let mut out = Name {
+        owner: hash(SEED, &[spelled as u8]),
+        x: false,
+        vendor: false,
+        certain: false,
+        mark: spelled,
+        ..Name::of_row("", Field::Bare)
     };
-    let mut owner = hash(SEED, &[out.mark as u8]);
     let separator = if name.contains(&b'-') { b'-' } else { b'_' };
-    let mut past_mark = false;
-    let mut seen_field = false;
     let mut start = 0;
     for part in name.split(|octet| *octet == separator) {
         let part_start = start;
@@ -223,79 +240,80 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
             }
         }
         words::split_glued(part, &mut |place, piece, word| {
-            let offset = part_start + place;
-            let piece_text = text.get(offset..offset + piece.len()).unwrap_or_default();
-            if let Some((end, _)) = mark_end
-                && !past_mark
-                && offset + piece.len() >= end
-            {
-                past_mark = true;
-                return;
-            }
-            let before_mark = mark_end.is_some() && !past_mark;
-            // `ms` before the mark is a provider, not a unit.
-            let word = if before_mark && matches!(word, Word::Unit(_)) { Word::Other } else { word };
-            match word {
-                Word::Noise => {
-                    if piece == b"x" && offset == 0 {
-                        out.x = true;
-                        owner = hash(owner, piece);
-                    }
+            let place = part_start + place;
+            let end = place + piece.len();
+            match mark {
+                Some((mark_end, _)) if !heard.past_mark && end >= mark_end => heard.past_mark = true,
+                // `ms` before the mark is a provider, not a unit.
+                Some(_) if !heard.past_mark && matches!(word, Word::Unit(_)) => {
+                    out.hear(Word::Other, text.get(place..end).unwrap_or_default(), &mut heard);
                 }
-                Word::Other => {
-                    let first_of_unmarked = mark_end.is_none() && !out.vendor && !seen_field && !out.has_labels();
-                    if before_mark || first_of_unmarked {
-                        out.vendor = true;
-                        owner = hash(owner, piece);
-                    } else {
-                        heard.strange = true;
-                        out.add_label(piece_text);
-                    }
-                }
-                Word::Label => out.add_label(piece_text),
-                Word::Dimension(name) => {
-                    // `concurrent-requests` is one dimension.
-                    if out.dimension != Some("concurrent-requests") {
-                        out.dimension = Some(name);
-                    }
-                }
-                Word::Narrows(prefix) => out.narrows = prefix,
-                Word::Span(seconds, called) => {
-                    let is_unit = (heard.reset || heard.retry || heard.window.is_some())
-                        && piece.ends_with(b"s")
-                        && !called.is_empty()
-                        && piece.len() > 3;
-                    let called = if called.is_empty() { piece_text } else { called };
-                    if is_unit {
-                        heard.unit = seconds;
-                    } else {
-                        out.span = Some((seconds, called));
-                    }
-                }
-                Word::Unit(seconds) => heard.unit = Some(seconds),
-                Word::Rate | Word::Mark | Word::Per => {}
-                Word::Limit => (heard.limit, seen_field) = (true, true),
-                Word::Remaining => (heard.remaining, seen_field) = (true, true),
-                Word::Used => (heard.used, seen_field) = (true, true),
-                Word::Status => (heard.status, seen_field) = (true, true),
-                Word::Reset => (heard.reset, seen_field) = (true, true),
-                Word::Retry => (heard.retry, seen_field) = (true, true),
-                Word::After => heard.after = true,
-                Word::Moment => heard.moment = true,
-                Word::Window(loose) => (heard.window, seen_field) = (Some(loose), true),
-                Word::Utilization(share) => (heard.share, seen_field) = (Some(share), true),
-                Word::Policy => heard.policy = true,
-                Word::Name => heard.name = true,
-                Word::Scope(rank) => heard.scope = Some(heard.scope.unwrap_or(rank).min(rank)),
-                Word::Quiet => heard.quiet = true,
+                _ => out.hear(word, text.get(place..end).unwrap_or_default(), &mut heard),
             }
         });
     }
-    out.owner = owner;
     if !out.narrows.is_empty() && out.dimension.is_none() {
         out.dimension = Some("tokens");
     }
     finish(out, &heard)
+}
+
+impl<'a> Name<'a> {
+    /// Takes in the next word.
+    fn hear(&mut self, word: Word, text: &'a str, heard: &mut Heard) {
+        match word {
+            Word::Noise => {
+                heard.api |= text == "api";
+                if text == "x" {
+                    self.x = true;
+                    self.owner = hash(self.owner, text.as_bytes());
+                }
+            }
+            Word::Other => {
+                let before_mark = self.mark != Mark::Absent && !heard.past_mark;
+                let first_of_unmarked =
+                    self.mark == Mark::Absent && !self.vendor && !heard.any_field() && !self.has_labels();
+                if before_mark || first_of_unmarked {
+                    self.vendor = true;
+                    self.owner = hash(self.owner, text.as_bytes());
+                } else {
+                    heard.strange = true;
+                    self.add_label(text);
+                }
+            }
+            Word::Label => self.add_label(text),
+            // `concurrent-requests` is one dimension.
+            Word::Dimension(_) if self.dimension == Some("concurrent-requests") => {}
+            Word::Dimension(name) => self.dimension = Some(name),
+            Word::Narrows(prefix) => self.narrows = prefix,
+            Word::Span(seconds, called) => {
+                let timed = heard.reset || heard.retry || heard.window.is_some();
+                if timed && text.ends_with('s') && text.len() > 3 && !called.is_empty() {
+                    heard.unit = seconds;
+                } else {
+                    self.span = Some((seconds, if called.is_empty() { text } else { called }));
+                }
+            }
+            Word::Unit(seconds) => heard.unit = Some(seconds),
+            Word::Rate | Word::Mark | Word::Per => {}
+            Word::Limit => heard.limit = true,
+            Word::Total => heard.total = true,
+            Word::Remaining => heard.remaining = true,
+            Word::Used => heard.used = true,
+            Word::Tally => heard.tally = true,
+            Word::Status => heard.status = true,
+            Word::Reset => heard.reset = true,
+            Word::Retry => heard.retry = true,
+            Word::After => heard.after = true,
+            Word::Moment => heard.moment = true,
+            Word::Window(loose) => heard.window = Some(loose),
+            Word::Utilization(share) => heard.share = Some(share),
+            Word::Policy => heard.policy = true,
+            Word::Name => heard.name = true,
+            Word::Scope(rank) => heard.scope = Some(heard.scope.unwrap_or(rank).min(rank)),
+            Word::Quiet => heard.quiet = true,
+        }
+    }
 }
 
 /// From what was heard to the field and its unit.
@@ -324,11 +342,11 @@ fn finish<'a>(mut out: Name<'a>, heard: &Heard) -> Option<Name<'a>> {
     } else if let Some(loose) = heard.window {
         out.unit = heard.unit.map_or(Unit::Unsaid, Unit::Delta);
         Field::Window(loose)
-    } else if heard.used {
+    } else if heard.used || heard.tally && (marked || out.span.is_some()) {
         Field::Used
     } else if heard.status {
         Field::Status
-    } else if heard.limit {
+    } else if heard.limit || heard.total && marked {
         Field::Limit
     } else if heard.policy && marked {
         Field::Policy

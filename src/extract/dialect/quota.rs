@@ -96,6 +96,9 @@ impl Quota {
         fill(&mut self.bucket, other.bucket);
         fill(&mut self.scope, other.scope);
         self.plain &= other.plain;
+        if self.owner == other.owner && other.family.starts_with("ietf") {
+            self.family = other.family;
+        }
         if self.owner != other.owner && self.family != other.family && !other.body {
             self.family = "mixed";
         }

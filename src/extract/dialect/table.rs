@@ -39,8 +39,6 @@ pub(super) enum Means {
     Date,
     /// The seconds that the response has been in caches.
     Age,
-    /// The type of the content.
-    ContentType,
     /// The same as a field of that name.
     Like(&'static str),
 }
@@ -81,7 +79,6 @@ const fn counting(owner: &'static str, field: Field, dimension: &'static str, po
 /// Sorted by name, so that a name is found by halving.
 pub(super) const ROWS: &[Row] = &[
     Row { name: "age", means: Means::Age, source: "RFC 9111 section 5.1" },
-    Row { name: "content-type", means: Means::ContentType, source: "RFC 9110 section 8.3" },
     Row { name: "date", means: Means::Date, source: "RFC 9110 section 6.6.1" },
     Row {
         name: "docker-ratelimit-source",

@@ -13,10 +13,14 @@ pub(super) enum Word {
     Mark,
     /// How many units there are.
     Limit,
+    /// How many units there are, where it is certain that a quota is spoken of: pages have totals, too.
+    Total,
     /// How many are left.
     Remaining,
     /// How many were used.
     Used,
+    /// How many were used, where it is certain that a quota is spoken of: others count, too.
+    Tally,
     /// A number that is what remains where it stands beside a limit.
     Status,
     /// When the quota is whole again.
@@ -68,16 +72,18 @@ pub(super) enum Share {
 pub(super) fn word(text: &[u8]) -> Word {
     use Word::{
         After, Dimension, Label, Limit, Mark, Moment, Name, Narrows, Noise, Per, Policy, Quiet, Rate, Remaining, Reset,
-        Retry, Scope, Span, Status, Unit, Used, Utilization, Window,
+        Retry, Scope, Span, Status, Tally, Total, Unit, Used, Utilization, Window,
     };
     match text {
         b"x" | b"api" | b"unified" | b"time" | b"the" | b"of" | b"number" | b"info" => Noise,
         b"rate" => Rate,
         b"ratelimit" | b"ratelimits" | b"ratelimiting" | b"throttle" | b"throttling" => Mark,
         b"limit" | b"limits" | b"max" | b"maximum" | b"quota" | b"allowed" | b"capacity" | b"allowance"
-        | b"ceiling" | b"total" => Limit,
+        | b"ceiling" => Limit,
         b"remaining" | b"remain" | b"remains" | b"available" | b"left" => Remaining,
-        b"used" | b"usage" | b"count" | b"observed" | b"consumed" | b"current" | b"state" => Used,
+        b"total" => Total,
+        b"used" | b"usage" | b"observed" | b"consumed" => Used,
+        b"count" | b"current" | b"state" => Tally,
         b"status" => Status,
         b"reset" | b"resets" | b"expiry" | b"expires" | b"expire" | b"next" | b"renew" | b"renews" => Reset,
         b"retry" => Retry,

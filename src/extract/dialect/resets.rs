@@ -1,0 +1,109 @@
+//! Several reset values of one quota to one point in time.
+
+use std::time::Duration;
+
+use super::name::Unit;
+use super::quota::Quota;
+use super::{Context, forms};
+use crate::extract::reset::{self, Beside};
+use crate::extract::{plain, span};
+use crate::model::{Amount, Timestamp};
+
+/// The reset values of one quota.
+#[derive(Debug, Default)]
+pub(super) struct Resets<'a> {
+    /// Those whose name says no unit first, then points in time, then times from now: an exact point says most.
+    values: Vec<(Unit, &'a [u8])>,
+    /// Whether the family counts from now by its standard.
+    pub(super) is_delta: bool,
+}
+
+/// Two ways of writing one reset differ by rounding.
+const SLACK: Duration = Duration::from_secs(2);
+
+impl<'a> Resets<'a> {
+    /// From the values and the units that their names say.
+    pub(super) fn of(values: impl Iterator<Item = (Unit, &'a [u8])>, is_delta: bool) -> Self {
+        let mut values: Vec<_> = values.filter(|(_, value)| !value.is_empty()).collect();
+        values.sort_by_key(|(unit, _)| match unit {
+            Unit::Unsaid => 0,
+            Unit::Moment => 1,
+            Unit::Delta(_) => 2,
+        });
+        values.dedup();
+        Self { values, is_delta }
+    }
+
+    /// Whether a value has the size of an epoch.
+    pub(super) fn is_epoch(&self) -> bool {
+        self.values.iter().any(|(_, value)| plain::number(value).is_some_and(|number| number >= 1e9))
+    }
+
+    /// The first reset that can be believed, for a quota whose other parts are known.
+    ///
+    /// A list of equal values counts as one, of different ones as none.
+    pub(super) fn of_quota(&self, quota: &Quota, context: &mut Context<'_>) -> Option<Timestamp> {
+        // A second field that counts from now settles the unit of the first.
+        let wait = context.wait.or_else(|| {
+            self.values.iter().find_map(|(unit, value)| match unit {
+                Unit::Delta(seconds) => plain::number(value).map(|value| value * seconds),
+                _ => None,
+            })
+        });
+        let beside = Beside {
+            clock: context.clock,
+            rule: context.reset_rule,
+            delta_family: self.is_delta,
+            exhausted: quota.remaining == Some(Amount::ZERO),
+            window: quota.window,
+            wait,
+        };
+        let mut found: Option<(Unit, Timestamp)> = None;
+        for (unit, value) in &self.values {
+            let value = match numbers_of(value) {
+                Some(parts) if parts.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) => parts.first().copied(),
+                Some(_) => None,
+                None => Some(*value),
+            };
+            let Some(value) = value else {
+                context.doubt("lists-not-aligned");
+                continue;
+            };
+            match (reset::read(value, *unit, &beside), found) {
+                (Ok(Some(point)), None) => found = Some((*unit, point)),
+                (Ok(Some(point)), Some((same, other))) if same == *unit && apart(point, other) > SLACK => {
+                    // Two layers say two things, and nothing says which belongs to these counts.
+                    context.doubt("reset-conflicting");
+                    return None;
+                }
+                (Ok(_), _) => {}
+                (Err(doubt), _) => context.doubt(doubt),
+            }
+        }
+        found.map(|(_, point)| point)
+    }
+
+    /// One reset for each element of the lists beside it.
+    pub(super) fn aligned(&self, count: usize) -> Option<Vec<Self>> {
+        let unit = self.values.first()?.0;
+        let mut aligned = Vec::new();
+        for (_, value) in self.values.iter().filter(|(other, _)| *other == unit) {
+            let parts = numbers_of(value).unwrap_or_else(|| vec![*value]);
+            aligned.extend(parts.into_iter().map(|part| Self { values: vec![(unit, part)], is_delta: self.is_delta }));
+        }
+        (aligned.len() == count).then_some(aligned)
+    }
+}
+
+fn apart(a: Timestamp, b: Timestamp) -> Duration {
+    a.since(b).max(b.since(a))
+}
+
+/// The parts of a list of numbers; `None` where it is no such list (a date has commas, too).
+fn numbers_of(value: &[u8]) -> Option<Vec<&[u8]>> {
+    if !value.contains(&b',') {
+        return None;
+    }
+    let parts: Vec<_> = plain::split(value, b',').take(forms::MOST_ELEMENTS).collect();
+    parts.iter().all(|part| plain::number(part).is_some() || span::seconds(part).is_some()).then_some(parts)
+}

@@ -1,0 +1,122 @@
+//! Values whose form says what each number is: ratios, counts with windows, pairs of names and numbers.
+
+use std::sync::Arc;
+
+use super::name::Unit;
+use super::quota::Quota;
+use super::resets::Resets;
+use super::words::{self, Word};
+use super::{Context, forms};
+use crate::extract::{plain, span};
+use crate::model::Amount;
+
+/// The lines of one quota's fields, by field.
+pub(super) struct Stated<'a> {
+    /// How many units there are, or a field whose name does not say what it is.
+    pub(super) limit: Vec<&'a [u8]>,
+    pub(super) remaining: Vec<&'a [u8]>,
+    pub(super) used: Vec<&'a [u8]>,
+}
+
+/// Counts with their windows, ratios, pairs: the form says what each number is. `false` where it is none of them.
+pub(super) fn read(base: &Quota, stated: &Stated<'_>, context: &mut Context<'_>, quotas: &mut Vec<Quota>) -> bool {
+    let Stated { limit: stated, remaining, used } = stated;
+    let Some(first) = stated.first().or_else(|| used.first()) else {
+        if let Some((left, limit)) = remaining.first().and_then(|value| forms::ratio(value)) {
+            let (remaining, limit) = (Amount::new(left), Amount::new(limit));
+            quotas.push(Quota { remaining, limit, family: "ratio", ..base.clone() });
+            return true;
+        }
+        return false;
+    };
+    if forms::ratio(first).is_some() {
+        for (spent, limit) in stated.iter().chain(used).filter_map(|value| forms::ratio(value)) {
+            let (used, limit) = (Amount::new(spent), Amount::new(limit));
+            quotas.push(Quota { used, limit, family: "ratio", ..base.clone() });
+        }
+        return true;
+    }
+    let is_counted = plain::split(first, b',').next().is_some_and(|part| forms::count_in_window(part).is_some());
+    if is_counted {
+        counts_in_windows(base, stated, used, context, quotas);
+        return true;
+    }
+    if first.contains(&b'=') && first.first().is_some_and(u8::is_ascii_alphabetic) {
+        return pairs(base, first, context, quotas);
+    }
+    false
+}
+
+/// `20:1,100:120` beside `3:1,57:120`: joined by window.
+fn counts_in_windows(
+    base: &Quota,
+    limits: &[&[u8]],
+    used: &[&[u8]],
+    context: &mut Context<'_>,
+    quotas: &mut Vec<Quota>,
+) {
+    let list = |lines: &[&[u8]]| -> Vec<(f64, f64)> {
+        let parts = lines.iter().flat_map(|line| plain::split(line, b','));
+        parts.take(forms::MOST_ELEMENTS).filter_map(forms::count_in_window).collect()
+    };
+    let mut spent = list(used);
+    let mut announced: Vec<Quota> = Vec::new();
+    for (count, window) in list(limits) {
+        let place = spent.iter().position(|(_, w)| (w - window).abs() < 1e-9);
+        let used = place.map(|place| spent.remove(place).0).and_then(Amount::new);
+        announced.push(Quota { limit: Amount::new(count), used, window: Some(window), ..base.clone() });
+    }
+    announced.extend(spent.into_iter().map(|(count, window)| Quota {
+        used: Amount::new(count),
+        window: Some(window),
+        ..base.clone()
+    }));
+    if announced.is_empty() {
+        context.doubt("list-unreadable");
+    }
+    quotas.extend(announced.into_iter().map(|quota| Quota { family: "count-window-list", ..quota }));
+}
+
+/// `total=100; remaining=99; resets=41`, or `api-usage=18/5000; per-app-api-usage=17/250(appName=x)`.
+fn pairs(base: &Quota, value: &[u8], context: &mut Context<'_>, quotas: &mut Vec<Quota>) -> bool {
+    let mut whole = Quota { family: "vendor-triple", ..base.clone() };
+    let mut reset = None;
+    let mut known = false;
+    let separator = if value.contains(&b';') { b';' } else { b',' };
+    for part in plain::split(value, separator).take(forms::MOST_ELEMENTS) {
+        let Some((key, text)) = forms::pair(part, b'=') else { continue };
+        let (text, note) = match forms::pair(text, b'(') {
+            Some((text, note)) => (text, note.strip_suffix(b")")),
+            None => (text, None),
+        };
+        if let Some((spent, limit)) = forms::ratio(text) {
+            let policy = plain::word(key);
+            let (used, limit) = (Amount::new(spent), Amount::new(limit));
+            quotas.push(Quota { policy, used, limit, family: "ratio", ..base.clone() });
+            if let Some((b"appName", app)) = note.and_then(|note| forms::pair(note, b'='))
+                && let Some(app) = plain::word(app)
+            {
+                context.scope(2, &Arc::from("app"), Some(app));
+            }
+            known = true;
+            continue;
+        }
+        let number = plain::number(text);
+        match words::word(&key.to_ascii_lowercase()) {
+            Word::Limit | Word::Total => whole.limit = number.and_then(Amount::new),
+            Word::Remaining => whole.remaining = number.and_then(Amount::new),
+            Word::Used | Word::Tally => whole.used = number.and_then(Amount::new),
+            Word::Window(_) => whole.window = number.or_else(|| span::seconds(text)),
+            Word::Reset => reset = Some(text),
+            _ => continue,
+        }
+        known = true;
+    }
+    if let Some(text) = reset {
+        whole.reset = Resets::of(std::iter::once((Unit::Unsaid, text)), true).of_quota(&whole, context);
+    }
+    if whole.says_something() {
+        quotas.push(whole);
+    }
+    known
+}
