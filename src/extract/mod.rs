@@ -59,6 +59,9 @@ pub struct ExtractOptions {
     pub pools: BTreeMap<Arc<str>, Arc<str>>,
     /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. The paths of an `OpenAPI` document are such.
     pub templates: Vec<(Option<String>, String)>,
+    /// Whether quotas that responses announce are counted where a response does not announce them: for logs without response
+    /// fields. Off by default, so that one response without them does not replace the provider's numbers by the agent's.
+    pub count_announced: bool,
 }
 
 /// Exchanges to observations. Without memory: any number of workers may share one.
@@ -85,15 +88,15 @@ impl Extractor {
             options.environments.into_iter().map(|pair| environment_rule(&profiles, pair)).collect::<Result<_, _>>()?;
         let templates = options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
         let identities = Identities::new(options.aliases, options.pools);
-        Ok(Self { profiles, routes, wanted, identities, environments, templates, count_announced: false })
-    }
-
-    /// Lets quotas that responses announce be counted where a response does not announce them: for logs without response
-    /// fields. Off by default, so that one response without them does not replace the provider's numbers by the agent's.
-    #[must_use]
-    pub const fn counting_announced(mut self, count: bool) -> Self {
-        self.count_announced = count;
-        self
+        Ok(Self {
+            profiles,
+            routes,
+            wanted,
+            identities,
+            environments,
+            templates,
+            count_announced: options.count_announced,
+        })
     }
 
     /// What of a message must be kept for [`Extractor::observe`].

@@ -262,7 +262,7 @@ fn ceypay_limits_each_of_its_endpoints() {
 
 #[test]
 fn a_log_without_response_fields_may_be_counted() {
-    let counting = extractor(ExtractOptions::default()).counting_announced(true);
+    let counting = extractor(ExtractOptions { count_announced: true, ..ExtractOptions::default() });
     let call = Call { request: "POST /v1/payment", host: "api.ceypay.io", ..Call::default() };
     assert_eq!(declared(&counting.observe(&exchange(&call))), ["POST /v1/payment 100/60s sliding merchant"]);
     let fields = [("X-RateLimit-Limit", "100"), ("X-RateLimit-Remaining", "95"), ("X-RateLimit-Reset", "1672531200")];
@@ -518,7 +518,7 @@ fn the_five_providers_responses_are_understood() {
     assert_eq!(said(&call), "Header 241/300 in 60s until 1672531200 of requests per address; per ip");
     let refused = r#"{"error":"Rate limit exceeded","message":"You have exceeded the maximum number of requests allowed (300 requests/min). Please try again later.","retry_after":60,"limit":300,"window":"1 minute"}"#;
     let call = Call { host: "partner-api.p100.io", status: 429, body: refused, ..Call::default() };
-    assert_eq!(said(&call), "Body -/300 in 60s of requests per address; wait 60s, Unspecified, per ip");
+    assert_eq!(said(&call), "Body -/300 in 60s of requests per address; wait 60s, Quota, per ip");
 
     let fields = [
         ("RateLimit-Limit", "1000"),
