@@ -21,9 +21,6 @@ const WORDS_BELOW: usize = 24;
 /// How deep in a path words are learned, in segments: below, APIs have few values left that no shape tells.
 const MAX_DEPTH: usize = 8;
 
-/// Endpoints of all hosts together: each takes about two kilobytes at most, so that a scan of many hosts takes 40 megabytes.
-const MAX_ENDPOINTS: usize = 20_000;
-
 /// The longest authority that is kept: a host name of 253 octets (RFC 1035), a colon and a port.
 const MAX_HOST: usize = 259;
 
@@ -37,13 +34,15 @@ pub struct BoundOptions {
     pub hosts: usize,
     /// Endpoints of one host. Real APIs have dozens; a scan has thousands, and would fill every table and label.
     pub endpoints_per_host: usize,
+    /// Endpoints of all hosts together: each takes about two kilobytes at most, so that a scan of many hosts takes 40 megabytes.
+    pub endpoints: usize,
     /// Parties that quotas are kept for, each some kilobytes in the tracker.
     pub scopes: usize,
 }
 
 impl Default for BoundOptions {
     fn default() -> Self {
-        Self { hosts: 1_000, endpoints_per_host: 200, scopes: 10_000 }
+        Self { hosts: 1_000, endpoints_per_host: 200, endpoints: 20_000, scopes: 10_000 }
     }
 }
 
@@ -131,16 +130,15 @@ impl Bounds {
             }
         };
         let Some(endpoint) = &observation.endpoint else { return };
-        let settled = match host.endpoints.get(endpoint) {
-            Some(shown) => Arc::clone(shown),
-            None => {
-                let room = MAX_ENDPOINTS.saturating_sub(self.endpoints);
-                let before = host.endpoints.len();
-                let most = self.options.endpoints_per_host.min(before.saturating_add(room));
-                let shown = host.learn(endpoint, most, &self.other);
-                self.endpoints = self.endpoints.saturating_add(host.endpoints.len().saturating_sub(before));
-                shown
-            }
+        let settled = if let Some(shown) = host.endpoints.get(endpoint) {
+            Arc::clone(shown)
+        } else {
+            let room = self.options.endpoints.saturating_sub(self.endpoints);
+            let before = host.endpoints.len();
+            let most = self.options.endpoints_per_host.min(before.saturating_add(room));
+            let shown = host.learn(endpoint, most, &self.other);
+            self.endpoints = self.endpoints.saturating_add(host.endpoints.len().saturating_sub(before));
+            shown
         };
         observation.endpoint = Some(settled);
     }

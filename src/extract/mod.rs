@@ -59,6 +59,9 @@ pub struct ExtractOptions {
     pub pools: BTreeMap<Arc<str>, Arc<str>>,
     /// Endpoint patterns, perhaps for some hosts only: `GET /v1/payment/{id}`. The paths of an `OpenAPI` document are such.
     pub templates: Vec<(Option<String>, String)>,
+    /// Whether quotas that responses announce are counted where a response does not announce them: for logs without response
+    /// fields. Off by default, so that one response without them does not replace the provider's numbers by the agent's.
+    pub count_announced: bool,
 }
 
 /// Exchanges to observations. Without memory: any number of workers may share one.
@@ -85,15 +88,15 @@ impl Extractor {
             options.environments.into_iter().map(|pair| environment_rule(&profiles, pair)).collect::<Result<_, _>>()?;
         let templates = options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
         let identities = Identities::new(options.aliases, options.pools);
-        Ok(Self { profiles, routes, wanted, identities, environments, templates, count_announced: false })
-    }
-
-    /// Lets quotas that responses announce be counted where a response does not announce them: for logs without response
-    /// fields. Off by default, so that one response without them does not replace the provider's numbers by the agent's.
-    #[must_use]
-    pub const fn counting_announced(mut self, count: bool) -> Self {
-        self.count_announced = count;
-        self
+        Ok(Self {
+            profiles,
+            routes,
+            wanted,
+            identities,
+            environments,
+            templates,
+            count_announced: options.count_announced,
+        })
     }
 
     /// What of a message must be kept for [`Extractor::observe`].
@@ -137,8 +140,8 @@ impl Extractor {
             observation.path = target.concealed.map(String::into_boxed_str).or(observation.path);
         }
         match profile {
-            Some(profile) => self.apply(profile, exchange, &parts, said.scope, &mut observation),
-            None => self.apply_scope(exchange, said.scope, None, None, &mut observation),
+            Some(profile) => self.apply(profile, exchange, &parts, said.scope.as_ref(), &mut observation),
+            None => self.apply_scope(exchange, said.scope.as_ref(), None, None, &mut observation),
         }
         observation
     }
@@ -149,13 +152,13 @@ impl Extractor {
         profile: &Profile,
         exchange: &Exchange,
         parts: &[&str],
-        stated: Option<Stated>,
+        stated: Option<&Stated>,
         observation: &mut Observation,
     ) {
         let endpoint = observation.endpoint.clone();
         let context = Context {
             exchange,
-            party_is_stated: stated.as_ref().is_some_and(scope::names_party),
+            party_is_stated: stated.is_some_and(scope::names_party),
             endpoint: endpoint.as_ref(),
             count_announced: self.count_announced,
             profile,
@@ -179,7 +182,7 @@ impl Extractor {
         selection.consider_unauthenticated(context, &observation.readings);
         let usual = selection.scope_rule(profile);
         let own = code.and_then(|code| code.scope());
-        let scope = self.scope(exchange, stated.as_ref(), own, usual);
+        let scope = self.scope(exchange, stated, own, usual);
         observation.declared = selection.apply(context, &mut observation.readings, scope.as_ref());
         self.apply_scope(exchange, stated, own, usual, observation);
     }
@@ -203,13 +206,13 @@ impl Extractor {
     fn apply_scope(
         &self,
         exchange: &Exchange,
-        stated: Option<Stated>,
+        stated: Option<&Stated>,
         of_code: Option<&ScopeRule>,
         usual: Option<&ScopeRule>,
         observation: &mut Observation,
     ) {
-        observation.scope = self.scope(exchange, stated.as_ref(), of_code, usual);
-        if !stated.as_ref().is_some_and(scope::names_party) {
+        observation.scope = self.scope(exchange, stated, of_code, usual);
+        if !stated.is_some_and(scope::names_party) {
             let party = self.identities.scope(exchange, usual);
             for reading in observation.readings.iter_mut().filter(|reading| reading.scope.is_none()) {
                 reading.scope.clone_from(&party);

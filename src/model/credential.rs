@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher24;
 
+use super::caller::stable_part;
+
 /// The key under which credentials are hashed: made at the first start, kept beside the store with mode 0600.
 ///
 /// SipHash-2-4 is a keyed pseudo-random function: without the key a hash says nothing of the credential.
@@ -18,10 +20,11 @@ impl HashKey {
         Self(key)
     }
 
-    /// The identity of a secret, as `k:` and eight hexadecimal digits.
+    /// The identity of a secret's owner, as `k:` and eight hexadecimal digits: the same for each signature that a key makes,
+    /// and for each token that is issued to the same subject.
     pub fn identity(&self, secret: &[u8]) -> Arc<str> {
         let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(secret.trim_ascii());
+        hasher.write(&stable_part(secret));
         format!("k:{:08x}", hasher.finish() >> 32).into()
     }
 }

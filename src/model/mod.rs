@@ -7,6 +7,7 @@
 //! Terms: RFC 9110, draft-ietf-httpapi-ratelimit-headers, the OpenTelemetry semantic conventions.
 
 mod alert;
+mod caller;
 mod credential;
 mod exchange;
 mod fields;

@@ -262,7 +262,7 @@ fn ceypay_limits_each_of_its_endpoints() {
 
 #[test]
 fn a_log_without_response_fields_may_be_counted() {
-    let counting = extractor(ExtractOptions::default()).counting_announced(true);
+    let counting = extractor(ExtractOptions { count_announced: true, ..ExtractOptions::default() });
     let call = Call { request: "POST /v1/payment", host: "api.ceypay.io", ..Call::default() };
     assert_eq!(declared(&counting.observe(&exchange(&call))), ["POST /v1/payment 100/60s sliding merchant"]);
     let fields = [("X-RateLimit-Limit", "100"), ("X-RateLimit-Remaining", "95"), ("X-RateLimit-Reset", "1672531200")];
@@ -274,8 +274,8 @@ fn a_log_without_response_fields_may_be_counted() {
 fn keys_of_one_merchant_share_a_pool() {
     let (one, two) = (key().identity(b"ak_one"), key().identity(b"ak_two"));
     let options = ExtractOptions {
-        aliases: [(one.clone(), "checkout".into())].into(),
-        pools: [("checkout".into(), "shop 7".into()), (two.clone(), "shop 7".into())].into(),
+        aliases: [(one, "checkout".into())].into(),
+        pools: [("checkout".into(), "shop 7".into()), (two, "shop 7".into())].into(),
         ..ExtractOptions::default()
     };
     let extractor = extractor(options);
@@ -472,16 +472,16 @@ fn the_format_is_documented() {
 /// What a response says, in one line: quotas, wait, refusal, code, scope.
 fn said(call: &Call<'_>) -> String {
     let observation = observe(call);
-    let mut line = String::new();
-    for reading in &observation.readings {
-        let number = |amount: Option<Amount>| amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string());
-        line += &format!("{:?} {}/{}", reading.source, number(reading.remaining), number(reading.limit));
-        line += &reading.window.map(|window| format!(" in {}s", window.as_secs())).unwrap_or_default();
-        line += &reading.reset_at.map(|at| format!(" until {}", at.as_secs())).unwrap_or_default();
-        line += &reading.bucket.as_deref().map(|bucket| format!(" of {bucket}")).unwrap_or_default();
-        line += &reading.scope.as_ref().map(|scope| format!(" for {}", scope.kind)).unwrap_or_default();
-        line += "; ";
-    }
+    let number = |amount: Option<Amount>| amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string());
+    let quotas = observation.readings.iter().map(|reading| {
+        let window = reading.window.map(|window| format!(" in {}s", window.as_secs())).unwrap_or_default();
+        let until = reading.reset_at.map(|at| format!(" until {}", at.as_secs())).unwrap_or_default();
+        let bucket = reading.bucket.as_deref().map(|bucket| format!(" of {bucket}")).unwrap_or_default();
+        let party = reading.scope.as_ref().map(|scope| format!(" for {}", scope.kind)).unwrap_or_default();
+        let (remaining, limit) = (number(reading.remaining), number(reading.limit));
+        format!("{:?} {remaining}/{limit}{window}{until}{bucket}{party}; ", reading.source)
+    });
+    let line: String = quotas.collect();
     let wait = observation.retry_after.map(|wait| format!("wait {}s, ", wait.as_secs())).unwrap_or_default();
     let cause = observation.throttled.map(|cause| format!("{cause:?}, ")).unwrap_or_default();
     let code = observation.error_code.map(|code| format!("code {code}, ")).unwrap_or_default();
@@ -518,7 +518,7 @@ fn the_five_providers_responses_are_understood() {
     assert_eq!(said(&call), "Header 241/300 in 60s until 1672531200 of requests per address; per ip");
     let refused = r#"{"error":"Rate limit exceeded","message":"You have exceeded the maximum number of requests allowed (300 requests/min). Please try again later.","retry_after":60,"limit":300,"window":"1 minute"}"#;
     let call = Call { host: "partner-api.p100.io", status: 429, body: refused, ..Call::default() };
-    assert_eq!(said(&call), "Body -/300 in 60s of requests per address; wait 60s, Unspecified, per ip");
+    assert_eq!(said(&call), "Body -/300 in 60s of requests per address; wait 60s, Quota, per ip");
 
     let fields = [
         ("RateLimit-Limit", "1000"),
@@ -623,6 +623,9 @@ fn the_public_apis_responses_are_understood() {
     assert_eq!(said(&banned), "Quota, code -1003, per ip");
     let lock = r#"{"error":{"code":"lock_timeout","type":"invalid_request_error"}}"#;
     let call = Call { host: "api.stripe.com", status: 429, body: lock, ..Call::default() };
+    assert_eq!(said(&call), "Concurrency, code lock_timeout, per account");
+    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    let call = Call { host: "api.anthropic.com", status: 529, body: overloaded, ..Call::default() };
     assert_eq!(said(&call), "per account");
     let graphql = r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}]}"#;
     let call = Call {

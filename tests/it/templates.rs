@@ -94,7 +94,7 @@ fn what_varies_is_learned_and_what_was_shown_stays() {
 
 #[test]
 fn past_the_bounds_all_is_other() {
-    let options = BoundOptions { hosts: 2, endpoints_per_host: 3, scopes: 2 };
+    let options = BoundOptions { hosts: 2, endpoints_per_host: 3, endpoints: 4, scopes: 2 };
     let mut bounds = Bounds::new(options);
     let words = ["alpha", "beta", "gamma", "delta", "epsilon"];
     let endpoints: Vec<_> =
@@ -105,6 +105,9 @@ fn past_the_bounds_all_is_other() {
     );
     let hosts: Vec<_> = words.iter().map(|w| settle(&mut bounds, &format!("{w}.test"), "/").host.unwrap()).collect();
     assert_eq!(hosts.iter().map(|h| &**h).collect::<Vec<_>>(), ["alpha.test", "other", "other", "other", "other"]);
+    settle(&mut bounds, "alpha.test", "/");
+    let last = settle(&mut bounds, "alpha.test", "/beta").endpoint.unwrap();
+    assert_eq!(&*last, "other", "two endpoints are within a host's bound, but five are not within that of all hosts");
     let mut ids = Vec::new();
     for word in words {
         let mut observation = EXTRACTOR.observe(&exchange("a.test", "GET", "/alpha"));

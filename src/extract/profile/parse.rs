@@ -59,8 +59,8 @@ const WIRE_KEYS: &[&str] = &[
 /// The longest name of a profile, quota or scope: it becomes a column and a label.
 const MAX_NAME: usize = 64;
 
-/// The longest text that lists a class's endpoints for people.
-const MAX_ENDPOINTS_TEXT: usize = 160;
+/// The longest text that lists a class's endpoints for people: what a column has room for.
+const MAX_ENDPOINTS_TEXT: usize = 48;
 
 /// What quotas take over from their profile where they do not say it themselves.
 struct Defaults<'a> {
@@ -332,20 +332,13 @@ pub(in crate::extract) fn labelled(name: &Arc<str>, environments: &Environments,
     environments.label(environment).map_or_else(|| Arc::clone(name), |label| format!("{name} ({label})").into())
 }
 
+/// A class's endpoints for people: all of them where that is short, else the first.
 fn endpoints_text(endpoints: &[EndpointPattern]) -> Arc<str> {
-    let mut text = String::new();
-    for (at, endpoint) in endpoints.iter().enumerate() {
-        let next = endpoint.to_string();
-        if text.len().saturating_add(next.len()) > MAX_ENDPOINTS_TEXT {
-            text.push_str(" …");
-            break;
-        }
-        if at > 0 {
-            text.push_str(", ");
-        }
-        text.push_str(&next);
+    let all = endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match endpoints {
+        [first, rest @ ..] if all.len() > MAX_ENDPOINTS_TEXT => format!("{first} and {} more", rest.len()).into(),
+        _ => all.into(),
     }
-    text.into()
 }
 
 /// One number for every environment, or a table of them.
