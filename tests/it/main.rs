@@ -19,3 +19,4 @@ use std::path::Path;
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+mod dialects;
