@@ -155,13 +155,14 @@ impl Conversation {
         if self.readers.of_mut(side).drop_partial() {
             cx.counters.count(Anomaly::HeadWithGap);
         }
-        let reader = self.readers.of_mut(side);
-        reader.state = match state {
-            Some(State::Length { left: 0, .. }) => State::Head { found: false },
-            Some(State::Chunked(Chunk::Data { left: 0 })) => State::Chunked(Chunk::DataEnd),
-            Some(state) => state,
-            None => State::Lost,
-        };
+        match state {
+            Some(State::Length { left: 0, .. }) => self.readers.of_mut(side).state = State::Head { found: false },
+            Some(State::Chunked(Chunk::Data { left: 0 })) => {
+                self.readers.of_mut(side).state = State::Chunked(Chunk::DataEnd);
+            }
+            Some(state) => self.readers.of_mut(side).state = state,
+            None => self.lose(side),
+        }
         self.step_over(side)
     }
 
@@ -210,6 +211,14 @@ impl Conversation {
         }
     }
 
+    /// Framing is lost.
+    fn lose(&mut self, side: Side) {
+        self.readers.of_mut(side).state = State::Lost;
+        if self.client == Some(side) {
+            self.waiting.note_unseen_requests();
+        }
+    }
+
     /// Whether a segment found where framing was lost starts with a head that may be believed.
     fn starts_head(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> bool {
         if self.client.is_none() && recognize::is_tls_record(octets) {
@@ -242,9 +251,15 @@ impl Conversation {
         let opens_answer = self.answers(side) && self.readers.of(side).state == State::Opening;
         let reader = self.readers.of_mut(side);
         if reader.partial.is_empty() {
-            // Empty lines before a start line are ignored, but no server begins with one. Source: RFC 9112 section 2.2.
+            // Empty lines before a start line are ignored, but no client takes a first answer behind half a line end.
+            // Source: RFC 9112 section 2.2.
             let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
-            if blank > 0 && !opens_answer {
+            if blank > 0 && opens_answer && !octets.starts_with(b"\r\n") {
+                cx.counters.count(Anomaly::HeadMalformed);
+                reader.state = State::Lost;
+                return octets.len();
+            }
+            if blank > 0 {
                 return blank;
             }
             return match self.parse(side, mark, mark, octets, cx) {
@@ -336,7 +351,7 @@ impl Conversation {
             match parse_response(octets, bound) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
-                    self.response(side, first, last, &head, cx);
+                    self.response(side, first, last, &head, length, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,
@@ -347,7 +362,7 @@ impl Conversation {
         if self.readers.of(side).state != (State::Head { found: true }) || fault == Anomaly::HeadTooLarge {
             cx.counters.count(fault);
         }
-        self.readers.of_mut(side).state = State::Lost;
+        self.lose(side);
         Some(octets.len())
     }
 
@@ -386,7 +401,15 @@ impl Conversation {
         cx.counters.count_many(Anomaly::PipelineOverflow, given_up);
     }
 
-    fn response(&mut self, side: Side, first: Mark, last: Mark, head: &ResponseHead<'_>, cx: &mut Context<'_>) {
+    fn response(
+        &mut self,
+        side: Side,
+        first: Mark,
+        last: Mark,
+        head: &ResponseHead<'_>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) {
         cx.counters.responses = cx.counters.responses.saturating_add(1);
         self.release(true, cx);
         if self.readers.of(side).state == (State::Head { found: true }) {
@@ -394,6 +417,7 @@ impl Conversation {
         }
         if (100..200).contains(&head.status) && head.status != 101 {
             self.readers.of_mut(side).state = State::Head { found: false };
+            self.waiting.note_interim(first.offset.saturating_add(length as u64));
             return;
         }
         let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
@@ -523,8 +547,9 @@ impl Conversation {
                 if self.answers(side) {
                     self.release(true, cx);
                 }
-                self.readers.of_mut(side).state = State::Lost;
-                return octets.len();
+                // The segment is looked at once more: without its request a response to HEAD looks like this.
+                self.lose(side);
+                return 0;
             }
         };
         self.readers.of_mut(side).state = State::Chunked(next);

@@ -24,10 +24,9 @@ pub(crate) const METHOD_OCTETS: usize = 32;
 /// Tells by the first octets of a stream what it is.
 pub(crate) fn opening(octets: &[u8]) -> Opening {
     match octets {
-        [] => Opening::Undecided,
+        [] | [0x16] => Opening::Undecided,
         // A TLS record: handshake, version 3.x. Source: RFC 8446 section 5.1.
         [0x16, 0x03, ..] => Opening::Tls,
-        [0x16] => Opening::Undecided,
         _ if octets.starts_with(HTTP2_PREFACE) => Opening::Http2,
         _ if HTTP2_PREFACE.starts_with(octets) => Opening::Undecided,
         _ if octets.starts_with(PROTOCOL) => Opening::Response,
@@ -49,27 +48,15 @@ pub(crate) fn opening(octets: &[u8]) -> Opening {
 
 /// Whether octets without the end of their head may still become a request's head.
 pub(crate) fn may_be_request(octets: &[u8]) -> bool {
-    match octets.iter().position(|octet| *octet == b'\n') {
-        Some(newline) => {
-            request_line(octets.get(..newline).unwrap_or_default()).is_some()
-                || !matches!(simple_request(octets), Simple::No)
-        }
-        None => {
-            let method = octets.iter().position(|octet| !is_token(*octet));
-            match method {
-                None => octets.len() <= METHOD_OCTETS,
-                Some(end) => {
-                    (1..=METHOD_OCTETS).contains(&end)
-                        && octets
-                            .get(end..)
-                            .unwrap_or_default()
-                            .iter()
-                            .all(|octet| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..))
-                        && matches!(octets.get(end), Some(b' ' | b'\t'))
-                }
-            }
-        }
+    if let Some(newline) = octets.iter().position(|octet| *octet == b'\n') {
+        return request_line(octets.get(..newline).unwrap_or_default()).is_some()
+            || !matches!(simple_request(octets), Simple::No);
     }
+    let Some(end) = octets.iter().position(|octet| !is_token(*octet)) else { return octets.len() <= METHOD_OCTETS };
+    let printable = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | 0x21..=0x7e | 0x80..);
+    (1..=METHOD_OCTETS).contains(&end)
+        && matches!(octets.get(end), Some(b' ' | b'\t'))
+        && octets.iter().skip(end).all(printable)
 }
 
 /// Whether octets without the end of their head may still become a response's head.
@@ -147,7 +134,8 @@ pub(crate) fn lenient_status_line(line: &[u8]) -> Option<u16> {
     let (version, rest) = rest.split_at_checked(blank)?;
     let rest = rest.trim_ascii_start();
     let digits = rest.iter().take(3).take_while(|octet| octet.is_ascii_digit()).count();
-    (version.first().is_some_and(u8::is_ascii_digit) && digits > 0)
+    // A bare CR may end a line for some clients: then this is none.
+    (version.first().is_some_and(u8::is_ascii_digit) && !version.contains(&b'\r') && digits > 0)
         .then(|| number(rest.get(..digits).unwrap_or_default()))
 }
 
