@@ -172,6 +172,10 @@ fn open_recorder(settings: &Settings, keep: bool) -> Result<Recording, CommandEr
         Opened::Repaired { moved_to } => {
             tracing::warn!(damaged = %moved_to.display(), "the store's summary was damaged and made anew; nothing is lost");
         }
+        Opened::Shortened { until, expected } => {
+            let until = until.map(|at| at.to_string());
+            tracing::error!(?until, %expected, "the store lost its newest records, damaged on the disk; the others are whole");
+        }
         Opened::Replaced { moved_to, saved, cause } => {
             tracing::error!(damaged = %moved_to.display(), saved, cause, "the store could not be read; a new one begins");
         }

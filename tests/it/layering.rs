@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ui", &["model"]),
     ("report", &["model", "store"]),
     ("demo", &["model", "clock"]),
-    ("telemetry", &["model"]),
+    ("telemetry", &["model", "clock", "export"]),
     ("privilege", &[]),
     ("cli", &["model"]),
     ("config", &["model", "source", "decode", "extract", "track", "alert", "store", "export", "cli"]),
