@@ -4,7 +4,6 @@
 //! 3 KB. So the gauges of many quotas are handed out in pages: each request has one page, and all pages are of one snapshot.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
@@ -21,13 +20,31 @@ const LARGEST_PAGE: usize = 2 << 20;
 pub(crate) struct Collection {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     memory: Mutex<Memory>,
-    /// The pages that are still to be exported, the first one next; none between collections.
-    pages: Mutex<VecDeque<Arc<Points>>>,
+    pages: Mutex<Pages>,
     own: Box<dyn Fn() -> SelfReport + Send + Sync>,
     /// Asks for the next page.
     more: Sender<()>,
     counters: Counters,
-    is_finished: AtomicBool,
+}
+
+#[derive(Default)]
+struct Pages {
+    /// Those that are still to be exported, the first one next; none between collections.
+    queue: VecDeque<Arc<Points>>,
+    phase: Phase,
+    /// Whether the last collection did not arrive.
+    is_last_lost: bool,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum Phase {
+    /// Collections follow each other.
+    #[default]
+    Open,
+    /// One more collection is to come.
+    Closing,
+    /// The last collection has begun.
+    Last,
 }
 
 impl Collection {
@@ -37,15 +54,7 @@ impl Collection {
         counters: Counters,
         own: impl Fn() -> SelfReport + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            snapshots,
-            memory: Mutex::default(),
-            pages: Mutex::default(),
-            own: Box::new(own),
-            more,
-            counters,
-            is_finished: AtomicBool::new(false),
-        }
+        Self { snapshots, memory: Mutex::default(), pages: Mutex::default(), own: Box::new(own), more, counters }
     }
 
     /// Follows the snapshots between collections, for their peaks; ends with the pipeline.
@@ -60,23 +69,25 @@ impl Collection {
     /// The page that is being collected.
     pub(crate) fn page(&self) -> Arc<Points> {
         let mut pages = self.pages();
-        if let Some(page) = pages.front() {
+        if let Some(page) = pages.queue.front() {
             return Arc::clone(page);
         }
-        if self.is_finished.load(Ordering::Relaxed) {
-            return Arc::default();
+        match pages.phase {
+            Phase::Open => {}
+            Phase::Closing => pages.phase = Phase::Last,
+            Phase::Last => return Arc::default(),
         }
         let snapshot = Arc::clone(&self.snapshots.borrow());
         let mut memory = self.memory();
         memory.peaks.take(&snapshot);
         let points = points::points(&snapshot, &mut memory, &(self.own)());
-        pages.extend(split(points, LARGEST_PAGE, self.counters).into_iter().map(Arc::new));
-        pages.front().map(Arc::clone).unwrap_or_default()
+        pages.queue.extend(split(points, LARGEST_PAGE, self.counters).into_iter().map(Arc::new));
+        pages.queue.front().map(Arc::clone).unwrap_or_default()
     }
 
     /// The page was collected: the next callback hands out the next one.
     pub(crate) fn handle_collected(&self) {
-        self.pages().pop_front();
+        self.pages().queue.pop_front();
     }
 
     /// The page arrived.
@@ -91,20 +102,32 @@ impl Collection {
 
     /// The page did not arrive, and neither would the others: the next collection begins anew.
     pub(crate) fn handle_failure(&self) {
-        self.pages().clear();
+        let mut pages = self.pages();
+        pages.queue.clear();
+        if pages.phase != Phase::Open {
+            pages.phase = Phase::Last;
+            pages.is_last_lost = true;
+        }
     }
 
-    /// Whether pages of the collection are still to be exported.
+    /// Whether pages are still to be exported.
     pub(crate) fn has_more(&self) -> bool {
-        !self.pages().is_empty()
+        let pages = self.pages();
+        !pages.queue.is_empty() || pages.phase == Phase::Closing
     }
 
-    /// All was exported: the collection that the SDK makes as it shuts down has nothing to say.
-    pub(crate) fn finish(&self) {
-        self.is_finished.store(true, Ordering::Relaxed);
+    /// Allows one more collection after the one that goes on. Without an end in sight an interval that is shorter than a
+    /// collection would begin new ones for ever.
+    pub(crate) fn close(&self) {
+        self.pages().phase = Phase::Closing;
     }
 
-    fn pages(&self) -> MutexGuard<'_, VecDeque<Arc<Points>>> {
+    /// Whether the last collection did not arrive.
+    pub(crate) fn is_last_lost(&self) -> bool {
+        self.pages().is_last_lost
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -285,21 +285,14 @@ fn flush(metrics: Metrics) -> Receiver<bool> {
     let flushing = std::thread::Builder::new().name("otlp-flush".into()).spawn(move || {
         let Metrics { provider, collection, pages } = metrics;
         drop(pages);
-        // First what is left of a collection that goes on, then all pages of a last one.
+        collection.close();
         let mut arrived = true;
         while arrived && collection.has_more() {
             arrived = provider.force_flush().is_ok();
         }
-        if arrived {
-            arrived = provider.force_flush().is_ok();
-        }
-        while arrived && collection.has_more() {
-            arrived = provider.force_flush().is_ok();
-        }
-        collection.finish();
         let ended = provider.shutdown().is_ok();
         // Nobody listens if the patience ended first.
-        let _ = done.send(arrived && ended);
+        let _ = done.send(arrived && ended && !collection.is_last_lost());
     });
     // Without a thread the sender is gone, which reads as not delivered.
     drop(flushing);

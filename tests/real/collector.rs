@@ -16,6 +16,9 @@ use tokio::sync::watch;
 use crate::made;
 use crate::otlp::{Collector, DEADLINE, Plan, program, wait_for};
 
+/// So many quotas that they do not fit into the 4 MiB which a gRPC server takes at once.
+const CROWD: usize = 1600;
+
 const TRANSPORTS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 
 fn options(plan: &Plan, protocol: Protocol) -> ExportOptions {
@@ -240,7 +243,7 @@ fn many_quotas_pass_a_collector_that_takes_four_megabytes_at_once() {
         let mut options = options(&plan, protocol);
         // Far longer than the test: further pages follow at once, and the shutdown exports all of them again.
         options.interval = Some(Duration::from_hours(1));
-        let (publish, snapshots) = watch::channel(Arc::new(made::crowd(3000)));
+        let (publish, snapshots) = watch::channel(Arc::new(made::crowd(CROWD)));
         let exporter = Exporter::start(&options, snapshots, Box::new(MemoryOutbox::new())).unwrap();
         exporter.shutdown(DEADLINE).unwrap();
         drop(publish);
@@ -256,10 +259,48 @@ fn many_quotas_pass_a_collector_that_takes_four_megabytes_at_once() {
                     arrived.get(name).map_or(0, |metric| points(metric).len());
             }
         }
-        println!("{protocol:?}: 3000 quotas in {requests} requests: {named:?}");
+        println!("{protocol:?}: {CROWD} quotas in {requests} requests: {named:?}");
         assert!(requests > 1);
-        assert_eq!(named.into_values().collect::<Vec<_>>(), [3000, 3000, 3, 3000]);
+        assert_eq!(named.into_values().collect::<Vec<_>>(), [CROWD, CROWD, 3, CROWD]);
     }
+}
+
+/// The sum of what was added, or the last whole count, by whichever temporality the variable of the process asks for.
+#[test]
+fn counts_are_right_over_many_pages_and_collections() {
+    let plan = Plan::new();
+    let collector = Collector::start(&plan);
+    let (_publish, snapshots) = watch::channel(Arc::new(made::crowd(CROWD)));
+    let exporter = Exporter::start(&options(&plan, Protocol::Grpc), snapshots, Box::new(MemoryOutbox::new())).unwrap();
+    // A collection has three pages.
+    let mut bodies: Vec<Value> = (0..4).map(|_| collector.next().1).collect();
+    exporter.shutdown(DEADLINE).unwrap();
+    bodies.extend(collector.rest().into_iter().map(|(_, body)| body));
+    let mut totals: BTreeMap<String, i64> = BTreeMap::new();
+    for metric in bodies.iter().filter_map(|body| metrics(body).remove("rate_limit.responses")) {
+        let is_delta = metric["sum"]["aggregationTemporality"] == 1;
+        assert_eq!(is_delta, std::env::var_os(TEMPORALITY).is_some());
+        for (key, count) in points(&metric) {
+            let total = totals.entry(key).or_default();
+            *total = count.as_i64().unwrap() + if is_delta { *total } else { 0 };
+        }
+    }
+    let mut totals: Vec<i64> = totals.into_values().collect();
+    totals.sort_unstable();
+    assert_eq!(totals, [28, 40, 882]);
+}
+
+const TEMPORALITY: &str = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+
+#[test]
+fn counts_are_right_where_only_what_was_added_is_sent() {
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "collector::counts_are_right_over_many_pages_and_collections"])
+        .env(TEMPORALITY, "delta")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -28,13 +28,14 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A port of this machine that nobody listens on, below those that the system gives to outgoing connections: one of those
-/// might be taken before it is used.
+/// A port of this machine that nobody listens on. It is below those that the system gives to outgoing connections, and each
+/// process begins elsewhere: a port might else be taken before it is used.
 pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
     loop {
-        let port = NEXT.fetch_add(1, Ordering::Relaxed);
-        assert!(port < 30_000, "no port below 30000 is free");
+        let step = TAKEN.fetch_add(1, Ordering::Relaxed);
+        assert!(step < 10_000, "no port from 20000 to 30000 is free");
+        let port = u16::try_from(20_000 + (std::process::id() * 50 + step) % 10_000).unwrap();
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
