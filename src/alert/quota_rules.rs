@@ -403,8 +403,10 @@ fn short_window(quota: &TrackedQuota, options: &AlertOptions) -> Option<Duration
     quota.window().filter(|window| *window < options.short_window)
 }
 
+/// Whether nothing remains, as far as that is not history.
 fn is_spent(quota: &TrackedQuota, now: Timestamp) -> bool {
-    quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO)
+    let known = history_at(quota).is_none_or(|at| now < at);
+    known && quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO)
 }
 
 fn subject(quota: &TrackedQuota) -> Subject {
