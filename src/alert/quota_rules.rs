@@ -22,8 +22,10 @@ const RULES: [Rule; 6] = [
     Rule::Exhaustion,
     Rule::QuotaChanged,
 ];
-/// How often a state is judged that time alone changes by no known moment.
+/// How often a state is judged that time alone changes by no known moment …
 const TICK: Duration = Duration::from_secs(5);
+/// … or how often within a window that is longer: a day of silence must not cost a replay thousands of judgements.
+const TICKS: u32 = 1000;
 /// What is known of a quota whose window nobody states is history after a day: longer windows state their reset.
 const UNSTATED: Duration = Duration::from_hours(24);
 
@@ -94,19 +96,19 @@ impl QuotaWatch {
                 let next = if next > now {
                     next
                 } else {
-                    history_at(quota).filter(|at| *at > now).unwrap_or_else(|| now.after(TICK))
+                    history_at(quota).filter(|at| *at > now).unwrap_or_else(|| next_tick(quota, now))
                 };
                 deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
             }
         }
-        // Whatever waits for another sight is looked at again, so that it is forgotten once its quota is.
-        let waits = self.slots.iter().any(|slot| !slot.machine.is_idle(now, moment.options))
-            || self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0;
-        if waits {
-            let next = now.after(moment.options.flapping_span);
-            deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
-        }
-        self.deadline = deadline;
+        // Whatever waits for another sight is looked at again when that can no longer come.
+        let again = now.after(moment.options.flapping_span);
+        let short = self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0;
+        let waits = self.slots.iter().any(|slot| !slot.machine.is_idle(now, moment.options));
+        let forgets = waits.then(|| history_at(quota).filter(|at| *at > now).unwrap_or(again));
+        deadline = deadline.into_iter().chain(forgets).chain(short.then_some(again)).min();
+        // At the end of time nothing is later.
+        self.deadline = deadline.filter(|at| *at > now);
         self.tell(outbox);
     }
 
@@ -333,8 +335,10 @@ fn throttled_ratio(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
     };
     let mut verdict = verdict(level, moment, options.clear_hold);
     verdict.over = (silent && gone).then_some("window_expired");
-    let expiry = quota.expires_at().filter(|at| silent && *at > now);
-    let next = Some(expiry.unwrap_or_else(|| now.after(TICK)));
+    // While there were exchanges their share changes by the second; in silence only what ends it counts.
+    let end = quota.expires_at().or_else(|| quota.blocked_until(now)).filter(|at| *at > now);
+    let next = if silent { end.unwrap_or_else(|| next_tick(quota, now)) } else { now.after(TICK) };
+    let next = Some(next);
     Judgement { verdict, value: long.throttled_ratio().unwrap_or_default(), threshold: options.throttled, next }
 }
 
@@ -382,7 +386,13 @@ fn history_at(quota: &TrackedQuota) -> Option<Timestamp> {
 
 /// When a verdict changes by itself: when its numbers are history, or bit by bit where the agent counts.
 fn waits_for(quota: &TrackedQuota, now: Timestamp) -> Option<Timestamp> {
-    history_at(quota).filter(|at| *at > now).or_else(|| Some(now.after(TICK)))
+    history_at(quota).or_else(|| Some(next_tick(quota, now)))
+}
+
+/// What is refused stays so until the provider's wait is over, however long that is.
+fn next_tick(quota: &TrackedQuota, now: Timestamp) -> Timestamp {
+    let tick = now.after(TICK.max(quota.window().unwrap_or_default() / TICKS));
+    quota.blocked_until(now).filter(|_| is_spent(quota, now)).map_or(tick, |until| until.max(tick))
 }
 
 fn hold_of(quota: &TrackedQuota, options: &AlertOptions) -> Duration {
@@ -393,8 +403,10 @@ fn short_window(quota: &TrackedQuota, options: &AlertOptions) -> Option<Duration
     quota.window().filter(|window| *window < options.short_window)
 }
 
+/// Whether nothing remains, as far as that is not history.
 fn is_spent(quota: &TrackedQuota, now: Timestamp) -> bool {
-    quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO)
+    let known = history_at(quota).is_none_or(|at| now < at);
+    known && quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO)
 }
 
 fn subject(quota: &TrackedQuota) -> Subject {

@@ -12,7 +12,7 @@ use quotascope::model::{
     Alert, AlertState, Amount, Client, DeclaredQuota, Dimension, Observation, QuotaSource, Reading, Scope,
     ThrottleCause, Timestamp, WindowKind,
 };
-use quotascope::track::{TrackOptions, Tracker};
+use quotascope::track::{TrackEvent, TrackOptions, Tracker};
 
 const START: i64 = 1_795_320_000;
 
@@ -138,7 +138,7 @@ impl World {
     fn pass(&mut self, now: Timestamp) -> usize {
         let mut deadlines = 0;
         while let Some(at) = [self.tracker.poll_timeout(), self.alerts.poll_timeout()].into_iter().flatten().min() {
-            if at > now || deadlines > 1_000_000 {
+            if at > now || deadlines > 50_000 {
                 break;
             }
             self.tracker.handle_timeout(at);
@@ -214,8 +214,8 @@ proptest! {
         let mut at = Timestamp::from_secs(START);
         for said in &all {
             at = Timestamp::from_nanos(at.as_nanos().saturating_add(said.gap.saturating_mul(1_000_000)));
-            // No deadlines here: a hostile clock may leap by centuries, and a caller that skips them must not matter.
             let observation = observation(said, at);
+            // No deadlines here: a caller that skips them must not matter.
             world.tracker.handle_observation(&observation);
             world.alerts.handle_observation(&observation, &world.tracker);
             let now = world.tracker.now().unwrap();
@@ -284,4 +284,81 @@ proptest! {
             prop_assert_eq!(quota.recent_throttled, throttled(&mut recent.into_iter()));
         }
     }
+}
+
+fn plain(at: Timestamp, scope: &str, limit: f64, remaining: f64, window: u64, reset: u64) -> Observation {
+    let said = Said {
+        gap: 0,
+        host: 0,
+        endpoint: 1,
+        scope: 0,
+        throttled: false,
+        code: None,
+        retry_after: None,
+        readings: vec![(0, Some(limit), Some(remaining), Some(window), None, 1)],
+        declared: None,
+    };
+    let mut observation = observation(&said, at);
+    observation.scope = Some(Scope { kind: "account".into(), id: Some(scope.into()) });
+    for reading in &mut observation.readings {
+        reading.reset_at = Some(Timestamp::from_secs(START).after(Duration::from_secs(reset)));
+    }
+    observation
+}
+
+fn events(tracker: &mut Tracker) -> Vec<String> {
+    let name = |event| match event {
+        TrackEvent::QuotaTouched(_) => "touched".into(),
+        TrackEvent::Reset { at, .. } => format!("reset at {}", at.as_secs() - START),
+        TrackEvent::LimitChanged { from, to, .. } => format!("limit {from} to {to}"),
+        TrackEvent::ResetMoved { to, .. } => format!("reset moved to {}", to.as_secs() - START),
+        TrackEvent::Minute(report) => format!("minute of {}", report.requests),
+    };
+    std::iter::from_fn(|| tracker.poll_event()).map(name).collect()
+}
+
+#[test]
+fn what_happens_is_told_once() {
+    let at = |second| Timestamp::from_secs(START).after(Duration::from_secs(second));
+    let mut tracker = Tracker::new(TrackOptions::default());
+    tracker.handle_observation(&plain(at(1), "k:1", 100.0, 90.0, 60, 60));
+    tracker.handle_observation(&plain(at(2), "k:1", 100.0, 89.0, 60, 60));
+    assert_eq!(events(&mut tracker), ["touched"]);
+    tracker.handle_observation(&plain(at(3), "k:1", 50.0, 40.0, 60, 70));
+    assert_eq!(events(&mut tracker), ["limit 100 to 50", "reset moved to 70", "touched"]);
+    // A second more is the rounding of the provider; a window that begins anew early is told as one.
+    tracker.handle_observation(&plain(at(4), "k:1", 50.0, 20.0, 60, 71));
+    tracker.handle_observation(&plain(at(5), "k:1", 50.0, 49.0, 60, 80));
+    assert_eq!(events(&mut tracker), ["touched", "reset at 5"]);
+    assert_eq!(tracker.poll_timeout(), Some(at(60)));
+    tracker.handle_timeout(at(60));
+    tracker.handle_timeout(at(200));
+    assert_eq!(events(&mut tracker), ["minute of 5", "reset at 80"]);
+    assert_eq!(tracker.poll_timeout(), None);
+    // The window that begins after a reset that was told is no news.
+    tracker.handle_observation(&plain(at(201), "k:1", 50.0, 49.0, 60, 260));
+    assert_eq!(events(&mut tracker), ["touched"]);
+}
+
+#[test]
+fn a_flood_of_callers_and_windows_stays_within_its_bounds() {
+    let at = |ms| Timestamp::from_secs(START).after(Duration::from_millis(ms));
+    let options = AlertOptions { watched: 200, ..AlertOptions::default() };
+    let mut world = World::new(TrackOptions { quotas: 100, routes: 10, ..TrackOptions::default() });
+    world.alerts = Alerts::new(options);
+    for caller in 0..5000u64 {
+        // Each is seen once above 80 %, so that its alert waits for another sight that never comes.
+        world.observe(&plain(at(caller), &format!("k:{caller}"), 100.0, 12.0, 3600, 3600));
+    }
+    assert_eq!((world.tracker.quotas().count(), world.tracker.cuts().quotas), (100, 4900));
+    assert_eq!(world.alerts.unwatched(), 0);
+    for window in 1..2000u64 {
+        world.observe(&plain(at(5000 + window), "k:1", 100.0, 50.0, window, 7200));
+    }
+    assert_eq!(world.tracker.cuts().alike, 2000 - 1 - 16);
+    let alike = world
+        .tracker
+        .quotas()
+        .filter(|quota| quota.key().scope.as_ref().is_some_and(|s| s.id.as_deref() == Some("k:1")));
+    assert_eq!(alike.count(), 16);
 }
