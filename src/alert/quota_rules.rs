@@ -26,6 +26,8 @@ const RULES: [Rule; 6] = [
 const TICK: Duration = Duration::from_secs(5);
 /// … or how often within a window that is longer: a day of silence must not cost a replay thousands of judgements.
 const TICKS: u32 = 1000;
+/// Looks at a silent quota before they become rarer.
+const FINE_LOOKS: u128 = 64;
 /// What is known of a quota whose window nobody states is history after a day: longer windows state their reset.
 const UNSTATED: Duration = Duration::from_hours(24);
 
@@ -391,8 +393,19 @@ fn waits_for(quota: &TrackedQuota, now: Timestamp) -> Option<Timestamp> {
 
 /// What is refused stays so until the provider's wait is over, however long that is.
 fn next_tick(quota: &TrackedQuota, now: Timestamp) -> Timestamp {
-    let tick = now.after(TICK.max(quota.window().unwrap_or_default() / TICKS));
+    let tick = tick_since(quota.seen_at(), now, TICK.max(quota.window().unwrap_or_default() / TICKS));
     quota.blocked_until(now).filter(|_| is_spent(quota, now)).map_or(tick, |until| until.max(tick))
+}
+
+/// The next point of a grid that starts with the last sight and doubles its step with each doubling of the silence, so that
+/// years of silence are a few hundred looks. The grid does not depend on when it was looked before.
+fn tick_since(seen_at: Timestamp, now: Timestamp, step: Duration) -> Timestamp {
+    let silence = now.since(seen_at).as_nanos();
+    let fine = step.as_nanos().max(1);
+    let doublings = (silence / (fine * FINE_LOOKS)).checked_ilog2().map_or(0, |log| log + 1);
+    let step = fine << doublings;
+    let next = (silence / step + 1) * step;
+    seen_at.after(Duration::from_nanos(u64::try_from(next).unwrap_or(u64::MAX)))
 }
 
 fn hold_of(quota: &TrackedQuota, options: &AlertOptions) -> Duration {
@@ -427,4 +440,22 @@ fn subject(quota: &TrackedQuota) -> Subject {
 #[expect(clippy::cast_precision_loss, reason = "counts of a minute stay far below 2^53")]
 const fn count(number: u64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_of_silence_are_a_few_hundred_looks() {
+        let seen = Timestamp::from_secs(1_800_000_000);
+        let (mut now, mut looks) = (seen, 0);
+        while now < seen.after(Duration::from_hours(10 * 365 * 24)) {
+            let next = tick_since(seen, now, TICK);
+            assert!(next > now);
+            assert_eq!(tick_since(seen, now.after(next.since(now) / 2), TICK), next, "a look between changes nothing");
+            (now, looks) = (next, looks + 1);
+        }
+        assert!((64..2_000).contains(&looks), "{looks}");
+    }
 }

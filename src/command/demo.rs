@@ -16,8 +16,7 @@ pub(super) fn run(
     environment: Environment<'_>,
 ) -> Result<Outcome, CommandError> {
     let allowed = may_capture();
-    let demo =
-        Demo::start(&DemoOptions { tap: allowed.is_err(), ..DemoOptions::default() }).map_err(CommandError::failed)?;
+    let demo = Demo::start(&DemoOptions::default()).map_err(CommandError::failed)?;
     let mut common = common.clone();
     let pairs = demo.servers().map(|(provider, _, host)| format!("{host}={}", provider.name()));
     common.providers.extend(pairs);
@@ -33,10 +32,21 @@ pub(super) fn run(
         }
         Err(reason) => {
             say(&reason, common.quiet);
-            demo.frames().map(|frames| ("the demo's own clients".into(), frames.clone()))
+            Some(("the demo's own clients".into(), demo.frames().clone()))
         }
     };
-    live::run(Watching { settings, common: &common, output: &arguments.output, screen: true, keep: false, frames })
+    let tap = frames.is_some();
+    // The clients start when the capture is open, so that no connection is joined in its middle.
+    let begin = || demo.start_clients(tap);
+    live::run(Watching {
+        settings,
+        common: &common,
+        output: &arguments.output,
+        screen: true,
+        keep: false,
+        frames,
+        begin: Some(&begin),
+    })
 }
 
 /// Whether loopback may be sniffed; else why not.

@@ -32,13 +32,15 @@ pub(super) struct Watching<'a> {
     pub(super) keep: bool,
     /// Frames that somebody else makes, with the name they are shown under.
     pub(super) frames: Option<(Arc<str>, crossbeam_channel::Receiver<OwnedFrame>)>,
+    /// What begins when everything is open.
+    pub(super) begin: Option<&'a dyn Fn()>,
 }
 
 const EXPORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Watches until the end that the user asked for.
 pub(super) fn run(watching: Watching<'_>) -> Result<Outcome, CommandError> {
-    let Watching { mut settings, common, output, screen, keep, frames } = watching;
+    let Watching { mut settings, common, output, screen, keep, frames, begin } = watching;
     let screen = screen && !common.json && output.events.is_none() && Output::is_terminal();
     let verbosity = if screen { telemetry::SILENT } else { super::verbosity(common) };
     let color = use_color(common.color);
@@ -89,6 +91,9 @@ pub(super) fn run(watching: Watching<'_>) -> Result<Outcome, CommandError> {
     };
     let live = Live::start(options, Box::new(printer.stopping(Arc::clone(&stop)))).map_err(CommandError::failed)?;
     stop_on_signals(Arc::clone(&stop)).map_err(CommandError::failed)?;
+    if let Some(begin) = begin {
+        begin();
+    }
     if settings.export.is_wanted() {
         let outbox = kept_outbox.unwrap_or_else(|| Box::new(crate::export::MemoryOutbox::new()));
         let exporter = Exporter::start(&settings.export, live.snapshots(), outbox).map_err(CommandError::failed)?;

@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
 pub use client::{Actor, Pace, Phase};
 pub use provider::{Provider, Tally};
@@ -28,15 +28,11 @@ pub struct DemoOptions {
     pub providers: Vec<Provider>,
     /// What each window of the documents is multiplied by; below 1 it is shorter, which a test wants.
     pub window_scale: f64,
-    /// Whether the clients' octets are copied into frames, for a machine where loopback may not be captured.
-    pub tap: bool,
-    /// Whether the clients start at once; a test drives the servers itself.
-    pub clients: bool,
 }
 
 impl Default for DemoOptions {
     fn default() -> Self {
-        Self { providers: Provider::ALL.to_vec(), window_scale: 1.0, tap: false, clients: true }
+        Self { providers: Provider::ALL.to_vec(), window_scale: 1.0 }
     }
 }
 
@@ -45,7 +41,8 @@ impl Default for DemoOptions {
 pub struct Demo {
     runtime: Option<tokio::runtime::Runtime>,
     servers: Vec<server::Server>,
-    frames: Option<Receiver<OwnedFrame>>,
+    sender: Sender<OwnedFrame>,
+    frames: Receiver<OwnedFrame>,
 }
 
 /// What kept the demo from starting.
@@ -54,7 +51,7 @@ pub struct Demo {
 pub struct DemoError(#[from] std::io::Error);
 
 impl Demo {
-    /// Starts the servers, and the clients where they are wanted.
+    /// Starts the servers.
     ///
     /// # Errors
     /// Where loopback cannot be listened on.
@@ -71,16 +68,19 @@ impl Demo {
             .map(|&provider| runtime.block_on(server::Server::start(provider, options.window_scale)))
             .collect::<Result<Vec<_>, _>>()?;
         let (sender, frames) = crossbeam_channel::bounded(tap::QUEUE);
-        let tap = options.tap.then(|| tap::Tap::new(sender));
-        if options.clients {
-            for server in &servers {
-                for actor in client::actors(server.provider()) {
-                    let (address, host) = (server.address(), server.host());
-                    runtime.spawn(client::act(actor, address, host, tap.clone()));
-                }
+        Ok(Self { runtime: Some(runtime), servers, sender, frames })
+    }
+
+    /// Starts the clients. With `tap` their octets are copied into [`Demo::frames`], for a machine where loopback may not
+    /// be captured.
+    pub fn start_clients(&self, tap: bool) {
+        let Some(runtime) = &self.runtime else { return };
+        let tap = tap.then(|| tap::Tap::new(self.sender.clone()));
+        for server in &self.servers {
+            for actor in client::actors(server.provider()) {
+                runtime.spawn(client::act(actor, server.address(), server.host(), tap.clone()));
             }
         }
-        Ok(Self { runtime: Some(runtime), servers, frames: options.tap.then_some(frames) })
     }
 
     /// Each server: provider, address, and the authority that its clients name in `Host`.
@@ -88,9 +88,9 @@ impl Demo {
         self.servers.iter().map(|s| (s.provider(), s.address(), s.host()))
     }
 
-    /// The frames made of the clients' octets, where [`DemoOptions::tap`] asked for them.
-    pub const fn frames(&self) -> Option<&Receiver<OwnedFrame>> {
-        self.frames.as_ref()
+    /// The frames made of the clients' octets, where [`Demo::start_clients`] was asked for them.
+    pub const fn frames(&self) -> &Receiver<OwnedFrame> {
+        &self.frames
     }
 
     /// What a provider's server answered so far.

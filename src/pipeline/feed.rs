@@ -1,14 +1,15 @@
 //! What gives a replay its observations: lanes, on this thread or on others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::capture_reader::CaptureReader;
 use super::lane::{Batch, Lane};
-use crate::decode::{DecodeOptions, exchange_line, flow_hash};
+use crate::decode::{DecodeOptions, Sharder, exchange_line};
 use crate::extract::Extractor;
-use crate::model::{HashKey, InputCounters, Interest};
+use crate::model::{HashKey, InputCounters, Interest, OwnedFrame};
 use crate::source::detect::{CompressionDamage, Input};
 use crate::source::{FrameBatch, Lines, SourceError};
 
@@ -171,7 +172,12 @@ struct Block {
     source: Arc<str>,
     frames: FrameBatch,
     shards: Vec<u8>,
+    /// Packets put together from fragments, each in place of the frame that completed it.
+    whole: BTreeMap<usize, (u8, OwnedFrame)>,
 }
+
+/// A frame that no thread decodes: a fragment, which is part of a whole packet elsewhere.
+const NOBODY: u8 = u8::MAX;
 
 impl Threads {
     fn start(reader: CaptureReader, threads: usize, context: &Context) -> Self {
@@ -199,12 +205,13 @@ impl Threads {
 
 fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], threads: usize, feeds: &Sender<Feed>) {
     let mut counters = InputCounters::default();
+    let mut sharder = Sharder::new();
     let mut frames = FrameBatch::new();
     loop {
         match reader.next_batch(&mut frames, &mut counters) {
             Ok(Some(source)) => {
-                let shards = frames.frames().map(|frame| shard(flow_hash(&frame), threads)).collect();
-                let block = Arc::new(Block { source, frames: std::mem::take(&mut frames), shards });
+                let (shards, whole) = shards(&frames, &mut sharder, threads, &mut counters);
+                let block = Arc::new(Block { source, frames: std::mem::take(&mut frames), shards, whole });
                 if workers.iter().any(|worker| worker.send(Arc::clone(&block)).is_err()) {
                     break;
                 }
@@ -223,18 +230,46 @@ fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], threads: usiz
     let _ = feeds.send(Feed::Ended(threads));
 }
 
-fn shard(hash: u64, threads: usize) -> u8 {
-    u8::try_from(hash % threads as u64).unwrap_or(0)
+/// Says for each frame which thread decodes it.
+fn shards(
+    frames: &FrameBatch,
+    sharder: &mut Sharder,
+    threads: usize,
+    counters: &mut InputCounters,
+) -> (Vec<u8>, BTreeMap<usize, (u8, OwnedFrame)>) {
+    let mut shards = Vec::with_capacity(frames.len());
+    let mut whole = BTreeMap::new();
+    for (index, frame) in frames.frames().enumerate() {
+        let shard = match sharder.route(&frame, counters) {
+            None => NOBODY,
+            Some((hash, routed)) => {
+                let shard = u8::try_from(hash % threads as u64).unwrap_or(0);
+                if std::ptr::eq(routed.octets, frame.octets) {
+                    shard
+                } else {
+                    let owned = OwnedFrame { at: routed.at, link: routed.link, octets: routed.octets.to_vec() };
+                    whole.insert(index, (shard, owned));
+                    NOBODY
+                }
+            }
+        };
+        shards.push(shard);
+    }
+    (shards, whole)
 }
 
 fn decode(index: usize, mut lane: Lane, blocks: &Receiver<Arc<Block>>, feeds: &Sender<Feed>) {
     for block in blocks {
         let mine = u8::try_from(index).unwrap_or(0);
         let mut newest = None;
-        for (frame, shard) in block.frames.frames().zip(&block.shards) {
+        for (position, (frame, shard)) in block.frames.frames().zip(&block.shards).enumerate() {
             newest = newest.max(Some(frame.at));
             if *shard == mine {
                 lane.handle_frame(&block.source, &frame);
+            } else if *shard == NOBODY
+                && let Some((_, whole)) = block.whole.get(&position).filter(|(shard, _)| *shard == mine)
+            {
+                lane.handle_frame(&block.source, &whole.as_frame());
             }
         }
         if let Some(newest) = newest {

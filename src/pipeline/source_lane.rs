@@ -27,7 +27,7 @@ pub(super) struct LaneContext {
     pub(super) messages: Sender<(usize, Message)>,
 }
 
-/// A lane that nothing comes from says so this often.
+/// How often a lane tells what its interface counted, and how far it is where nothing comes.
 const SILENCE: Duration = Duration::from_millis(250);
 
 /// What was captured may still be on its way to us for so long: libpcap's read timeout, and some more.
@@ -119,13 +119,12 @@ fn watch_interface(mut capture: LiveCapture, mut lane: Lane, link: &mut Link) ->
             }
             lane.handle_timeout(now.before(ON_ITS_WAY));
         }
-        let silent = now.since(told_at) >= SILENCE;
-        if lane.waiting() > 0 || silent {
-            if silent {
-                read_statistics(&mut capture, &mut state);
-            }
+        if now.since(told_at) >= SILENCE {
             told_at = now;
+            read_statistics(&mut capture, &mut state);
             link.offer(&mut lane, Some(state.clone()));
+        } else if lane.waiting() > 0 {
+            link.offer(&mut lane, None);
         }
     };
     read_statistics(&mut capture, &mut state);

@@ -59,7 +59,7 @@ impl Seen {
 
 /// Starts the servers and the agent, drives the servers, and gives what the agent saw and what the servers did.
 fn watch(provider: Provider, more: &[&str], drive: impl FnOnce(&str) -> u64) -> (Seen, Tally) {
-    let options = DemoOptions { providers: vec![provider], clients: false, ..DemoOptions::default() };
+    let options = DemoOptions { providers: vec![provider], ..DemoOptions::default() };
     let demo = Demo::start(&options).expect("loopback can be listened on");
     let (_, address, _) = demo.servers().next().expect("one server");
     let store = tempfile::tempdir().expect("a folder for the store");
