@@ -100,8 +100,8 @@ fn main() {
 
 /// Prints the nanoseconds that one call takes.
 fn print(name: &str, mut call: impl FnMut()) {
-    const ROUNDS: u32 = 25;
-    const CALLS: u32 = 4000;
+    const ROUNDS: u32 = 1000;
+    const CALLS: u32 = 100;
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {
         let start = Instant::now();
