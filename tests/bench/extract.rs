@@ -26,7 +26,10 @@ const NOISE: [(&str, &str); 12] = [
     ("content-type", "application/json; charset=utf-8"),
 ];
 
-const CASES: [(&str, u16, &[(&str, &str)], &str); 7] = [
+/// What it is, the status, the telling field lines, the body.
+type Case = (&'static str, u16, &'static [(&'static str, &'static str)], &'static str);
+
+const CASES: [Case; 7] = [
     ("14 fields, none of a quota", 200, &[("date", "Mon, 16 Mar 2026 09:46:40 GMT"), ("age", "0")], ""),
     (
         "x-ratelimit triple",
