@@ -131,8 +131,7 @@ impl Content {
         match self {
             Self::Json(body) => MESSAGES
                 .iter()
-                .flat_map(|place| error_code::matches(body, place))
-                .filter_map(Value::as_str)
+                .filter_map(|place| error_code::at(body, place).and_then(Value::as_str))
                 .map(text)
                 .collect(),
             // A page for people quotes what it likes; only plain text is a message.
@@ -158,7 +157,7 @@ impl Content {
             }
             for (parent, (key, unit)) in PARENTS.iter().flat_map(|parent| WAITS.iter().map(move |wait| (parent, wait)))
             {
-                let Some(value) = body.pointer(parent).and_then(|parent| parent.get(key)) else { continue };
+                let Some(value) = error_code::at(body, parent).and_then(|parent| parent.get(key)) else { continue };
                 match wait(value, *unit, clock, near) {
                     Some(Ok(wait)) => return Some(wait),
                     Some(Err(doubt)) => doubts.push(doubt),
@@ -189,7 +188,7 @@ impl Content {
         let mut quotas = Vec::new();
         let body_quota = || Quota { body: true, family: "body-only", ..Quota::default() };
         // A GraphQL API that counts costs.
-        if let Some(state) = body.pointer("/extensions/cost/throttleStatus") {
+        if let Some(state) = error_code::at(body, "/extensions/cost/throttleStatus") {
             quotas.push(Quota {
                 dimension: Some(Arc::from("cost")),
                 limit: state.get("maximumAvailable").and_then(amount),
@@ -198,7 +197,7 @@ impl Content {
             });
         }
         if throttled {
-            quotas.extend(PARENTS.iter().find_map(|parent| limit_of(body.pointer(parent)?, clock)));
+            quotas.extend(PARENTS.iter().find_map(|parent| limit_of(error_code::at(body, parent)?, clock)));
             // google.rpc.QuotaFailure
             for violation in error_code::matches(body, "/error/details/*/violations/*") {
                 let limit = violation.get("quotaValue").and_then(amount);
@@ -224,7 +223,7 @@ impl Content {
             return plain::word(name.as_bytes());
         }
         // OpenAI's type of a rate limit error is what ran out.
-        let kind = body.pointer("/error/type").and_then(Value::as_str)?;
+        let kind = error_code::at(body, "/error/type").and_then(Value::as_str)?;
         matches!(kind, "tokens" | "requests" | "input_tokens" | "output_tokens").then(|| Arc::from(kind))
     }
 }

@@ -101,9 +101,24 @@ pub(super) fn find(body: &Value, status: u16, own_places: &[String]) -> Option<A
 /// The first code, at any place, that says "too fast".
 pub(super) fn find_throttling(body: &Value, status: u16, is_throttling: impl Fn(&str) -> bool) -> Option<Arc<str>> {
     PLACES.iter().find_map(|(place, holds)| {
-        matches(body, place)
-            .into_iter()
-            .find_map(|value| plausible(value, *holds, status).filter(|code| is_throttling(code)))
+        first(body, place, |value| plausible(value, *holds, status).filter(|code| is_throttling(code)))
+    })
+}
+
+/// The first value at a pointer of which something can be made.
+fn first<T>(body: &Value, pointer: &str, make: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    if pointer.contains('*') {
+        return matches(body, pointer).into_iter().find_map(make);
+    }
+    make(at(body, pointer)?)
+}
+
+/// The value at a pointer without a `*`.
+pub(super) fn at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
+    pointer.split('/').skip(1).try_fold(body, |value, step| match value {
+        Value::Array(list) => step.parse().ok().and_then(|index: usize| list.get(index)),
+        Value::Object(object) => object.get(step),
+        _ => None,
     })
 }
 

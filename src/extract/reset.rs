@@ -168,7 +168,10 @@ mod tests {
     /// Seconds from now, or why not.
     fn ahead(text: &str, unit: Unit, beside: &Beside) -> Result<Option<f64>, &'static str> {
         let point = read(text.as_bytes(), unit, beside)?;
-        Ok(point.map(|p| ((p.as_nanos() - beside.clock.seen.as_nanos()) / 1_000_000) as f64 / 1000.0))
+        Ok(point.map(|p| match p.since(beside.clock.seen) {
+            Duration::ZERO => -beside.clock.seen.since(p).as_secs_f64(),
+            ahead => ahead.as_secs_f64(),
+        }))
     }
 
     #[test]
@@ -205,7 +208,7 @@ mod tests {
         assert_eq!(ahead("36000", Unit::Unsaid, &hour), Ok(Some(36_000.0)));
         let standard = Beside { delta_family: true, ..beside() };
         assert_eq!(ahead("36000", Unit::Unsaid, &standard), Ok(Some(36_000.0)));
-        assert_eq!(ahead("0", Unit::Unsaid, &standard), Ok(Some(0.0)));
+        assert_eq!(ahead("0", Unit::Unsaid, &standard), Ok(Some(-0.0)));
         assert_eq!(ahead("22273", Unit::Delta(0.001), &beside()), Ok(Some(22.273)));
         assert_eq!(ahead("90", Unit::Moment, &beside()), Err("reset-unit-unknown"));
         let ruled = Beside { rule: Some(ResetUnit::EpochSeconds), ..beside() };

@@ -166,6 +166,13 @@ fn family(quotas: &[Quota], headers: &Headers<'_>, body_speaks: bool) -> Option<
     // The fields of one provider are one family: the one that says most of their shape.
     const RISING: [&str; 3] = ["vendor-triple", "per-dimension", "window-in-name"];
     let rank = |family: &str| RISING.iter().position(|other| *other == family).map_or(0, |place| place + 1);
+    if let [only] = quotas
+        && !only.body
+        && only.limit.is_some()
+        && only.remaining.is_some()
+    {
+        return Some(only.family);
+    }
     let mut owners: BTreeMap<u64, &'static str> = BTreeMap::new();
     for quota in quotas.iter().filter(|quota| !quota.body) {
         let family = owners.entry(quota.owner).or_insert(quota.family);

@@ -45,9 +45,10 @@ fn show(said: &Said) -> String {
         show("limit", reading.limit.map(|n| n.to_string()));
         show("left", reading.remaining.map(|n| n.to_string()));
         show("used", reading.used.map(|n| n.to_string()));
-        show("utilization", reading.utilization.map(|n| format!("{:.4}", n).trim_end_matches('0').to_owned()));
+        show("utilization", reading.utilization.map(|n| format!("{n:.4}").trim_end_matches('0').to_owned()));
         show("window", reading.window.map(|d| d.as_secs_f64().to_string()));
-        let ahead = |at: Timestamp| (at.as_nanos() / 1_000_000 - NOW * 1000) as f64 / 1000.0;
+        let now = Timestamp::from_secs(NOW);
+        let ahead = |at: Timestamp| (at.since(now).as_secs_f64() - now.since(at).as_secs_f64());
         show("reset", reading.reset_at.map(|at| format!("{:+}", ahead(at))));
         show("bucket", reading.bucket.as_deref().map(str::to_owned));
         show("from", (reading.source != QuotaSource::Header).then(|| reading.source.as_str().to_owned()));
@@ -471,7 +472,9 @@ fn assert_sound(said: &Said) {
         assert!(reading.policy.as_ref().is_none_or(|policy| policy.len() <= 64), "{reading:?}");
     }
     assert!(
-        said.error_code.as_ref().is_none_or(|code| code.len() <= 128 && code.bytes().all(|b| b >= b' ' && b <= b'~'))
+        said.error_code
+            .as_ref()
+            .is_none_or(|code| code.len() <= 128 && code.bytes().all(|b| (b' '..=b'~').contains(&b)))
     );
     assert!(said.error_code.is_none() || said.throttled.is_some());
 }
@@ -495,7 +498,7 @@ proptest! {
             let index = names.binary_search(&name.to_ascii_lowercase()).expect("each name is listed");
             (keys[index % keys.len()], index)
         };
-        let mut shuffled = lines.clone();
+        let mut shuffled = lines;
         shuffled.sort_by_key(|(name, _)| place(name));
         for (name, _) in &mut shuffled {
             *name = if upper { name.to_ascii_uppercase() } else { name.to_ascii_lowercase() };

@@ -11,6 +11,7 @@ use super::resets::Resets;
 use super::special::{self, Stated};
 use super::words::Share;
 use crate::extract::{plain, span};
+use crate::model::Amount;
 
 /// A field line that says a part of a quota.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +84,10 @@ pub(super) fn read<'a>(
         window: name.span.and_then(|(seconds, _)| seconds).or(name.documented_window),
         ..Quota::default()
     };
+    if plain_numbers(&claims, &mut base, name, context) {
+        quotas.push(base);
+        return;
+    }
     if let Some(named) = claims.lines(|field| field == Field::Name).first().and_then(|value| plain::word(value)) {
         base.policy = Some(named);
     }
@@ -136,6 +141,36 @@ pub(super) fn read<'a>(
         }
         quotas.push(base);
     }
+}
+
+/// The shape of almost all responses, without detours: one number each of limit, remaining and used, and one reset.
+/// `false` where there is anything else; then nothing was changed.
+fn plain_numbers(claims: &Claims<'_, '_>, base: &mut Quota, name: &Name<'_>, context: &mut Context<'_>) -> bool {
+    let mut counts = [None; 3];
+    let mut reset = None;
+    for claim in claims.of(|_| true) {
+        let slot = match claim.field {
+            Field::Limit => &mut counts[0],
+            Field::Remaining => &mut counts[1],
+            Field::Used => &mut counts[2],
+            Field::Reset if reset.is_none() => {
+                reset = Some((claim.unit, claim.value));
+                continue;
+            }
+            _ => return false,
+        };
+        let Some(amount) = plain::number(claim.value).and_then(Amount::new) else { return false };
+        if slot.replace(amount).is_some() {
+            return false;
+        }
+    }
+    [base.limit, base.remaining, base.used] = counts;
+    let resets = Resets::of(reset.into_iter(), name.is_unprefixed());
+    base.reset = resets.of_quota(base, context);
+    if name.is_unprefixed() {
+        base.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
+    }
+    true
 }
 
 /// `input_tokens`, `requests`, …

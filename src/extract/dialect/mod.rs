@@ -29,6 +29,9 @@ use super::wire_rules::ResetUnit;
 use super::{http_date, plain};
 use crate::model::{Fields, Timestamp};
 
+/// A longer value is not read: Facebook's lists of accounts, the longest seen, stay below 8 KiB.
+const LONGEST_VALUE: usize = 16 * 1024;
+
 /// More field lines than any honest response has that speak of quotas.
 const MOST_LINES: usize = 96;
 
@@ -81,33 +84,62 @@ impl Context<'_> {
 
 /// Whether a name (in any case) may say something. Cheap: called for each field line of each response.
 pub(super) fn is_telling(name: &[u8]) -> bool {
-    if name.len() < 3 || name.len() > name::LONGEST_NAME {
+    if name.len() > name::LONGEST_NAME {
         return false;
     }
-    for (place, octet) in name.iter().enumerate() {
-        let starts: &[&[u8]] = match octet | 0x20 {
-            b'l' => &[b"limit", b"left"],
-            b'r' => &[b"remain", b"retry", b"reset"],
-            b'q' => &[b"quota"],
-            b't' => &[b"throttl"],
-            b'u' => &[b"usage", b"used", b"utili"],
-            b'c' => &[b"concurren"],
-            b'w' => &[b"window"],
-            b'o' => &[b"order-count"],
-            b'd' if place == 0 => &[b"date"],
-            b'a' if place == 0 => &[b"age"],
-            b'e' => &[b"errortype"],
-            b'g' if place == 0 => &[b"grpc-status"],
-            _ => continue,
-        };
-        let rest = name.get(place..).unwrap_or_default();
-        if starts.iter().any(|start| {
-            rest.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
-                // Short and frequent names must match as a whole.
-                && (place > 0 || !matches!(*start, b"date" | b"age") || rest.len() == start.len())
-        }) {
+    if name.len() <= 4 {
+        return name.eq_ignore_ascii_case(b"date") || name.eq_ignore_ascii_case(b"age");
+    }
+    name.iter().enumerate().any(|(place, octet)| {
+        let words = RARE.get(usize::from(*octet)).copied().unwrap_or(0);
+        words != 0 && tells_at(name, place, words)
+    })
+}
+
+/// For each octet, in both cases, the telling words that have it as their rarest: a bit for each. Most octets of most
+/// names are of no word.
+const RARE: [u16; 256] = {
+    let mut rare = [0; 256];
+    let mut place = 0;
+    while place < TELLING.len() {
+        let (word, at) = TELLING[place];
+        rare[word[at] as usize] |= 1 << place;
+        rare[word[at].to_ascii_uppercase() as usize] |= 1 << place;
+        place += 1;
+    }
+    rare
+};
+
+/// What names that say something contain, and where in it its rarest octet stands.
+const TELLING: [(&[u8], usize); 15] = [
+    (b"limit", 2),
+    (b"remain", 2),
+    (b"quota", 0),
+    (b"reset", 2),
+    (b"retry", 4),
+    (b"left", 2),
+    (b"throttl", 1),
+    (b"usage", 3),
+    (b"used", 0),
+    (b"utili", 0),
+    (b"concurren", 4),
+    (b"window", 0),
+    (b"order-count", 7),
+    (b"errortype", 6),
+    (b"grpc-status", 9),
+];
+
+/// Whether one of the words (a bit for each) has its rarest octet at that place of the name.
+fn tells_at(name: &[u8], place: usize, mut words: u16) -> bool {
+    while words != 0 {
+        if let Some((word, at)) = TELLING.get(words.trailing_zeros() as usize)
+            && let Some(start) = place.checked_sub(*at)
+            && let Some(text) = name.get(start..start + word.len())
+            && text.iter().zip(*word).all(|(octet, wanted)| octet | 0x20 == *wanted)
+        {
             return true;
         }
+        words &= words - 1;
     }
     false
 }
@@ -115,11 +147,22 @@ pub(super) fn is_telling(name: &[u8]) -> bool {
 /// Reads the field lines of a response that was seen at `seen`.
 pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUnit>) -> Headers<'_> {
     let mut sorted = Sorted::default();
-    let mut lines: Vec<(&[u8], &[u8])> = fields.iter().filter(|(name, _)| is_telling(name)).take(MOST_LINES).collect();
+    let mut lines: Vec<(&[u8], &[u8])> = Vec::new();
+    for (name, value) in fields.iter().filter(|(name, _)| is_telling(name)) {
+        // Almost every response has these two, and most of them nothing else.
+        match name {
+            b"date" => sorted.date = sorted.date.or(Some(value)),
+            b"age" => sorted.age = sorted.age.or(Some(value)),
+            _ if lines.len() < MOST_LINES => lines.push((name, value)),
+            _ => {}
+        }
+    }
     // The order of lines of different names says nothing; that of lines of one name does (RFC 9110 section 5.3).
     lines.sort_by_key(|(name, _)| *name);
-    for (name, value) in lines {
-        sorted.take(name, value, seen);
+    for &(name, value) in &lines {
+        if value.len() <= LONGEST_VALUE {
+            sorted.take(name, value);
+        }
     }
     let mut out = Headers {
         quotas: Vec::new(),
@@ -129,13 +172,18 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
         refused: sorted.refused,
         code: sorted.code,
         grpc_status: sorted.grpc_status,
-        clock: Clock::new(seen, sorted.date, sorted.age),
+        clock: Clock::new(seen, None, None),
         spoke: !sorted.documents.is_empty(),
         doubts: Vec::new(),
     };
+    if lines.iter().any(|(_, value)| value.len() > LONGEST_VALUE) {
+        out.doubts.push("value-too-long");
+    }
     if sorted.is_empty() {
         return out;
     }
+    let date = sorted.date.and_then(|date| http_date::read(date, seen));
+    out.clock = Clock::new(seen, date, sorted.age.and_then(plain::number));
     let mut context =
         Context { clock: out.clock, reset_rule, wait: None, regain: None, scopes: None, doubts: &mut out.doubts };
     out.retry_after = longest_wait(&mut sorted.waits, &mut context);
@@ -176,8 +224,8 @@ struct Sorted<'a> {
     documents: Vec<(Means, &'a [u8])>,
     waits: Vec<(Rank, Unit, &'a [u8])>,
     scopes: Vec<(u8, &'static str, &'a [u8])>,
-    date: Option<Timestamp>,
-    age: Option<f64>,
+    date: Option<&'a [u8]>,
+    age: Option<&'a [u8]>,
     refused: bool,
     code: Option<&'a [u8]>,
     grpc_status: Option<&'a [u8]>,
@@ -188,11 +236,9 @@ impl<'a> Sorted<'a> {
         self.claims.is_empty() && self.documents.is_empty() && self.waits.is_empty() && self.scopes.is_empty()
     }
 
-    fn take(&mut self, name: &'a [u8], value: &'a [u8], seen: Timestamp) {
+    fn take(&mut self, name: &'a [u8], value: &'a [u8]) {
         let Some((row, tail)) = table::row(name) else { return self.named(name, name::read(name), value) };
         match row.means {
-            Means::Date => self.date = self.date.or_else(|| http_date::read(value, seen)),
-            Means::Age => self.age = self.age.or_else(|| plain::number(value)),
             Means::GrpcStatus => self.grpc_status = Some(value),
             Means::Code => self.code = self.code.or(Some(value)),
             Means::Refused => self.refused |= value.eq_ignore_ascii_case(b"true"),

@@ -88,6 +88,8 @@ pub(super) struct Name<'a> {
     pub(super) span: Option<(Option<f64>, &'a str)>,
     /// The parts of the quota's name.
     labels: [&'a str; MOST_LABELS],
+    /// Tells the labels, dimension and policy of one quota from those of the provider's other quotas.
+    parts: u64,
     /// Whether the name alone is proof enough.
     pub(super) certain: bool,
     /// A row of the table gave the policy.
@@ -110,6 +112,7 @@ impl<'a> Name<'a> {
             narrows: "",
             span: None,
             labels: [""; MOST_LABELS],
+            parts: SEED,
             certain: true,
             policy: None,
             documented_window: None,
@@ -130,15 +133,19 @@ impl<'a> Name<'a> {
         if let Some(slot) = self.labels.iter_mut().find(|slot| slot.is_empty()) {
             *slot = text;
         }
+        self.parts = hash(self.parts, text.as_bytes());
+    }
+
+    /// The same, with what it counts and what it is called counted among its parts.
+    pub(super) fn sealed(self) -> Self {
+        let said = [self.dimension.unwrap_or_default(), self.narrows, self.policy.unwrap_or_default()];
+        Self { parts: said.iter().fold(self.parts, |parts, text| hash(parts, text.as_bytes())), ..self }
     }
 
     /// Whether both name the same quota.
     pub(super) fn same_quota(&self, other: &Self) -> bool {
         self.owner == other.owner
-            && self.dimension == other.dimension
-            && self.narrows == other.narrows
-            && self.labels == other.labels
-            && self.policy == other.policy
+            && self.parts == other.parts
             && match (self.span, other.span) {
                 (Some((Some(a), _)), Some((Some(b), _))) => a.total_cmp(&b).is_eq(),
                 (Some((None, a)), Some((None, b))) => a.trim_end_matches("ly") == b.trim_end_matches("ly"),
@@ -255,7 +262,7 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
     if !out.narrows.is_empty() && out.dimension.is_none() {
         out.dimension = Some("tokens");
     }
-    finish(out, &heard)
+    finish(out.sealed(), &heard)
 }
 
 impl<'a> Name<'a> {
@@ -377,8 +384,9 @@ fn mark(name: &[u8]) -> Option<(usize, Mark)> {
     const JOINED: [&[u8]; 3] = [b"ratelimiting", b"ratelimits", b"ratelimit"];
     const HYPHENATED: [&[u8]; 6] =
         [b"rate-limiting", b"rate-limits", b"rate-limit", b"rate_limiting", b"rate_limits", b"rate_limit"];
-    let place = name.windows(4).position(|window| window == b"rate" || window == b"thro")?;
-    let rest = name.get(place..)?;
+    let (place, rest) = (0..name.len())
+        .filter_map(|place| Some((place, name.get(place..)?)))
+        .find(|(_, rest)| matches!(rest, [b'r', b'a', b't', b'e', ..] | [b't', b'h', b'r', b'o', ..]))?;
     let begins_a_part =
         place.checked_sub(1).is_none_or(|before| name.get(before).is_some_and(|b| !b.is_ascii_alphabetic()));
     if let Some(mark) = JOINED.iter().find(|mark| rest.starts_with(mark)) {

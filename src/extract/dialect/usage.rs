@@ -17,13 +17,9 @@ use crate::model::Amount;
 const PERCENTAGES: [(&str, &str); 4] =
     [("call_count", "requests"), ("total_time", "time"), ("total_cputime", "cputime"), ("acc_id_util_pct", "requests")];
 
-/// The longest value that is parsed; Facebook's lists of accounts stay below 8 KiB.
-const LONGEST_JSON: usize = 16 * 1024;
-
 /// Percentages in a JSON object, or in objects below the identities of accounts.
 pub(super) fn json(value: &[u8], policy: &str, context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
-    let parsed = (value.len() <= LONGEST_JSON).then(|| serde_json::from_slice::<Value>(value).ok()).flatten();
-    let Some(Value::Object(object)) = parsed else {
+    let Ok(Value::Object(object)) = serde_json::from_slice(value) else {
         context.doubt("json-unreadable");
         return;
     };
