@@ -251,9 +251,10 @@ impl Conversation {
         let opens_answer = self.answers(side) && self.readers.of(side).state == State::Opening;
         let reader = self.readers.of_mut(side);
         if reader.partial.is_empty() {
-            // Empty lines before a start line are ignored, but no server begins with one. Source: RFC 9112 section 2.2.
+            // Empty lines before a start line are ignored, but no client takes a first answer behind half a line end.
+            // Source: RFC 9112 section 2.2.
             let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
-            if blank > 0 && opens_answer {
+            if blank > 0 && opens_answer && !octets.starts_with(b"\r\n") {
                 cx.counters.count(Anomaly::HeadMalformed);
                 reader.state = State::Lost;
                 return octets.len();
