@@ -1,5 +1,6 @@
 //! TCP segments to exchanges: whatever a capture does to the packets, what comes out is true.
 
+mod cases;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,7 +143,9 @@ fn essence(exchanges: &[Exchange]) -> Vec<String> {
 fn cut(octets: &[u8], cuts: &[(u16, u8)]) -> Vec<(usize, Vec<u8>)> {
     let mut places: Vec<(usize, usize)> = cuts
         .iter()
-        .map(|(place, overlap)| (usize::from(*place) * octets.len() / usize::from(u16::MAX), usize::from(*overlap % 64)))
+        .map(|(place, overlap)| {
+            (usize::from(*place) * octets.len() / usize::from(u16::MAX), usize::from(*overlap % 64))
+        })
         .chain([(octets.len(), 0)])
         .collect();
     places.sort_unstable();
@@ -179,7 +182,8 @@ fn shuffled(
     }
     wire.packets.clear();
     // One burst each, or one after the other; the acknowledgment numbers say which.
-    let bursts = if pipelined { vec![(clients.concat(), servers.concat())] } else { clients.into_iter().zip(servers).collect() };
+    let bursts =
+        if pipelined { vec![(clients.concat(), servers.concat())] } else { clients.into_iter().zip(servers).collect() };
     for (request, response) in bursts {
         for (from_client, octets) in [(true, request), (false, response)] {
             let before = wire.packets.len();
@@ -291,18 +295,24 @@ fn arbitrary_packet() -> impl Strategy<Value = Packet> {
     let sequence = prop_oneof![4 => 0u32..400, 1 => any::<u32>()];
     (
         (0u16..3, any::<bool>(), prop_oneof![9 => 0i64..20_000_000_000, 1 => any::<i64>()]),
-        (sequence.clone(), prop::option::of(sequence), (prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::bool::weighted(0.05))),
+        (
+            sequence.clone(),
+            prop::option::of(sequence),
+            (prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::bool::weighted(0.05)),
+        ),
         (payload, prop_oneof![9 => Just(0u32), 1 => any::<u32>()]),
     )
-        .prop_map(|((connection, from_client, at), (sequence, acknowledgment, (syn, fin, rst)), (payload, missing))| Packet {
-            connection,
-            from_client,
-            at: Timestamp::from_nanos(at),
-            sequence,
-            acknowledgment,
-            flags: Flags { syn, fin, rst },
-            payload,
-            missing,
-            heads: Vec::new(),
-        })
+        .prop_map(
+            |((connection, from_client, at), (sequence, acknowledgment, (syn, fin, rst)), (payload, missing))| Packet {
+                connection,
+                from_client,
+                at: Timestamp::from_nanos(at),
+                sequence,
+                acknowledgment,
+                flags: Flags { syn, fin, rst },
+                payload,
+                missing,
+                heads: Vec::new(),
+            },
+        )
 }

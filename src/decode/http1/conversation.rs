@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::framing::{self, Framing};
-use super::head::{Lines, Parsed, RequestHead, ResponseHead, parse_request, parse_response};
+use super::head::{self, Lines, Parsed, RequestHead, ResponseHead, parse_request, parse_response};
 use super::lenient::EndSearch;
 use super::names::Names;
 use super::reader::{Chunk, Mark, Reader, State, Step, step};
@@ -318,7 +318,8 @@ impl Conversation {
             Some(client) => client == side,
             None => match recognize::opening(octets) {
                 Opening::Request => true,
-                Opening::Response => false,
+                // Where another protocol was spoken, a response without a request is that protocol's text.
+                Opening::Response if !self.foreign => false,
                 Opening::Undecided => return None,
                 Opening::Tls => {
                     self.give_up(Anomaly::TlsUnreadable, cx);
@@ -328,7 +329,7 @@ impl Conversation {
                     self.give_up(Anomaly::Http2Unreadable, cx);
                     return Some(octets.len());
                 }
-                Opening::Other => {
+                Opening::Response | Opening::Other => {
                     self.foreign = true;
                     self.readers.of_mut(side).state = State::Lost;
                     return Some(octets.len());
@@ -336,8 +337,9 @@ impl Conversation {
             },
         };
         let bound = cx.options.field_lines;
+        let mut room = head::room();
         let fault = if asks {
-            match parse_request(octets, bound) {
+            match parse_request(octets, bound, &mut room) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side);
                     self.request(side, first, last, &head, length, cx);
@@ -348,7 +350,7 @@ impl Conversation {
                 Parsed::Bad => Anomaly::HeadMalformed,
             }
         } else {
-            match parse_response(octets, bound) {
+            match parse_response(octets, bound, &mut room) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
                     self.response(side, first, last, &head, length, cx);
@@ -371,7 +373,7 @@ impl Conversation {
         side: Side,
         first: Mark,
         last: Mark,
-        head: &RequestHead<'_>,
+        head: &RequestHead<'_, '_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -406,7 +408,7 @@ impl Conversation {
         side: Side,
         first: Mark,
         last: Mark,
-        head: &ResponseHead<'_>,
+        head: &ResponseHead<'_, '_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -423,7 +425,7 @@ impl Conversation {
         let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
         cx.counters.count_many(Anomaly::RequestUnmatched, given_up);
         let (asked, doubtful) = match answered {
-            Answered::Request(asked) => (Some(*asked), false),
+            Answered::Request(asked) => (Some(asked), false),
             Answered::Unknown { maybe_head } => {
                 cx.counters.count(Anomaly::ResponseUnmatched);
                 (None, maybe_head)
@@ -431,7 +433,8 @@ impl Conversation {
         };
         let method = asked.as_ref().map_or(Method::Other, |asked| asked.method);
         let ended_at = asked.as_ref().and_then(|asked| asked.ended_at);
-        let latency = ended_at.filter(|ended| *ended <= last.at).map(|ended| last.at.since(ended));
+        let at = first.at.max(last.at);
+        let latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
         let request = asked.map(|asked| asked.request);
         let tunnel = head.status == 101 || (method == Method::Connect && (200..300).contains(&head.status));
         let framing = if method == Method::Head || tunnel || matches!(head.status, 101 | 204 | 304) {
@@ -449,7 +452,7 @@ impl Conversation {
                 State::Lost
             }
         };
-        let exchange = self.exchange(side, last.at, head, request, latency, cx);
+        let exchange = self.exchange(side, at, head, request, latency, cx);
         self.report(exchange, framing, &head.lines, cx);
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
@@ -460,13 +463,13 @@ impl Conversation {
         &self,
         server: Side,
         at: Timestamp,
-        head: &ResponseHead<'_>,
+        head: &ResponseHead<'_, '_>,
         request: Option<Request>,
         latency: Option<std::time::Duration>,
         cx: &Context<'_>,
     ) -> Exchange {
         let mut fields = Fields::new();
-        for (name, value) in &head.lines.0 {
+        for (name, value) in head.lines.iter() {
             if cx.interest.response_field(name) {
                 fields.push(name, value);
             }
@@ -482,7 +485,7 @@ impl Conversation {
     }
 
     /// Reports an exchange, or holds it for its content or its trailer.
-    fn report(&mut self, exchange: Exchange, framing: Framing, lines: &Lines<'_>, cx: &mut Context<'_>) {
+    fn report(&mut self, exchange: Exchange, framing: Framing, lines: &Lines<'_, '_>, cx: &mut Context<'_>) {
         let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
         let path = exchange.request.as_ref().map(|request| &*request.path);
         let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
