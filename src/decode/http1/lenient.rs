@@ -46,7 +46,7 @@ fn head_length(octets: &[u8]) -> Option<usize> {
 }
 
 /// Parses a request's head with all the leniency there is.
-pub(crate) fn parse_request<'h, 'a>(octets: &'a [u8], bound: usize) -> Parsed<RequestHead<'h, 'a>> {
+pub(crate) fn parse_request<'h>(octets: &[u8], bound: usize) -> Parsed<RequestHead<'h, '_>> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_request(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
@@ -62,7 +62,7 @@ pub(crate) fn parse_request<'h, 'a>(octets: &'a [u8], bound: usize) -> Parsed<Re
 }
 
 /// Parses a response's head with all the leniency there is.
-pub(crate) fn parse_response<'h, 'a>(octets: &'a [u8], bound: usize) -> Parsed<ResponseHead<'h, 'a>> {
+pub(crate) fn parse_response<'h>(octets: &[u8], bound: usize) -> Parsed<ResponseHead<'h, '_>> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_response(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
@@ -89,7 +89,7 @@ pub(crate) fn split_line(octets: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The field lines; a line that has no colon is left out, and so is a folded line's continuation, with its value.
-fn lines<'h, 'a>(mut rest: &'a [u8], bound: usize) -> Option<Lines<'h, 'a>> {
+fn lines<'h>(mut rest: &[u8], bound: usize) -> Option<Lines<'h, '_>> {
     let mut lines = Vec::new();
     while !rest.is_empty() {
         let (line, behind) = split_line(rest);
