@@ -1,4 +1,5 @@
 //! TCP segments to exchanges: whatever a capture does to the packets, what comes out is true.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by it")]
 
 mod cases;
 mod traffic;

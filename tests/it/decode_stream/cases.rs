@@ -158,7 +158,8 @@ fn what_is_not_http_is_counted_once_and_left_alone() {
         assert_eq!(counters.damaged, [(anomaly.label(), 1)].into(), "{exchanges:?}");
         assert_eq!(exchanges.len(), usize::from(anomaly == Anomaly::ProtocolSwitched));
     }
-    let (exchanges, counters) = run(&[('<', b"220 mail\r\n"), ('>', b"HTTP/1.1 101\nUpgrade:h2c\n\n")]);
+    let (exchanges, counters) =
+        run(&[('<', b"220 mail\r\n"), ('>', b"EHLO a\r\n"), ('>', b"HTTP/1.1 101\nUpgrade:h2c\n\n")]);
     assert_eq!((exchanges.len(), counters.responses), (0, 0));
 }
 

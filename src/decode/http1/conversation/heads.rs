@@ -88,8 +88,7 @@ impl Conversation {
             Some(client) => client == side,
             None => match recognize::opening(octets) {
                 Opening::Request => true,
-                // Where another protocol was spoken, a response without a request is that protocol's text.
-                Opening::Response if !self.foreign => false,
+                Opening::Response => false,
                 Opening::Undecided => return None,
                 Opening::Tls => {
                     self.give_up(Anomaly::TlsUnreadable, cx);
@@ -99,7 +98,7 @@ impl Conversation {
                     self.give_up(Anomaly::Http2Unreadable, cx);
                     return Some(octets.len());
                 }
-                Opening::Response | Opening::Other => {
+                Opening::Other => {
                     self.foreign = true;
                     self.readers.of_mut(side).state = State::Lost;
                     return Some(octets.len());
