@@ -222,17 +222,18 @@ impl Connection {
         let end = start.saturating_add(segment.payload.len() as u64);
         let half = self.halves.of(side);
         let mark = Mark { at: segment.at, offset: start, heard };
-        if self.conversation.takes_any_order(side) {
+        let any_order = self.conversation.takes_any_order(side);
+        if any_order && self.has_heard(side, heard) {
             self.read(side, mark, segment.payload, u64::from(segment.missing), cx);
-        } else if end.saturating_add(u64::from(segment.missing)) <= half.next {
+        } else if !any_order && end.saturating_add(u64::from(segment.missing)) <= half.next {
             // Came already, or is stepped over.
         } else if start <= half.next && half.early.is_empty() && self.has_heard(side, heard) {
             self.read(side, mark, segment.payload, u64::from(segment.missing), cx);
         } else {
             let half = self.halves.of_mut(side);
             let (skipped, mark_start) = match half.next.checked_sub(start) {
-                Some(skipped) => (usize::try_from(skipped).unwrap_or(usize::MAX), half.next),
-                None => (0, start),
+                Some(skipped) if !any_order => (usize::try_from(skipped).unwrap_or(usize::MAX), half.next),
+                _ => (0, start),
             };
             let octets = segment.payload.get(skipped..).unwrap_or_default();
             if half.early.insert(mark_start, octets, u64::from(segment.missing), segment.at, heard) {
@@ -249,7 +250,9 @@ impl Connection {
     fn has_heard(&self, side: Side, heard: Option<u64>) -> bool {
         let other = self.halves.of(side.other());
         heard.is_none_or(|heard| {
-            heard <= other.next || !other.heard_from || self.conversation.takes_any_order(side.other())
+            // Where framing was lost nothing is waited for but what is here already.
+            let comes = other.early.first_start().is_some_and(|start| start < heard);
+            heard <= other.next || !other.heard_from || (!comes && self.conversation.takes_any_order(side.other()))
         })
     }
 

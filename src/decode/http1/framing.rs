@@ -22,7 +22,7 @@ pub(crate) enum Framing {
 /// How a request's body is delimited, and whether the head contradicts itself there.
 ///
 /// A server refuses such a request or reads the last length that it understands; what follows shows which.
-pub(crate) fn of_request(lines: &Lines<'_>) -> (Framing, bool) {
+pub(crate) fn of_request(lines: &Lines<'_, '_>) -> (Framing, bool) {
     match transfer_coding(lines) {
         Some(true) => (Framing::Chunked, false),
         Some(false) => (Framing::Contradictory, true),
@@ -38,7 +38,7 @@ pub(crate) fn of_request(lines: &Lines<'_>) -> (Framing, bool) {
 }
 
 /// How a final response's body is delimited, where the method and the status allow one.
-pub(crate) fn of_response(lines: &Lines<'_>) -> Framing {
+pub(crate) fn of_response(lines: &Lines<'_, '_>) -> Framing {
     match transfer_coding(lines) {
         Some(true) => Framing::Chunked,
         Some(false) => Framing::UntilClose,
@@ -52,7 +52,7 @@ pub(crate) fn of_response(lines: &Lines<'_>) -> Framing {
 }
 
 /// Whether a transfer coding is applied, and if so, whether `chunked` is the last one.
-fn transfer_coding(lines: &Lines<'_>) -> Option<bool> {
+fn transfer_coding(lines: &Lines<'_, '_>) -> Option<bool> {
     let last = lines.values(b"transfer-encoding").last()?;
     let coding = last.rsplit(|octet| *octet == b',').next().unwrap_or_default().trim_ascii();
     if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") {
@@ -67,7 +67,7 @@ struct Contradiction {
     last: Option<u64>,
 }
 
-fn content_length(lines: &Lines<'_>) -> Result<Option<u64>, Contradiction> {
+fn content_length(lines: &Lines<'_, '_>) -> Result<Option<u64>, Contradiction> {
     let mut last = None;
     let mut contradiction = false;
     for part in lines.values(b"content-length").flat_map(|value| value.split(|octet| *octet == b',')) {

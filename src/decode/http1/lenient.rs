@@ -3,7 +3,11 @@
 //! Folded lines, bare LF, blanks before the colon, odd octets in values: a client that goes on with such a response is
 //! told its quota by it, so the observer must go on as well. Source: RFC 9112 sections 2.2, 3, 4 and 5.
 
-use super::head::{FieldLine, Lines, Parsed, RequestHead, ResponseHead};
+use std::borrow::Cow;
+
+use httparse::Header;
+
+use super::head::{Lines, Parsed, RequestHead, ResponseHead};
 use super::recognize::{self, Simple};
 
 /// The search for the empty line that ends a head; blanks in that line do not matter. Linear over all its calls.
@@ -42,7 +46,7 @@ fn head_length(octets: &[u8]) -> Option<usize> {
 }
 
 /// Parses a request's head with all the leniency there is.
-pub(crate) fn parse_request(octets: &[u8], bound: usize) -> Parsed<RequestHead<'_>> {
+pub(crate) fn parse_request<'h>(octets: &[u8], bound: usize) -> Parsed<RequestHead<'h, '_>> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_request(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
@@ -58,7 +62,7 @@ pub(crate) fn parse_request(octets: &[u8], bound: usize) -> Parsed<RequestHead<'
 }
 
 /// Parses a response's head with all the leniency there is.
-pub(crate) fn parse_response(octets: &[u8], bound: usize) -> Parsed<ResponseHead<'_>> {
+pub(crate) fn parse_response<'h>(octets: &[u8], bound: usize) -> Parsed<ResponseHead<'h, '_>> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_response(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
@@ -85,8 +89,8 @@ pub(crate) fn split_line(octets: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The field lines; a line that has no colon is left out, and so is a folded line's continuation, with its value.
-fn lines(mut rest: &[u8], bound: usize) -> Option<Lines<'_>> {
-    let mut lines: Vec<FieldLine<'_>> = Vec::new();
+fn lines<'h>(mut rest: &[u8], bound: usize) -> Option<Lines<'h, '_>> {
+    let mut lines = Vec::new();
     while !rest.is_empty() {
         let (line, behind) = split_line(rest);
         rest = behind;
@@ -98,8 +102,11 @@ fn lines(mut rest: &[u8], bound: usize) -> Option<Lines<'_>> {
                 return None;
             }
             let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-            lines.push((name.trim_ascii(), value.get(1..).unwrap_or_default()));
+            // No name that means anything has other than ASCII characters.
+            if let Ok(name) = std::str::from_utf8(name.trim_ascii()) {
+                lines.push(Header { name, value: value.get(1..).unwrap_or_default() });
+            }
         }
     }
-    Some(Lines(lines))
+    Some(Lines(Cow::Owned(lines)))
 }

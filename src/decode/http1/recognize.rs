@@ -186,3 +186,47 @@ fn first_line(octets: &[u8]) -> Option<&[u8]> {
     let plausible = second.trim_ascii().is_empty() || second.contains(&b':') || !whole;
     plausible.then(|| octets.get(..newline).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_streams_apart_by_their_first_octets() {
+        for (octets, wanted) in [
+            (&b""[..], Opening::Undecided),
+            (b"GE", Opening::Undecided),
+            (b"GET /path", Opening::Undecided),
+            (b"get /path HTTP/1.1\n", Opening::Request),
+            (b"PRI * HTTP/2", Opening::Undecided),
+            (b"PRI * HTTP/2.0\r\n\r\nSM", Opening::Http2),
+            (b"HTT", Opening::Undecided),
+            (b"HTTP/1.1 200", Opening::Response),
+            (b"\x16\x03\x01", Opening::Tls),
+            (b"GET /simple\r\n", Opening::Undecided),
+            (b"GET /simple\r\n\r\n", Opening::Request),
+            (b"GET /simple\r\nHost: a\r\n", Opening::Other),
+            (b"EHLO mail.example.com\r\n", Opening::Other),
+            (b"SSH-2.0-OpenSSH_9.6\r\n", Opening::Other),
+            (b"\x05\x01\x00", Opening::Other),
+        ] {
+            assert_eq!(opening(octets), wanted, "{:?}", octets.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn reads_odd_status_lines_as_clients_do_but_believes_only_proper_ones() {
+        for (line, lenient, proper) in [
+            (&b"HTTP/1.1 429 Too Many Requests\r"[..], Some(429), Some(429)),
+            (b"HTTP/1.0 200", Some(200), Some(200)),
+            (b"HTTP/1.1  200 ok", Some(200), None),
+            (b"HTTP/2.1 200 ok", Some(200), None),
+            (b"HTTP/1.1 2000 ok", Some(200), None),
+            (b"HTTP/1.1 0204 ok", Some(20), None),
+            (b"HTTP/1.1 ok", None, None),
+            (b"HTTP/1.1\r 200 ok", None, None),
+        ] {
+            assert_eq!((lenient_status_line(line), status_line(line)), (lenient, proper), "{}", line.escape_ascii());
+        }
+    }
+}

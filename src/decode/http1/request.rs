@@ -14,7 +14,7 @@ const PARAMETER_OCTETS: usize = 64;
 
 /// What is kept of a request; `last_host` is the connection's former host, shared where it is the same.
 pub(crate) fn read(
-    head: &RequestHead<'_>,
+    head: &RequestHead<'_, '_>,
     at: Timestamp,
     last_host: &mut Option<Arc<str>>,
     names: &mut Names,
@@ -37,14 +37,14 @@ pub(crate) fn read(
 }
 
 fn credentials(
-    head: &RequestHead<'_>,
+    head: &RequestHead<'_, '_>,
     target: &Target<'_>,
     names: &mut Names,
     key: &HashKey,
     interest: &dyn Interest,
 ) -> Vec<Credential> {
     let mut credentials = Vec::new();
-    for (name, value) in &head.lines.0 {
+    for (name, value) in head.lines.iter() {
         if interest.credential_field(name)
             && credentials.len() < CREDENTIALS
             && let Ok(name) = std::str::from_utf8(name)

@@ -82,7 +82,7 @@ pub(crate) struct Waiting {
 #[derive(Debug)]
 pub(crate) enum Answered {
     /// It is this one.
-    Request(Box<Asked>),
+    Request(Asked),
     /// It was not captured, or several come into question.
     Unknown {
         /// Whether it may have been a HEAD request, whose response has no body.
@@ -171,7 +171,7 @@ impl Waiting {
         match self.places.pop_front() {
             Some(Place::Asked { asked, .. }) if rest == 0 => {
                 self.spread = 0;
-                (Answered::Request(Box::new(asked)), given_up)
+                (Answered::Request(asked), given_up)
             }
             Some(Place::Asked { .. }) => (unknown, given_up.saturating_add(1)),
             Some(Place::Unseen) => {

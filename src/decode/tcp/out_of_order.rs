@@ -116,3 +116,38 @@ impl OutOfOrder {
         self.pieces.insert(index.min(self.pieces.len()), Piece { start, octets: octets.to_vec(), missing, at, heard });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The model: one octet for each offset, the first one wins.
+        #[test]
+        fn keeps_what_a_map_of_octets_keeps(
+            runs in prop::collection::vec((0u64..60, prop::collection::vec(0u8..3, 1..20)), 0..20),
+        ) {
+            let mut kept = OutOfOrder::default();
+            let mut model = BTreeMap::new();
+            for (start, octets) in &runs {
+                let mut differs = false;
+                for (offset, octet) in (*start..).zip(octets) {
+                    differs |= model.entry(offset).or_insert(*octet) != octet;
+                }
+                prop_assert_eq!(kept.insert(*start, octets, 0, Timestamp::default(), None), differs);
+            }
+            prop_assert_eq!(kept.octets(), model.len());
+            let mut seen = BTreeMap::new();
+            while let Some(piece) = kept.pop() {
+                prop_assert_eq!(kept.oldest().is_some(), !kept.is_empty());
+                seen.extend((piece.start..).zip(piece.octets));
+            }
+            prop_assert_eq!(seen, model);
+            prop_assert_eq!(kept.octets(), 0);
+        }
+    }
+}

@@ -26,7 +26,7 @@ pub(crate) const SYN: Flags = Flags { syn: true, fin: false, rst: false };
 pub(crate) const FIN: Flags = Flags { syn: false, fin: true, rst: false };
 pub(crate) const PLAIN: Flags = Flags { syn: false, fin: false, rst: false };
 
-/// SplitMix64: small, seeded, the same everywhere.
+/// `SplitMix64`: small, seeded, the same everywhere.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
@@ -214,7 +214,7 @@ pub(crate) fn exchange(number: u64, dice: &mut Dice) -> (Truth, Vec<u8>, Vec<u8>
     let empty = matches!(status, 204 | 304) || method == "HEAD";
     if status == 204 {
         response.extend_from_slice(b"\r\n");
-    } else if number % 3 == 0 {
+    } else if number.is_multiple_of(3) {
         response.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
         if !empty {
             for chunk in body.chunks(700) {

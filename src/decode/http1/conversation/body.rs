@@ -1,0 +1,121 @@
+//! The bodies of a conversation: stepped over, or kept until there is enough of them.
+
+use super::super::reader::{Chunk, Mark, State, Step, step};
+use super::{Context, Conversation};
+use crate::decode::content::Codings;
+use crate::decode::flow_key::Side;
+use crate::model::{Anomaly, Exchange};
+
+/// An exchange that waits for its content or its trailer.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) exchange: Exchange,
+    pub(super) codings: Codings,
+    /// The content so far, before content decoding; absent where only the trailer is waited for.
+    pub(super) content: Option<Vec<u8>>,
+}
+
+impl Conversation {
+    /// Keeps content, if this side's is wanted; gives the exchange out when there is enough of it.
+    pub(super) fn keep(&mut self, side: Side, octets: &[u8], cx: &mut Context<'_>) {
+        if !self.answers(side) {
+            return;
+        }
+        let Some(content) = self.held.as_mut().and_then(|held| held.content.as_mut()) else { return };
+        let room = cx.options.body_octets.saturating_sub(content.len());
+        content.extend_from_slice(octets.get(..octets.len().min(room)).unwrap_or_default());
+        if octets.len() > room {
+            self.release(true, cx);
+        }
+    }
+
+    /// Gives out the exchange that is held; `truncated` where more of its content was to come.
+    pub(super) fn release(&mut self, truncated: bool, cx: &mut Context<'_>) {
+        let Some(held) = self.held.take() else { return };
+        let Held { mut exchange, codings, content } = *held;
+        if let Some(content) = content {
+            exchange.response.body = codings.decode(content, truncated, cx.options.body_octets);
+            if exchange.response.body.as_ref().is_none_or(|body| body.truncated) {
+                cx.counters.count(Anomaly::BodyUndecodable);
+            }
+        }
+        give_out(exchange, cx);
+    }
+
+    /// A message of known end is whole.
+    pub(super) fn end_message(&mut self, side: Side, cx: &mut Context<'_>) {
+        self.readers.of_mut(side).state = State::Head { found: false };
+        if self.answers(side) {
+            self.release(false, cx);
+        }
+    }
+
+    pub(super) fn chunk(&mut self, side: Side, chunk: Chunk, octets: &[u8], cx: &mut Context<'_>) -> usize {
+        let (taken, next) = match step(chunk, octets) {
+            Step::Framing(taken, next) => (taken, next),
+            Step::Data(taken, next) => {
+                self.keep(side, octets.get(..taken).unwrap_or_default(), cx);
+                (taken, next)
+            }
+            Step::Trailer(taken) => (taken, Chunk::Trailer),
+            Step::Broken => {
+                cx.counters.count(Anomaly::FramingMalformed);
+                if self.answers(side) {
+                    self.release(true, cx);
+                }
+                // The segment is looked at once more: without its request a response to HEAD looks like this.
+                self.lose(side);
+                return 0;
+            }
+        };
+        self.readers.of_mut(side).state = State::Chunked(next);
+        taken
+    }
+
+    /// Reads the trailer section line by line. Source: RFC 9112 section 7.1.2.
+    pub(super) fn trailer(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> usize {
+        let answers = self.answers(side);
+        let reader = self.readers.of_mut(side);
+        let end = octets.iter().position(|octet| *octet == b'\n').map(|newline| newline.saturating_add(1));
+        let taken = end.unwrap_or(octets.len());
+        if reader.partial.len().saturating_add(taken) > cx.options.head_octets {
+            reader.drop_partial();
+            reader.state = State::Lost;
+            cx.counters.count(Anomaly::HeadTooLarge);
+            if answers {
+                self.release(true, cx);
+            }
+            return taken;
+        }
+        reader.partial.extend_from_slice(octets.get(..taken).unwrap_or_default());
+        if end.is_none() {
+            return taken;
+        }
+        let line = std::mem::take(&mut reader.partial);
+        let line = line.trim_ascii_end();
+        if line.is_empty() {
+            if self.client == Some(side)
+                && let Some(asked) = self.waiting.last_mut()
+            {
+                asked.end = Some(mark.offset.saturating_add(taken as u64));
+                asked.ended_at = Some(mark.at);
+            }
+            self.end_message(side, cx);
+        } else if answers
+            && let Some(held) = self.held.as_mut()
+            && let Some(colon) = line.iter().position(|octet| *octet == b':')
+            && let Some((name, value)) = line.split_at_checked(colon)
+            && cx.interest.response_field(name.trim_ascii())
+            && held.exchange.response.fields.len() < cx.options.field_lines
+        {
+            held.exchange.response.fields.push(name.trim_ascii(), value.get(1..).unwrap_or_default());
+        }
+        taken
+    }
+}
+
+/// An exchange is complete.
+pub(super) fn give_out(exchange: Exchange, cx: &mut Context<'_>) {
+    cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
+    cx.exchanges.push_back(exchange);
+}

@@ -1,0 +1,152 @@
+//! What the heads of a conversation mean: requests that wait, responses that answer them, exchanges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::framing::{self, Framing};
+use super::super::head::{Lines, RequestHead, ResponseHead};
+use super::super::reader::{Chunk, Mark, State};
+use super::super::request;
+use super::super::waiting::{Answered, Asked, Method};
+use super::body::{Held, give_out};
+use super::{Context, Conversation};
+use crate::decode::content::Codings;
+use crate::decode::flow_key::Side;
+use crate::model::{Anomaly, Client, Exchange, Fields, Request, Response, Timestamp};
+
+impl Conversation {
+    pub(super) fn request(
+        &mut self,
+        side: Side,
+        first: Mark,
+        last: Mark,
+        head: &RequestHead<'_, '_>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) {
+        cx.counters.requests = cx.counters.requests.saturating_add(1);
+        if self.readers.of(side).state == (State::Head { found: true }) {
+            self.waiting.note_unseen_requests();
+        }
+        let method = match head.method {
+            "HEAD" => Method::Head,
+            "CONNECT" => Method::Connect,
+            _ => Method::Other,
+        };
+        let request = request::read(head, last.at, &mut self.last_host, cx.names, cx.key, cx.interest);
+        let head_end = first.offset.saturating_add(length as u64);
+        let (framing, contradiction) = framing::of_request(&head.lines);
+        cx.counters.count_many(Anomaly::FramingMalformed, u64::from(contradiction));
+        let (state, end) = match framing {
+            Framing::Empty => (State::Head { found: false }, Some(head_end)),
+            Framing::Length(left) => (State::Length { left, doubtful: false }, Some(head_end.saturating_add(left))),
+            Framing::Chunked => (State::Chunked(Chunk::Size { size: 0, digits: 0 }), None),
+            Framing::UntilClose | Framing::Contradictory => (State::Lost, None),
+        };
+        self.readers.of_mut(side).state = state;
+        let ended_at = (framing == Framing::Empty).then_some(last.at);
+        let asked = Asked { request, method, head_end, end, ended_at, heard: first.heard };
+        let given_up = self.waiting.push(asked, cx.options.pipelined_requests);
+        cx.counters.count_many(Anomaly::PipelineOverflow, given_up);
+    }
+
+    pub(super) fn response(
+        &mut self,
+        side: Side,
+        first: Mark,
+        last: Mark,
+        head: &ResponseHead<'_, '_>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) {
+        cx.counters.responses = cx.counters.responses.saturating_add(1);
+        self.release(true, cx);
+        if self.readers.of(side).state == (State::Head { found: true }) {
+            self.waiting.note_unseen_answers();
+        }
+        if (100..200).contains(&head.status) && head.status != 101 {
+            self.readers.of_mut(side).state = State::Head { found: false };
+            self.waiting.note_interim(first.offset.saturating_add(length as u64));
+            return;
+        }
+        let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
+        cx.counters.count_many(Anomaly::RequestUnmatched, given_up);
+        let (asked, doubtful) = match answered {
+            Answered::Request(asked) => (Some(asked), false),
+            Answered::Unknown { maybe_head } => {
+                cx.counters.count(Anomaly::ResponseUnmatched);
+                (None, maybe_head)
+            }
+        };
+        let method = asked.as_ref().map_or(Method::Other, |asked| asked.method);
+        let ended_at = asked.as_ref().and_then(|asked| asked.ended_at);
+        let at = first.at.max(last.at);
+        let latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
+        let request = asked.map(|asked| asked.request);
+        let tunnel = head.status == 101 || (method == Method::Connect && (200..300).contains(&head.status));
+        let framing = if method == Method::Head || tunnel || matches!(head.status, 101 | 204 | 304) {
+            Framing::Empty
+        } else {
+            framing::of_response(&head.lines)
+        };
+        self.readers.of_mut(side).state = match framing {
+            Framing::Empty => State::Head { found: false },
+            Framing::Length(left) => State::Length { left, doubtful },
+            Framing::Chunked => State::Chunked(Chunk::Size { size: 0, digits: 0 }),
+            Framing::UntilClose => State::UntilClose,
+            Framing::Contradictory => {
+                cx.counters.count(Anomaly::FramingMalformed);
+                State::Lost
+            }
+        };
+        let exchange = self.exchange(side, at, head, request, latency, cx);
+        self.report(exchange, framing, &head.lines, cx);
+        if tunnel {
+            self.give_up(Anomaly::ProtocolSwitched, cx);
+        }
+    }
+
+    pub(super) fn exchange(
+        &self,
+        server: Side,
+        at: Timestamp,
+        head: &ResponseHead<'_, '_>,
+        request: Option<Request>,
+        latency: Option<Duration>,
+        cx: &Context<'_>,
+    ) -> Exchange {
+        let mut fields = Fields::new();
+        for (name, value) in head.lines.iter() {
+            if cx.interest.response_field(name) {
+                fields.push(name, value);
+            }
+        }
+        Exchange {
+            source: Arc::clone(&self.source),
+            client: Client::Address(*self.addresses.of(server.other())),
+            server: Some(*self.addresses.of(server)),
+            request,
+            response: Response { at, status: head.status, fields, body: None },
+            latency,
+        }
+    }
+
+    /// Reports an exchange, or holds it for its content or its trailer.
+    pub(super) fn report(&mut self, exchange: Exchange, framing: Framing, lines: &Lines<'_, '_>, cx: &mut Context<'_>) {
+        let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
+        let path = exchange.request.as_ref().map(|request| &*request.path);
+        let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
+        let content = has_content && cx.interest.content(exchange.response.status, host, path);
+        let trailer = framing == Framing::Chunked
+            && lines
+                .values(b"trailer")
+                .flat_map(|value| value.split(|octet| *octet == b','))
+                .any(|name| cx.interest.response_field(name.trim_ascii()));
+        if content || trailer {
+            let codings = Codings::of(lines.values(b"content-encoding"));
+            self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new) }));
+        } else {
+            give_out(exchange, cx);
+        }
+    }
+}
