@@ -155,10 +155,10 @@ pub enum Events {
 /// Where metrics and alerts go.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Export {
-    /// Send OTLP to URL (default: $OTEL_EXPORTER_OTLP_ENDPOINT; nothing is sent where neither is set)
+    /// Send OTLP to URL (default: `$OTEL_EXPORTER_OTLP_ENDPOINT`; nothing is sent where neither is set)
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
-    /// How: `grpc` or `http/protobuf` (default: $OTEL_EXPORTER_OTLP_PROTOCOL)
+    /// How: `grpc` or `http/protobuf` (default: `$OTEL_EXPORTER_OTLP_PROTOCOL`)
     #[arg(long, value_name = "PROTOCOL")]
     pub otlp_protocol: Option<String>,
 }

@@ -145,8 +145,8 @@ impl fmt::Display for Counts<'_> {
 
 fn directives(verbosity: i8) -> String {
     let level = match verbosity {
-        SILENT => "off",
-        i8::MIN..0 => "error",
+        ..0 if verbosity == SILENT => "off",
+        ..0 => "error",
         0 => "warn",
         1 => "info",
         2 => "debug",

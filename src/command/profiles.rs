@@ -50,7 +50,7 @@ fn as_json(profile: &Profile) -> serde_json::Value {
         "title": &**profile.title(),
         "hosts": hosts(profile),
         "classes": profile.classes().iter().map(|class| class.name().to_string()).collect::<Vec<_>>(),
-        "documentation": profile.documentation().map(|text| text.to_string()),
+        "documentation": profile.documentation().map(ToString::to_string),
         "built_in": profile.is_built_in(),
     })
 }

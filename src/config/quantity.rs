@@ -88,13 +88,13 @@ impl fmt::Display for Octets {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Text("a duration such as \"30s\", \"5m\" or \"24h\"", |text| Self::parse(text)))
+        deserializer.deserialize_any(Text("a duration such as \"30s\", \"5m\" or \"24h\"", Self::parse))
     }
 }
 
 impl<'de> Deserialize<'de> for Octets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Text("a size such as \"64MiB\" or \"512KiB\"", |text| Self::parse(text)))
+        deserializer.deserialize_any(Text("a size such as \"64MiB\" or \"512KiB\"", Self::parse))
     }
 }
 

@@ -121,7 +121,7 @@ fn run(
             Order::Record(snapshot) => snapshot.at.map_or(Ok(()), |at| store.record(at, snapshot)),
             Order::Alert(alert) => {
                 let recorded = store.record_alert(alert);
-                if keep_outbox { recorded.and(store.outbox_push(alert)) } else { recorded }
+                if keep_outbox { recorded.and_then(|()| store.outbox_push(alert)) } else { recorded }
             }
             Order::Sent { id, sequence } => store.outbox_acknowledge(id, *sequence),
         };

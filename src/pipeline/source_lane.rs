@@ -1,6 +1,6 @@
 //! The threads of live sources: each reads, decodes and extracts, and gives batches to the engine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -53,7 +53,10 @@ pub(super) fn start(index: usize, source: LiveSource, context: &LaneContext) -> 
             LiveSource::Interface(capture) => watch_interface(capture, decoding.lane(1), &mut link),
             LiveSource::File(path) => read_file(&path, &decoding, &mut link),
             LiveSource::Tail(path) => follow(&path, &decoding, &mut link),
-            LiveSource::Frames(name, frames) => take_frames(&name, &frames, decoding.lane(1), &mut link),
+            LiveSource::Frames(name, frames) => {
+                take_frames(&name, &frames, decoding.lane(1), &link);
+                Ok(())
+            }
         };
         link.end(ended.err().map(|error| error.to_string()));
     })?;
@@ -167,7 +170,7 @@ fn read_file(path: &Path, context: &Context, link: &mut Link) -> Result<(), Sour
     Ok(())
 }
 
-fn follow(path: &PathBuf, context: &Context, link: &mut Link) -> Result<(), SourceError> {
+fn follow(path: &Path, context: &Context, link: &mut Link) -> Result<(), SourceError> {
     let source: Arc<str> = path.display().to_string().into();
     let interest = context.extractor.interest();
     let mut tail = Tail::open(path, TailFrom::End)?;
@@ -198,12 +201,7 @@ fn follow(path: &PathBuf, context: &Context, link: &mut Link) -> Result<(), Sour
     Ok(())
 }
 
-fn take_frames(
-    source: &Arc<str>,
-    frames: &Receiver<OwnedFrame>,
-    mut lane: Lane,
-    link: &mut Link,
-) -> Result<(), SourceError> {
+fn take_frames(source: &Arc<str>, frames: &Receiver<OwnedFrame>, mut lane: Lane, link: &Link) {
     while !link.is_over() {
         match frames.recv_timeout(POLL) {
             Ok(frame) => {
@@ -219,5 +217,4 @@ fn take_frames(
     }
     lane.finish();
     link.give(lane.take());
-    Ok(())
 }

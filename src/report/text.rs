@@ -71,13 +71,7 @@ fn fullness(quota: &QuotaState) -> f64 {
 
 fn quota_row(quota: &QuotaState, now: Timestamp) -> Vec<String> {
     let unknown = || "–".to_owned();
-    let name = quota.policy.as_deref().filter(|policy| **policy != *quota.endpoint);
-    let endpoint = printable(&quota.endpoint);
-    let label = match name {
-        Some(policy) if quota.endpoint.is_empty() => printable(policy).into_owned(),
-        Some(policy) => format!("{endpoint} ({})", printable(policy)),
-        None => endpoint.into_owned(),
-    };
+    let label = printable(quota_name(quota));
     let unit =
         if &*quota.dimension.0 == "requests" { String::new() } else { format!(" {}", printable(&quota.dimension.0)) };
     let scope = quota.scope.as_ref().map_or_else(unknown, |scope| match &scope.id {
@@ -105,6 +99,11 @@ fn quota_row(quota: &QuotaState, now: Timestamp) -> Vec<String> {
         quota.throttled.to_string(),
         source,
     ]
+}
+
+/// What people call a quota: the provider's name for it, else the endpoint that it is counted over.
+fn quota_name(quota: &QuotaState) -> &str {
+    quota.policy.as_deref().filter(|policy| !policy.is_empty()).unwrap_or(&quota.endpoint)
 }
 
 fn write_throttled_endpoints(out: &mut impl io::Write, snapshot: &Snapshot) -> io::Result<()> {

@@ -48,7 +48,7 @@ fn show(said: &Said) -> String {
         show("utilization", reading.utilization.map(|n| format!("{n:.4}").trim_end_matches('0').to_owned()));
         show("window", reading.window.map(|d| d.as_secs_f64().to_string()));
         let now = Timestamp::from_secs(NOW);
-        let ahead = |at: Timestamp| (at.since(now).as_secs_f64() - now.since(at).as_secs_f64());
+        let ahead = |at: Timestamp| at.since(now).as_secs_f64() - now.since(at).as_secs_f64();
         show("reset", reading.reset_at.map(|at| format!("{:+}", ahead(at))));
         show("bucket", reading.bucket.as_deref().map(str::to_owned));
         show("from", (reading.source != QuotaSource::Header).then(|| reading.source.as_str().to_owned()));
