@@ -68,16 +68,22 @@ fn row_svg(buffer: &Buffer, row: Rect, svg: &mut String) {
                 CELL.1, look.ground
             );
         }
-        let (mut places, mut letters, mut shapes) = (String::new(), String::new(), String::new());
+        // A word at a time: not every program that shows SVG places single letters.
+        let (mut words, mut shapes, mut in_word) = (Vec::<(String, String)>::new(), String::new(), false);
         for (at, cell) in (start..end).zip(cells.get(start..end).unwrap_or_default()) {
             let x = left(at);
             match cell.symbol().chars().next() {
-                None | Some(' ') => {}
-                Some(symbol) if shape(symbol, x, top, &mut shapes) => {}
+                None | Some(' ') => in_word = false,
+                Some(symbol) if shape(symbol, x, top, &mut shapes) => in_word = false,
                 Some(_) => {
+                    if !in_word {
+                        words.push((String::new(), String::new()));
+                        in_word = true;
+                    }
+                    let Some((places, letters)) = words.last_mut() else { continue };
                     for letter in cell.symbol().chars() {
                         let _ = write!(places, "{x:.1} ");
-                        escape(letter, &mut letters);
+                        escape(letter, letters);
                     }
                 }
             }
@@ -91,7 +97,7 @@ fn row_svg(buffer: &Buffer, row: Rect, svg: &mut String) {
                 look.opacity()
             );
         }
-        if !letters.is_empty() {
+        for (places, letters) in words {
             let weight = if look.bold { " font-weight=\"bold\"" } else { "" };
             let _ = writeln!(
                 svg,
