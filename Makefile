@@ -47,4 +47,4 @@ real-dependencies:
 	  echo "installing$$missing"; \
 	  $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
-	tests/real/collector/build
+	tests/real/collector/build.sh
