@@ -74,7 +74,7 @@ pub(super) fn run(watching: Watching<'_>) -> Result<Outcome, CommandError> {
     let traces = settings.traces.then_some(&settings.export);
     let logging = telemetry::start(verbosity, color, traces).map_err(CommandError::failed)?;
     let (recorder, key, waiting) = open_recorder(&settings, keep)?;
-    let kept_outbox = recorder.as_ref().map(Recorder::outbox);
+    let kept_outbox = recorder.as_ref().filter(|_| settings.export.is_wanted()).map(Recorder::outbox);
     let mut printer = Printer::silent(Output::new()).with_events(output.events).live();
     printer = printer.with_alerts(!screen && !common.json && output.events.is_none() && !common.quiet);
     let stop = Arc::new(AtomicBool::new(false));

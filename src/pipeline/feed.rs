@@ -136,6 +136,9 @@ pub(super) struct LineFile {
 
 impl LineFile {
     fn next(&mut self) -> Feed {
+        if self.ended {
+            return Feed::Ended(0);
+        }
         if let Some(error) = self.failure.take() {
             self.ended = true;
             return Feed::Failed(error);

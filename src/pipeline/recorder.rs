@@ -30,6 +30,8 @@ enum Order {
     Record(Arc<Snapshot>),
     Alert(Box<Alert>),
     Sent { id: Arc<str>, sequence: u32 },
+    /// The last one. An outbox may hold on to the queue for longer than the recorder lives.
+    Close,
 }
 
 /// Orders that wait while the disk is slow; past it ticks are skipped and counted.
@@ -89,7 +91,8 @@ impl Recorder {
     /// # Errors
     /// Where the disk is full or fails.
     pub fn close(mut self) -> Result<(), StoreError> {
-        drop(std::mem::replace(&mut self.sender, bounded(0).0));
+        // Waits for room: what is queued before it is written first. The thread is gone where nobody takes it.
+        let _ = self.sender.send(Order::Close);
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             // A thread that could not start, or that died, has said so as the store's trouble.
@@ -124,6 +127,7 @@ fn run(
                 if keep_outbox { recorded.and_then(|()| store.outbox_push(alert)) } else { recorded }
             }
             Order::Sent { id, sequence } => store.outbox_acknowledge(id, *sequence),
+            Order::Close => break,
         };
         let skipped = shared.skipped.load(std::sync::atomic::Ordering::Relaxed);
         let slow = (skipped > 0).then(|| format!("the disk is slow: {skipped} records were skipped"));

@@ -11,7 +11,7 @@ pub fn alert_line(alert: &Alert) -> String {
         AlertState::Resolved => (alert.ended_at.unwrap_or(alert.started_at), "RESOLVED".to_owned()),
     };
     let flapping = if alert.flapping { " (flapping)" } else { "" };
-    format!("{at}  {word:<8}  {:<16}  {}{flapping}", alert.rule.as_str(), printable(&alert.summary))
+    format!("{:<27}  {word:<8}  {:<16}  {}{flapping}", at.to_string(), alert.rule.as_str(), printable(&alert.summary))
 }
 
 /// An exchange as one line: time, status, endpoint, quotas, error code, retry delay.

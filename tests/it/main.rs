@@ -1,5 +1,6 @@
 //! Everything that runs for an ordinary user, without the right to capture and without a network.
 
+mod cli;
 mod decode_frames;
 mod decode_stream;
 mod dashboards;
