@@ -3,6 +3,7 @@
 //! Keep-alive connections, each with a number of exchanges one after the other; each response has 14 field lines (an
 //! `X-RateLimit-*` triple among them) and a body of about 1 KiB; 3 % are refused with 429. The same seed gives the same
 //! octets. Each frame also says which response head it carries, so that a damaged capture knows what is left to find.
+#![expect(clippy::cast_possible_truncation, reason = "parts of numbers are taken by intent")]
 
 use std::io::{self, Write};
 
@@ -65,7 +66,7 @@ const OPEN: u32 = 64;
 const START: u64 = 1_790_000_000_000_000;
 const REMAINING_SPAN: u64 = 4_000;
 
-/// A small pseudo-random generator (SplitMix64).
+/// A small pseudo-random generator (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
 

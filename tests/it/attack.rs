@@ -20,7 +20,7 @@ const ACK: u8 = 0x10;
 /// A frame from or to one of the attacker's ports, on one of 64 addresses.
 fn frame(attacker: u32, to_server: bool, (sequence, acknowledgment): (u32, u32), flags: u8, payload: &[u8]) -> Vec<u8> {
     let port = 1_024 + u16::try_from(attacker / 64 % 60_000).expect("below 2^16");
-    let ends = [((0x0b00_0000 | attacker % 64).to_be_bytes(), port), ([192, 0, 2, 10], 80)];
+    let ends = [((0x0b00_0000 | (attacker % 64)).to_be_bytes(), port), ([192, 0, 2, 10], 80)];
     let (from, to) = if to_server { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
     let total = u16::try_from(40 + payload.len()).expect("a segment fits");
     let mut octets = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
@@ -115,7 +115,8 @@ fn heads_without_an_end() {
 fn chunks_of_half_the_address_space() {
     let request = b"GET /chunks HTTP/1.1\r\nHost: evil.example\r\n\r\n";
     let response = b"HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n8000000000000000\r\nabcdefgh";
-    let (asked, answered) = (request.len() as u32, response.len() as u32);
+    let length = |octets: &[u8]| u32::try_from(octets.len()).expect("a segment is short");
+    let (asked, answered) = (length(request), length(response));
     withstand("chunks of 2^63 octets", 30, |number| match number % 3 {
         0 => frame(number / 3, true, (1, 1), ACK, request),
         1 => frame(number / 3, false, (1, 1 + asked), ACK, response),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use quotascope::decode::DecodeOptions;
 use quotascope::extract::{ExtractOptions, Extractor, Profiles};
-use quotascope::model::{Alert, HashKey, Observation};
+use quotascope::model::{Alert, Amount, HashKey, Observation};
 use quotascope::pipeline::{EngineOptions, ReplayOptions, Sink, replay};
 use quotascope::track::MinuteReport;
 
@@ -32,11 +32,11 @@ struct Judge<'a> {
 
 impl Sink for Judge<'_> {
     fn observation(&mut self, seen: &Observation) {
-        let Some((connection, truth)) = self.heads.get(&(seen.at.as_nanos() as i64 / 1_000)) else {
+        let Some((connection, truth)) = self.heads.get(&(seen.at.as_nanos() / 1_000)) else {
             self.wrong.push(format!("a head that no frame carries: {seen:?}"));
             return;
         };
-        let remaining = seen.readings.first().and_then(|reading| reading.remaining).map(|amount| amount.value());
+        let remaining = seen.readings.first().and_then(|reading| reading.remaining).map(Amount::value);
         let is_right = seen.status == truth.status
             && remaining == Some(truth.remaining as f64)
             && seen.path.as_deref().is_none_or(|path| path == truth.path);
