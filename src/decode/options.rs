@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct DecodeOptions {
     /// Connections that are followed at a time; past it the one that was silent longest is forgotten. An idle one costs
-    /// under a kilobyte, so the default stays below 64 MiB even under a flood of SYNs.
+    /// about a kilobyte with its place in the tables, so the default stays below 64 MiB even under a flood of SYNs.
     pub connections: usize,
     /// Connections that have ended and are kept for what comes late, so that it does not look like a new connection.
     pub closed_connections: usize,
@@ -40,7 +40,7 @@ pub struct DecodeOptions {
 impl Default for DecodeOptions {
     fn default() -> Self {
         Self {
-            connections: 65_536,
+            connections: 32_768,
             closed_connections: 4096,
             out_of_order_octets: 1 << 20,
             out_of_order_octets_in_all: 16 << 20,

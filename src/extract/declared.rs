@@ -237,7 +237,7 @@ mod tests {
         let profiles = Profiles::built_in().unwrap();
         let profile = profiles.find(provider).unwrap();
         let exchange = exchange(request, credential);
-        let identities = Identities::default();
+        let identities = Identities::new(std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
         let endpoint: Arc<str> = request.into();
         let context = Context {
             exchange: &exchange,

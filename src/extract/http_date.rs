@@ -15,11 +15,66 @@ pub(super) fn read(text: &[u8], now: Timestamp) -> Option<Timestamp> {
     if text.len() > LONGEST {
         return None;
     }
+    if let Some(point) = fixed(text) {
+        return Some(point);
+    }
     let text = std::str::from_utf8(text).ok()?.trim();
     if text.as_bytes().first()?.is_ascii_digit() && text.as_bytes().get(4) == Some(&b'-') {
         return internet(text);
     }
     spelled(text, now)
+}
+
+/// The form that servers must write, `Sun, 06 Nov 1994 08:49:37 GMT`; `None` for any other, and for a date that is none.
+fn fixed(text: &[u8]) -> Option<Timestamp> {
+    let text = <&[u8; 29]>::try_from(text).ok()?;
+    let [
+        _,
+        _,
+        _,
+        b',',
+        b' ',
+        d1,
+        d2,
+        b' ',
+        _,
+        _,
+        _,
+        b' ',
+        y1,
+        y2,
+        y3,
+        y4,
+        b' ',
+        h1,
+        h2,
+        b':',
+        m1,
+        m2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        b'G',
+        b'M',
+        b'T',
+    ] = *text
+    else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
+    };
+    let text = std::str::from_utf8(text).ok()?;
+    let month = month_number(text.get(8..11)?).filter(|_| is_weekday(text))?;
+    Timestamp::from_civil(
+        number(&[y1, y2, y3, y4])?,
+        month,
+        number(&[d1, d2])?,
+        number(&[h1, h2])?,
+        number(&[m1, m2])?,
+        number(&[s1, s2])?,
+    )
 }
 
 /// RFC 3339, also without seconds, with a space before the offset, and with an offset without a colon.

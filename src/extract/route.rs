@@ -17,15 +17,16 @@ struct Route {
 #[derive(Debug, Clone)]
 pub(super) struct Routes {
     overrides: Vec<Route>,
-    /// Routes whose pattern is an exact host or `*.domain`, by that host or domain: a lookup for each label of a host.
-    by_domain: BTreeMap<Box<str>, Vec<Route>>,
+    /// Routes whose pattern is an exact host or `*.domain`, by the length of that host or domain, then by itself: a lookup
+    /// for each label of a host.
+    by_domain: Vec<(Box<str>, Vec<Route>)>,
     /// All others.
     others: Vec<Route>,
 }
 
 impl Routes {
     pub(super) fn new(profiles: &Profiles, overrides: &[(String, String)]) -> Result<Self, ProfileError> {
-        let mut routes = Self { overrides: Vec::new(), by_domain: BTreeMap::new(), others: Vec::new() };
+        let mut routes = Self { overrides: Vec::new(), by_domain: Vec::new(), others: Vec::new() };
         for (host, name) in overrides {
             let refuse = |message: String| ProfileError {
                 origin: format!("provider {host}={name}").into(),
@@ -39,15 +40,17 @@ impl Routes {
             let pattern = HostPattern::parse(host).map_err(refuse)?;
             routes.overrides.push(Route { pattern, profile: Arc::clone(profile) });
         }
+        let mut by_domain: BTreeMap<(usize, &str), Vec<Route>> = BTreeMap::new();
         for profile in profiles.iter() {
             for pattern in profile.hosts() {
                 let route = Route { pattern: pattern.clone(), profile: Arc::clone(profile) };
                 match pattern.domain() {
-                    Some(domain) => routes.by_domain.entry(domain.into()).or_default().push(route),
+                    Some(domain) => by_domain.entry((domain.len(), domain)).or_default().push(route),
                     None => routes.others.push(route),
                 }
             }
         }
+        routes.by_domain = by_domain.into_iter().map(|((_, domain), routes)| (domain.into(), routes)).collect();
         Ok(routes)
     }
 
@@ -58,8 +61,17 @@ impl Routes {
         }
         let name = HostPattern::name_of(host);
         let labels = std::iter::once(name).chain(name.match_indices('.').filter_map(|(dot, _)| name.get(dot + 1..)));
-        let indexed = labels.filter_map(|domain| self.by_domain.get(domain)).flatten();
-        best_of(indexed.chain(&self.others), host, path).map(|route| &route.profile)
+        let indexed = labels.filter_map(|domain| self.of_domain(domain)).flatten();
+        let others = self.others.iter().filter(|route| route.pattern.may_match(name, host));
+        best_of(indexed.chain(others), host, path).map(|route| &route.profile)
+    }
+}
+
+impl Routes {
+    fn of_domain(&self, domain: &str) -> Option<&[Route]> {
+        let order = |known: &str| known.len().cmp(&domain.len()).then_with(|| known.cmp(domain));
+        let place = self.by_domain.binary_search_by(|(known, _)| order(known)).ok()?;
+        self.by_domain.get(place).map(|(_, routes)| routes.as_slice())
     }
 }
 

@@ -22,8 +22,11 @@ const PARTIES: [&str; 9] = [IP, API_KEY, "account", "partner", "bank", "merchant
 const MAX_CLIENT_NAME: usize = 255;
 
 /// The names that the user gave to parties.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Identities {
+    /// The kinds of almost all scopes, allocated once.
+    api_key: Arc<str>,
+    ip: Arc<str>,
     /// Hash or address to name.
     aliases: BTreeMap<Arc<str>, Arc<str>>,
     /// Hash or alias to the party that several credentials share a quota under.
@@ -31,8 +34,8 @@ pub(super) struct Identities {
 }
 
 impl Identities {
-    pub(super) const fn new(aliases: BTreeMap<Arc<str>, Arc<str>>, pools: BTreeMap<Arc<str>, Arc<str>>) -> Self {
-        Self { aliases, pools }
+    pub(super) fn new(aliases: BTreeMap<Arc<str>, Arc<str>>, pools: BTreeMap<Arc<str>, Arc<str>>) -> Self {
+        Self { api_key: API_KEY.into(), ip: IP.into(), aliases, pools }
     }
 
     /// For whom a rule counts an exchange; without a rule, its credential's or else its address's owner.
@@ -40,8 +43,8 @@ impl Identities {
         let credentials = exchange.request.as_ref().map_or(&[][..], |r| &r.credentials);
         let Some(rule) = rule else {
             return match credential(credentials, &[]) {
-                Some(id) => Some(Scope { kind: API_KEY.into(), id: Some(self.party(id)) }),
-                None => Some(Scope { kind: IP.into(), id: Some(self.named(address(&exchange.client)?)) }),
+                Some(id) => Some(Scope { kind: Arc::clone(&self.api_key), id: Some(self.party(id)) }),
+                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(address(&exchange.client)?)) }),
             };
         };
         let id = match &**rule.kind() {

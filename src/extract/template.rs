@@ -17,6 +17,9 @@ const OTHER_METHOD: &str = "_OTHER";
 /// The longest template, in octets; what follows is cut at a segment. Patterns and shapes of real APIs stay far below.
 const MAX_TEMPLATE: usize = 256;
 
+/// Room for almost every template, made at once.
+const TEMPLATE_ROOM: usize = 64;
+
 /// A pattern that the user gave, perhaps for some hosts only.
 #[derive(Debug, Clone)]
 pub(super) struct TemplateRule {
@@ -45,7 +48,8 @@ pub(super) fn target(
     (host, method, path): (&str, &str, &str),
     parts: &[&str],
 ) -> Target {
-    let mut endpoint = String::from(method_name(method));
+    let mut endpoint = String::with_capacity(TEMPLATE_ROOM);
+    endpoint.push_str(method_name(method));
     endpoint.push(' ');
     if !path.starts_with('/') {
         // `OPTIONS *` and `CONNECT host:port` have no path.
@@ -84,7 +88,7 @@ fn best<'a>(
 }
 
 fn by_shape(parts: &[&str]) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(TEMPLATE_ROOM);
     for (at, part) in parts.iter().enumerate() {
         out.push('/');
         push_shape(parts.len(), at, part, &mut out);

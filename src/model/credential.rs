@@ -27,6 +27,13 @@ impl HashKey {
         hasher.write(&stable_part(secret));
         format!("k:{:08x}", hasher.finish() >> 32).into()
     }
+
+    /// A keyed hash of a secret as it stands: equal for equal octets, and of no use without the key.
+    pub fn fingerprint(&self, secret: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(secret);
+        hasher.finish()
+    }
 }
 
 impl fmt::Debug for HashKey {

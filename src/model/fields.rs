@@ -10,6 +10,11 @@ pub struct Fields {
     ends: Vec<(u32, u32)>,
 }
 
+/// Room that is made for the first line at once: growing line by line would move them all several times. Few responses
+/// have more that says something.
+const FIRST_OCTETS: usize = 192;
+const FIRST_LINES: usize = 6;
+
 impl Fields {
     /// No field lines.
     pub const fn new() -> Self {
@@ -18,6 +23,10 @@ impl Fields {
 
     /// Appends a field line. A line that would pass 4 GiB in all is left out: callers bound a head far below.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        if self.ends.is_empty() {
+            self.octets.reserve(FIRST_OCTETS.max(name.len().saturating_add(value.len())));
+            self.ends.reserve(FIRST_LINES);
+        }
         let start = self.octets.len();
         let value = value.trim_ascii();
         self.octets.extend(name.iter().map(u8::to_ascii_lowercase));

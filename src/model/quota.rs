@@ -1,7 +1,7 @@
 //! What a quota is, and whose.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// What a quota counts: `requests`, `tokens`, `input_tokens`, …
@@ -12,7 +12,8 @@ pub struct Dimension(pub Arc<str>);
 impl Dimension {
     /// A count of requests, the default where nothing else is said.
     pub fn requests() -> Self {
-        Self("requests".into())
+        static REQUESTS: LazyLock<Arc<str>> = LazyLock::new(|| "requests".into());
+        Self(Arc::clone(&REQUESTS))
     }
 
     /// The unit of one, for `rate_limit.unit`: `requests` gives `request`.

@@ -1,7 +1,7 @@
 //! Observations of several lanes, in the order of their time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 
 use crate::model::{Client, Observation, Timestamp};
@@ -13,7 +13,10 @@ use crate::model::{Client, Observation, Timestamp};
 /// not depend on how connections are spread over lanes.
 #[derive(Debug, Default)]
 pub struct Sequencer {
-    waiting: BinaryHeap<Reverse<Entry>>,
+    /// Those that came in their order, which almost all do.
+    in_order: VecDeque<Entry>,
+    /// Those that came behind a later one.
+    late: BinaryHeap<Reverse<Entry>>,
     watermarks: Vec<Timestamp>,
     arrivals: u64,
     /// Whether one with the very time of the watermark waits for its tie.
@@ -35,7 +38,13 @@ struct Entry {
 impl Sequencer {
     /// For so many lanes; none has said anything yet.
     pub fn new(lanes: usize) -> Self {
-        Self { waiting: BinaryHeap::new(), watermarks: vec![Timestamp::MIN; lanes], arrivals: 0, ties_wait: true }
+        Self {
+            in_order: VecDeque::new(),
+            late: BinaryHeap::new(),
+            watermarks: vec![Timestamp::MIN; lanes],
+            arrivals: 0,
+            ties_wait: true,
+        }
     }
 
     /// For one lane that is all there is: nothing waits for a tie from elsewhere.
@@ -50,12 +59,13 @@ impl Sequencer {
             Client::Named(_) | Client::Unknown => None,
         };
         self.arrivals += 1;
-        self.waiting.push(Reverse(Entry {
-            at: observation.at,
-            connection: (client, observation.server),
-            arrival: self.arrivals,
-            observation,
-        }));
+        let entry =
+            Entry { at: observation.at, connection: (client, observation.server), arrival: self.arrivals, observation };
+        if self.in_order.back().is_none_or(|last| *last < entry) {
+            self.in_order.push_back(entry);
+        } else {
+            self.late.push(Reverse(entry));
+        }
     }
 
     /// A lane says that nothing older than `watermark` will come from it. A watermark never falls.
@@ -83,12 +93,23 @@ impl Sequencer {
 
     /// The next observation, if its turn has come.
     pub fn pop(&mut self) -> Option<Box<Observation>> {
-        let due = self.waiting.len() > MOST_WAITING
-            || self.waiting.peek().is_some_and(|Reverse(entry)| {
-                let watermark = self.watermark();
-                entry.at < watermark || watermark == Timestamp::MAX || (!self.ties_wait && entry.at == watermark)
-            });
-        if due { self.waiting.pop().map(|Reverse(entry)| entry.observation) } else { None }
+        let (next, is_late) = match (self.in_order.front(), self.late.peek()) {
+            (Some(in_order), Some(Reverse(late))) if late < in_order => (late.at, true),
+            (Some(in_order), _) => (in_order.at, false),
+            (None, Some(Reverse(late))) => (late.at, true),
+            (None, None) => return None,
+        };
+        let watermark = self.watermark();
+        let due = next < watermark
+            || watermark == Timestamp::MAX
+            || (!self.ties_wait && next == watermark)
+            || self.in_order.len().saturating_add(self.late.len()) > MOST_WAITING;
+        let entry = match (due, is_late) {
+            (false, _) => None,
+            (true, true) => self.late.pop().map(|Reverse(entry)| entry),
+            (true, false) => self.in_order.pop_front(),
+        };
+        entry.map(|entry| entry.observation)
     }
 }
 

@@ -59,7 +59,7 @@ fn make(file: &PathBuf, mebibytes: u64) {
     let traffic = Traffic { connections: u32::try_from(exchanges / 20).expect("it fits"), exchanges: 20, seed: 7 };
     let mut out = BufWriter::with_capacity(1 << 20, File::create(file).expect("the target folder is writable"));
     write_file_header(&mut out).expect("the disk has room");
-    traffic.each(|frame| write_record(&mut out, &frame, frame.octets.len())).expect("the disk has room");
+    traffic.each(|frame| write_record(&mut out, &frame)).expect("the disk has room");
     out.flush().expect("the disk has room");
 }
 

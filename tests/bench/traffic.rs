@@ -3,6 +3,7 @@
 //! Keep-alive connections, each with a number of exchanges one after the other; each response has 14 field lines (an
 //! `X-RateLimit-*` triple among them) and a body of about 1 KiB; 3 % are refused with 429. The same seed gives the same
 //! octets. Each frame also says which response head it carries, so that a damaged capture knows what is left to find.
+#![expect(clippy::cast_possible_truncation, reason = "parts of numbers are taken by intent")]
 
 use std::io::{self, Write};
 
@@ -30,6 +31,8 @@ pub struct MadeFrame {
     pub connection: u32,
     /// The exchange whose response head it carries whole.
     pub head: Option<u32>,
+    /// Its length on the wire, which a snaplen does not change.
+    pub wire: usize,
 }
 
 /// What an exchange was.
@@ -63,7 +66,7 @@ const OPEN: u32 = 64;
 const START: u64 = 1_790_000_000_000_000;
 const REMAINING_SPAN: u64 = 4_000;
 
-/// A small pseudo-random generator (SplitMix64).
+/// A small pseudo-random generator (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
 
@@ -154,10 +157,12 @@ impl Damage {
             at += 1;
         }
         for (index, frame) in damaged.iter_mut().enumerate() {
-            frame.micros = times.get(index).copied().unwrap_or(frame.micros).max(times[0] + index as u64);
+            // Frames that stand twice go on behind the last, so that each has a time of its own.
+            let behind = |last: &u64| last + 7 * (index + 1 - times.len().min(index + 1)) as u64;
+            frame.micros = times.get(index).copied().unwrap_or_else(|| times.last().map_or(0, behind));
             if self.snaplen > 0 && frame.octets.len() > self.snaplen {
                 frame.octets.truncate(self.snaplen);
-                frame.head = None;
+                frame.head = frame.head.filter(|_| frame.octets.windows(4).any(|octets| octets == b"\r\n\r\n"));
             }
         }
         damaged
@@ -172,11 +177,11 @@ pub fn write_file_header(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes one record of a pcap file; `original` is its length on the wire.
-pub fn write_record(out: &mut impl Write, frame: &MadeFrame, original: usize) -> io::Result<()> {
+/// Writes one record of a pcap file.
+pub fn write_record(out: &mut impl Write, frame: &MadeFrame) -> io::Result<()> {
     let length = |octets: usize| u32::try_from(octets).expect("a frame is short");
     let (seconds, micros) = (frame.micros / 1_000_000, frame.micros % 1_000_000);
-    for word in [seconds as u32, micros as u32, length(frame.octets.len()), length(original)] {
+    for word in [seconds as u32, micros as u32, length(frame.octets.len()), length(frame.wire)] {
         out.write_all(&word.to_le_bytes())?;
     }
     out.write_all(&frame.octets)
@@ -239,7 +244,8 @@ impl Connection {
         let advance = u32::try_from(payload.len()).expect("a segment fits") + u32::from(flags & (SYN | FIN) != 0);
         let counter = if to_server { &mut self.client_sequence } else { &mut self.server_sequence };
         *counter = counter.wrapping_add(advance);
-        let frame = MadeFrame { micros: *micros, octets, index: self.index, connection: self.number, head };
+        let wire = octets.len();
+        let frame = MadeFrame { micros: *micros, octets, index: self.index, connection: self.number, head, wire };
         self.index += 1;
         sink(frame)
     }

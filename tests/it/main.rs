@@ -1,9 +1,11 @@
 //! Everything that runs for an ordinary user, without the right to capture and without a network.
 
 mod cli;
+mod attack;
+mod damage;
+mod dashboards;
 mod decode_frames;
 mod decode_stream;
-mod dashboards;
 mod export;
 mod layering;
 mod profiles;

@@ -49,8 +49,8 @@ fn credentials(
             && credentials.len() < CREDENTIALS
             && let Ok(name) = std::str::from_utf8(name)
         {
-            let carrier = names.share(&name.to_ascii_lowercase());
-            credentials.push(Credential { carrier, id: key.identity(value) });
+            let carrier = names.share_lower(name);
+            credentials.push(Credential { carrier, id: names.caller(key, value) });
         }
     }
     for parameter in target.query.split(|octet| *octet == b'&') {
@@ -62,7 +62,7 @@ fn credentials(
             && credentials.len() < CREDENTIALS
         {
             let carrier = names.share(&format!("?{}", String::from_utf8_lossy(name).to_ascii_lowercase()));
-            credentials.push(Credential { carrier, id: key.identity(value) });
+            credentials.push(Credential { carrier, id: names.caller(key, value) });
         }
     }
     credentials

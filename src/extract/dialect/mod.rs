@@ -14,7 +14,7 @@ mod table;
 mod usage;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 pub(super) use name::Unit;
@@ -147,21 +147,28 @@ fn tells_at(name: &[u8], place: usize, mut words: u16) -> bool {
 /// Reads the field lines of a response that was seen at `seen`.
 pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUnit>) -> Headers<'_> {
     let mut sorted = Sorted::default();
-    let mut lines: Vec<(&[u8], &[u8])> = Vec::new();
-    for (name, value) in fields.iter().filter(|(name, _)| is_telling(name)) {
+    let mut lines: Vec<(&[u8], &[u8], Option<&CommonName>)> = Vec::new();
+    for (name, value) in fields.iter() {
         // Almost every response has these two, and most of them nothing else.
         match name {
             b"date" => sorted.date = sorted.date.or(Some(value)),
             b"age" => sorted.age = sorted.age.or(Some(value)),
-            _ if lines.len() < MOST_LINES => lines.push((name, value)),
-            _ => {}
+            _ => {
+                let common = COMMON.iter().find(|(common, _)| *common == name);
+                if lines.len() < MOST_LINES && (common.is_some() || is_telling(name)) {
+                    lines.push((name, value, common));
+                }
+            }
         }
     }
     // The order of lines of different names says nothing; that of lines of one name does (RFC 9110 section 5.3).
-    lines.sort_by_key(|(name, _)| *name);
-    for &(name, value) in &lines {
+    lines.sort_by_key(|(name, ..)| *name);
+    for &(name, value, common) in &lines {
         if value.len() <= LONGEST_VALUE {
-            sorted.take(name, value);
+            match common {
+                Some((_, meant)) => sorted.named(name, *meant, value),
+                None => sorted.take(name, value),
+            }
         }
     }
     let mut out = Headers {
@@ -176,7 +183,7 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
         spoke: !sorted.documents.is_empty(),
         doubts: Vec::new(),
     };
-    if lines.iter().any(|(_, value)| value.len() > LONGEST_VALUE) {
+    if lines.iter().any(|(_, value, _)| value.len() > LONGEST_VALUE) {
         out.doubts.push("value-too-long");
     }
     if sorted.is_empty() {
@@ -272,6 +279,37 @@ impl<'a> Sorted<'a> {
     }
 }
 
+/// What the grammar reads of the names that most responses have: to read a name anew costs more than its value. No row of
+/// the table has one of them.
+static COMMON: LazyLock<Vec<CommonName>> =
+    LazyLock::new(|| COMMON_NAMES.iter().map(|name| (name.as_bytes(), name::read(name.as_bytes()))).collect());
+
+/// A name, and what the grammar reads of it.
+type CommonName = (&'static [u8], Option<Name<'static>>);
+
+const COMMON_NAMES: [&str; 20] = [
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-ratelimit-used",
+    "x-ratelimit-resource",
+    "x-ratelimit-bucket",
+    "x-ratelimit-reset-after",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+    "x-rate-limit-limit",
+    "x-rate-limit-remaining",
+    "x-rate-limit-reset",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "retry-after",
+];
+
 /// A value of a form that only quotas have proves a name that is built of common words.
 fn special(field: Field, value: &[u8]) -> bool {
     match field {
@@ -363,6 +401,19 @@ fn join(drafts: &[Draft<'_>], claims: &mut [Claim<'_>]) {
             for claim in claims.iter_mut().filter(|claim| claim.draft == plain) {
                 claim.draft = target;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_names_are_telling_and_no_rows() {
+        for (name, meant) in COMMON.iter() {
+            let text = String::from_utf8_lossy(name);
+            assert!(is_telling(name) && table::row(name).is_none() && meant.is_some(), "{text}");
         }
     }
 }

@@ -16,6 +16,8 @@ pub(in crate::extract) const MAX_SEGMENTS: usize = 48;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
     host: Box<str>,
+    /// How many octets stand before the first star and behind the last one; all where there is none.
+    ends: (usize, usize),
     with_port: bool,
     prefix: Box<str>,
 }
@@ -35,7 +37,9 @@ impl HostPattern {
         }
         let prefix = path.trim_end_matches('*').trim_end_matches('/');
         let with_port = split_port(host).1.is_some();
-        Ok(Self { host: host.to_ascii_lowercase().into(), with_port, prefix: prefix.into() })
+        let ends =
+            (host.find('*').unwrap_or(host.len()), host.rfind('*').map_or(host.len(), |star| host.len() - star - 1));
+        Ok(Self { host: host.to_ascii_lowercase().into(), ends, with_port, prefix: prefix.into() })
     }
 
     /// Whether a host (in lower case, perhaps with a port) and a path are meant.
@@ -51,6 +55,14 @@ impl HostPattern {
     pub(in crate::extract) fn domain(&self) -> Option<&str> {
         let domain = self.host.strip_prefix("*.").unwrap_or(&self.host);
         (!self.with_port && !domain.contains('*')).then_some(domain)
+    }
+
+    /// Whether the ends of a host fit, with its port (`host`) and without (`name`): a cheap look before [`Self::matches`].
+    pub(in crate::extract) fn may_match(&self, name: &str, host: &str) -> bool {
+        let (text, pattern) = (if self.with_port { host } else { name }.as_bytes(), self.host.as_bytes());
+        let (start, end) = self.ends;
+        let same_end = pattern.iter().rev().take(end).zip(text.iter().rev()).all(|(a, b)| a == b);
+        text.len() >= start.max(end) && same_end && text.get(..start) == pattern.get(..start)
     }
 
     /// A host without its port.

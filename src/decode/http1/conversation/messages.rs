@@ -113,11 +113,11 @@ impl Conversation {
         head: &ResponseHead<'_, '_>,
         request: Option<Request>,
         latency: Option<Duration>,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Exchange {
         let mut fields = Fields::new();
         for (name, value) in head.lines.iter() {
-            if cx.interest.response_field(name) {
+            if cx.names.keeps(name, cx.interest) {
                 fields.push(name, value);
             }
         }
