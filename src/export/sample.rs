@@ -51,6 +51,7 @@ pub(crate) fn snapshot() -> Snapshot {
         pace: Some(0.312),
         seen_at: at,
         stale: false,
+        learned_sharing: false,
         trend: Trend::default(),
     };
     let unknown = QuotaState {

@@ -109,6 +109,8 @@ pub struct QuotaState {
     pub pace: Option<f64>,
     /// When an exchange last said something of it.
     pub seen_at: Timestamp,
+    /// Whether several endpoints were found to share it by how its numbers run down: an estimate.
+    pub learned_sharing: bool,
     /// Whether its reset has passed since, so that the numbers are history.
     pub stale: bool,
     /// Utilization and counts over time.

@@ -93,6 +93,7 @@ struct QuotaLine<'a> {
     pace_s: Option<f64>,
     seen_at: Timestamp,
     stale: bool,
+    learned_sharing: bool,
     endpoints: Vec<Share<'a>>,
 }
 
@@ -138,6 +139,7 @@ impl<'a> From<&'a QuotaState> for QuotaLine<'a> {
             pace_s: quota.pace,
             seen_at: quota.seen_at,
             stale: quota.stale,
+            learned_sharing: quota.learned_sharing,
             endpoints: quota
                 .endpoints
                 .iter()

@@ -20,6 +20,8 @@ mod pace;
 mod quota;
 mod recent;
 mod route;
+mod shared;
+mod sharing;
 mod snapshot;
 mod tally;
 mod tracker;

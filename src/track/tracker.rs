@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::options::{Cuts, TrackOptions};
 use super::quota::{QuotaId, TrackedQuota};
 use super::route::Route;
+use super::sharing::Sharing;
 use super::tally::OTHER;
 use super::trend::TrendRing;
 use super::update::{Applied, stated_window};
@@ -40,12 +41,15 @@ pub struct Tracker {
     pub(super) trend: TrendRing,
     /// The quotas that the current observation counts against.
     pub(super) touched: Vec<QuotaId>,
+    /// The quotas that the current observation hid or ended.
+    pub(super) retired: Vec<QuotaId>,
+    pub(super) sharing: Sharing,
     late: bool,
     events: VecDeque<Pending>,
     /// Quotas by the moment their numbers become history.
     pub(super) expiries: BTreeSet<(Timestamp, QuotaId)>,
     /// Quotas with exchanges in the running minute, and its end.
-    busy: Vec<QuotaId>,
+    pub(super) busy: Vec<QuotaId>,
     minute_ends: Option<Timestamp>,
     pub(super) cuts: Cuts,
     pub(super) unknown: Arc<str>,
@@ -73,6 +77,8 @@ impl Tracker {
             error_codes: BTreeMap::new(),
             trend: TrendRing::default(),
             touched: Vec::new(),
+            retired: Vec::new(),
+            sharing: Sharing::new(),
             late: false,
             events: VecDeque::new(),
             expiries: BTreeSet::new(),
@@ -89,6 +95,7 @@ impl Tracker {
         let now = self.now.unwrap_or(observation.at);
         self.sequence += 1;
         self.touched.clear();
+        self.retired.clear();
         self.late = self.observed.is_some_and(|newest| observation.at < newest.before(self.options.disorder));
         self.observed = Some(self.observed.map_or(observation.at, |newest| newest.max(observation.at)));
         self.cuts.late += u64::from(self.late);
@@ -116,6 +123,7 @@ impl Tracker {
         self.take_readings(observation, owner, endpoint, now);
         self.take_declared(observation, owner, now);
         self.follow_route(observation, owner, endpoint, now);
+        self.touch_shared();
         if throttled {
             self.blame(observation, now);
         }
@@ -130,6 +138,8 @@ impl Tracker {
             self.expiries.remove(&(at, id));
             if let Some(quota) = self.quota_mut(id) {
                 quota.wakes_at = None;
+            }
+            if let Some(quota) = self.quota(id) {
                 let event = TrackEvent::Reset { quota: quota.key.clone(), at };
                 self.push(Pending::Ready(Box::new(event)));
             }
@@ -181,14 +191,19 @@ impl Tracker {
         self.touched.iter().filter_map(|id| self.quota(*id))
     }
 
-    /// A quota by its name; absent once it was forgotten.
+    /// The quotas that are no longer shown since the current observation.
+    pub fn retired(&self) -> &[QuotaId] {
+        &self.retired
+    }
+
+    /// A quota by its name; absent once it was forgotten, or while a shared one is shown in its place.
     pub fn quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
-        self.quotas.get(id.slot).filter(|quota| quota.id == id)
+        self.any_quota(id).filter(|quota| !self.is_hidden(quota))
     }
 
     /// All quotas.
     pub fn quotas(&self) -> impl Iterator<Item = &TrackedQuota> {
-        self.quotas.iter()
+        self.quotas.iter().filter(|quota| !self.is_hidden(quota))
     }
 
     /// What the bounds cut so far.
@@ -200,7 +215,7 @@ impl Tracker {
         cuts
     }
 
-    fn quota_mut(&mut self, id: QuotaId) -> Option<&mut TrackedQuota> {
+    pub(super) fn quota_mut(&mut self, id: QuotaId) -> Option<&mut TrackedQuota> {
         self.quotas.get_mut(id.slot).filter(|quota| quota.id == id)
     }
 
@@ -237,11 +252,13 @@ impl Tracker {
             let sequence = self.sequence;
             let Some(quota) = self.quota_mut(id) else { continue };
             let applied = quota.apply(reading, observation.at, sequence);
-            let key = (applied != Applied::default()).then(|| quota.key.clone());
+            self.touch(id);
+            let told = (applied != Applied::default()).then(|| self.quota(id)).flatten();
+            let key = told.map(|quota| quota.key.clone());
             if let Some(key) = key {
                 self.tell(applied, &key, now);
             }
-            self.touch(id);
+            self.learn_sharing(observation, reading, id, now);
         }
     }
 
@@ -257,7 +274,7 @@ impl Tracker {
         }
     }
 
-    fn touch(&mut self, id: QuotaId) {
+    pub(super) fn touch(&mut self, id: QuotaId) {
         if !self.touched.contains(&id) {
             self.touched.push(id);
         }
@@ -328,6 +345,13 @@ impl Tracker {
             if let Some(quota) = self.quota_mut(id) {
                 quota.refuse(observation.retry_after, at, sequence);
             }
+            // Unseen, an endpoint's own quota is kept as it would be.
+            let hidden: Vec<QuotaId> = self.touched.iter().copied().filter(|own| self.is_member(*own, id)).collect();
+            for own in hidden {
+                if let Some(quota) = self.quota_mut(own) {
+                    quota.refuse(observation.retry_after, at, sequence);
+                }
+            }
         }
     }
 
@@ -335,13 +359,14 @@ impl Tracker {
         let touched = std::mem::take(&mut self.touched);
         for id in &touched {
             self.quotas.touch(id.slot);
+            let hidden = self.quota(*id).is_none();
             let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == *id) else { continue };
             let was_idle = quota.minute.requests == 0;
             quota.count(observation, endpoint, now, self.late, &self.options);
             let expires = quota.expires_at().filter(|at| *at > now);
-            let (wakes_at, announce) = (quota.wakes_at, !quota.touch_pending);
+            let (wakes_at, announce) = (quota.wakes_at, !quota.touch_pending && !hidden);
             quota.wakes_at = expires;
-            quota.touch_pending = true;
+            quota.touch_pending |= announce;
             if wakes_at != expires {
                 if let Some(at) = wakes_at {
                     self.expiries.remove(&(at, *id));
@@ -361,7 +386,7 @@ impl Tracker {
         self.touched = touched;
     }
 
-    fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
+    pub(super) fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
         if let Some(change) = applied.limit_change {
             let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from: change.from, to: change.to };
             self.push(Pending::Ready(Box::new(event)));
@@ -380,6 +405,7 @@ impl Tracker {
         for id in std::mem::take(&mut self.busy) {
             let Some(quota) = self.quota_mut(id) else { continue };
             let minute = std::mem::take(&mut quota.minute);
+            let Some(quota) = self.quota(id) else { continue };
             reports.push(MinuteReport {
                 quota: quota.key.clone(),
                 from: ends.before(Duration::from_mins(1)),

@@ -331,6 +331,7 @@ fn quota(number: usize) -> QuotaState {
         pace: None,
         seen_at: Timestamp::from_secs(1_795_319_112),
         stale: false,
+        learned_sharing: false,
         trend: Trend::default(),
     }
 }

@@ -1,8 +1,8 @@
 //! Everything that runs for an ordinary user, without the right to capture and without a network.
 
+mod dashboards;
 mod decode_frames;
 mod decode_stream;
-mod dashboards;
 mod export;
 mod layering;
 mod profiles;

@@ -397,6 +397,7 @@ fn quota_values(q: &QuotaState) -> BTreeMap<&'static str, String> {
         ("exhausts", seconds(q.exhausts_at)),
         ("pace", rounded(q.pace)),
         ("stale", q.stale.to_string()),
+        ("learned_sharing", q.learned_sharing.to_string()),
     ])
 }
 

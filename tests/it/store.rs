@@ -68,6 +68,7 @@ fn quota(bucket: &str) -> QuotaState {
         pace: None,
         seen_at: at(0),
         stale: false,
+        learned_sharing: false,
         trend: Trend::default(),
     }
 }

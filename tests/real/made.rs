@@ -110,6 +110,7 @@ fn payments() -> QuotaState {
         pace: Some(0.456),
         seen_at: AT,
         stale: false,
+        learned_sharing: false,
         trend: Trend::default(),
     }
 }

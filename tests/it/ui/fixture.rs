@@ -52,6 +52,7 @@ pub(super) fn quota(provider: &str, endpoint: &str) -> QuotaState {
         pace: None,
         seen_at: now(),
         stale: false,
+        learned_sharing: false,
         trend: Trend::default(),
     }
 }
