@@ -14,6 +14,7 @@ mod endpoint;
 mod event;
 mod forecast;
 mod identity;
+mod learned;
 mod lookup;
 mod options;
 mod pace;
