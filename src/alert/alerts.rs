@@ -86,6 +86,11 @@ impl Alerts {
         if tracker.is_late() {
             return;
         }
+        for id in tracker.retired() {
+            if self.quotas.contains_key(id) {
+                self.judge_quota(*id, tracker, now, None);
+            }
+        }
         self.judge_code(observation, tracker, now);
         for quota in tracker.touched() {
             if !self.quotas.contains_key(&quota.id()) {

@@ -17,7 +17,15 @@ pub(super) fn watch(arguments: &Watch, common: &Common, mut settings: Settings) 
         settings.capture.interfaces.push(ANY.to_owned());
     }
     let only_files = settings.capture.interfaces.is_empty() && settings.tail.is_empty();
-    live::run(Watching { settings, common, output: &arguments.output, screen: true, keep: !only_files, frames: None, begin: None })
+    live::run(Watching {
+        settings,
+        common,
+        output: &arguments.output,
+        screen: true,
+        keep: !only_files,
+        frames: None,
+        begin: None,
+    })
 }
 
 pub(super) fn agent(common: &Common, settings: Settings) -> Result<Outcome, CommandError> {

@@ -51,6 +51,9 @@ pub(crate) fn snapshot() -> Snapshot {
         pace: Some(0.312),
         seen_at: at,
         stale: false,
+        learned_sharing: false,
+        confidence: None,
+        burst: None,
         trend: Trend::default(),
     };
     let unknown = QuotaState {

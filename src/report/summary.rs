@@ -93,6 +93,9 @@ struct QuotaLine<'a> {
     pace_s: Option<f64>,
     seen_at: Timestamp,
     stale: bool,
+    learned_sharing: bool,
+    confidence: Option<f64>,
+    burst: Option<Amount>,
     endpoints: Vec<Share<'a>>,
 }
 
@@ -138,6 +141,9 @@ impl<'a> From<&'a QuotaState> for QuotaLine<'a> {
             pace_s: quota.pace,
             seen_at: quota.seen_at,
             stale: quota.stale,
+            learned_sharing: quota.learned_sharing,
+            confidence: quota.confidence,
+            burst: quota.burst,
             endpoints: quota
                 .endpoints
                 .iter()

@@ -16,6 +16,8 @@ pub(super) struct Bounded<T> {
     newest: u32,
     oldest: u32,
     capacity: usize,
+    /// Slots whose value was taken out.
+    free: Vec<u32>,
     evicted: u64,
 }
 
@@ -42,13 +44,22 @@ struct Entry<T> {
     next_of_hash: u32,
     newer: u32,
     older: u32,
-    value: T,
+    /// Absent where it was taken out and the slot waits for another.
+    value: Option<T>,
 }
 
 impl<T> Bounded<T> {
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.clamp(1, NONE as usize - 1);
-        Self { chains: HashMap::default(), entries: Vec::new(), newest: NONE, oldest: NONE, capacity, evicted: 0 }
+        Self {
+            chains: HashMap::default(),
+            entries: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+            capacity,
+            free: Vec::new(),
+            evicted: 0,
+        }
     }
 
     /// The slots whose values have that hash.
@@ -63,18 +74,23 @@ impl<T> Bounded<T> {
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&T> {
-        self.entry(slot).map(|entry| &entry.value)
+        self.entry(slot).and_then(|entry| entry.value.as_ref())
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
-        self.entries.get_mut(slot as usize).map(|entry| &mut entry.value)
+        self.entries.get_mut(slot as usize).and_then(|entry| entry.value.as_mut())
     }
 
     /// Adds a value as the most recent one; a full table gives up its oldest value for it.
     pub(super) fn insert(&mut self, hash: u64, value: T) -> (u32, Option<T>) {
-        let (slot, replaced) = if self.entries.len() < self.capacity {
+        let (slot, replaced) = if let Some(slot) = self.free.pop() {
+            let entry = &mut self.entries[slot as usize];
+            entry.hash = hash;
+            entry.value = Some(value);
+            (slot, None)
+        } else if self.entries.len() < self.capacity {
             let slot = u32::try_from(self.entries.len()).unwrap_or(NONE);
-            self.entries.push(Entry { hash, next_of_hash: NONE, newer: NONE, older: NONE, value });
+            self.entries.push(Entry { hash, next_of_hash: NONE, newer: NONE, older: NONE, value: Some(value) });
             (slot, None)
         } else {
             let slot = self.oldest;
@@ -83,7 +99,7 @@ impl<T> Bounded<T> {
             self.evicted = self.evicted.saturating_add(1);
             let entry = &mut self.entries[slot as usize];
             entry.hash = hash;
-            (slot, Some(std::mem::replace(&mut entry.value, value)))
+            (slot, entry.value.replace(value))
         };
         let next = self.chains.insert(hash, slot).unwrap_or(NONE);
         self.entries[slot as usize].next_of_hash = next;
@@ -91,16 +107,25 @@ impl<T> Bounded<T> {
         (slot, replaced)
     }
 
+    /// Takes a value out.
+    pub(super) fn remove(&mut self, slot: u32) -> Option<T> {
+        let value = self.entries.get_mut(slot as usize)?.value.take()?;
+        self.unlink(slot);
+        self.unchain(slot);
+        self.free.push(slot);
+        Some(value)
+    }
+
     /// Makes a value the most recent one.
     pub(super) fn touch(&mut self, slot: u32) {
-        if slot != self.newest && self.entry(slot).is_some() {
+        if slot != self.newest && self.get(slot).is_some() {
             self.unlink(slot);
             self.link_newest(slot);
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.entries.iter().map(|entry| &entry.value)
+        self.entries.iter().filter_map(|entry| entry.value.as_ref())
     }
 
     #[cfg(test)]
@@ -174,5 +199,12 @@ mod tests {
         assert_eq!(table.candidates(7).count(), 0);
         assert_eq!(table.candidates(9).count(), 2);
         assert_eq!((table.len(), table.evicted()), (3, 4));
+        // What is taken out leaves its slot to the next, and the order of the others as it is.
+        assert_eq!(table.remove(slots[0]), Some("g"));
+        assert_eq!((table.remove(slots[0]), table.get(slots[0]), table.iter().count()), (None, None, 2));
+        assert_eq!(table.candidates(9).count(), 1);
+        assert_eq!(table.insert(9, "h"), (slots[0], None));
+        assert_eq!(table.insert(9, "i").1, Some("e"));
+        assert_eq!(table.evicted(), 5);
     }
 }

@@ -22,6 +22,20 @@ impl Tracker {
         if let Some(quota) = self.same_quota(hash, &identity, window, limit).and_then(|slot| self.quotas.get(slot)) {
             return quota.id;
         }
+        let host = observation.host.as_ref().unwrap_or(&self.unknown);
+        let host = std::sync::Arc::clone(host);
+        self.insert_quota(hash, identity, window, &host, now)
+    }
+
+    /// Begins a new quota.
+    pub(super) fn insert_quota(
+        &mut self,
+        hash: u64,
+        identity: Identity<'_>,
+        window: Option<Duration>,
+        host: &std::sync::Arc<str>,
+        now: Timestamp,
+    ) -> QuotaId {
         let mut alike: Vec<(Timestamp, u32, u32)> = Vec::new();
         let mut twin = false;
         for slot in self.quotas.candidates(hash) {
@@ -33,7 +47,6 @@ impl Tracker {
         // Two quotas whose names say the same are told apart by the lowest number that is free.
         let ordinal = if twin { 1 + Self::lowest_free(&alike) } else { 0 };
         self.next_serial += 1;
-        let host = observation.host.as_ref().unwrap_or(&self.unknown);
         let mut id = QuotaId { serial: self.next_serial, slot: u32::MAX };
         let fresh = TrackedQuota::new(id, identity, window, ordinal, host, now);
         let forgotten = if alike.len() < self.options.alike {
@@ -69,7 +82,8 @@ impl Tracker {
         let (mut exact, mut same, mut open, mut several, mut taken) = (None, None, None, false, false);
         let lower = |known: Option<u32>, slot: u32| Some(known.map_or(slot, |known| known.min(slot)));
         for slot in self.quotas.candidates(hash) {
-            let Some(quota) = self.quotas.get(slot).filter(|quota| quota.is(identity)) else { continue };
+            let ours = |quota: &&TrackedQuota| quota.is(identity) && !quota.learned_sharing;
+            let Some(quota) = self.quotas.get(slot).filter(ours) else { continue };
             let fresh = !self.touched.contains(&quota.id);
             let agrees = quota.agrees_with(limit);
             if quota.key.window == window {

@@ -29,6 +29,7 @@ pub struct LimitChange {
 }
 
 /// The state of one quota.
+#[derive(Clone)]
 pub struct TrackedQuota {
     pub(super) id: QuotaId,
     pub(super) key: QuotaKey,
@@ -78,6 +79,16 @@ pub struct TrackedQuota {
     /// The deadline under which the tracker wakes for it.
     pub(super) wakes_at: Option<Timestamp>,
     pub(super) touch_pending: bool,
+    /// Whether its endpoints were found to share it.
+    pub(super) learned_sharing: bool,
+    /// How sure the agent is of a limit that it inferred.
+    pub(super) confidence: Option<f64>,
+    /// Units beyond a declared limit that the provider tolerates for a moment.
+    pub(super) burst: Option<Amount>,
+    /// The quotas that it is shown for.
+    pub(super) members: Vec<QuotaId>,
+    /// The quota that is shown for it.
+    pub(super) shared_by: Option<QuotaId>,
 }
 
 /// Counts since the last full minute.
@@ -138,6 +149,11 @@ impl TrackedQuota {
             refused_at: None,
             wakes_at: None,
             touch_pending: false,
+            learned_sharing: false,
+            confidence: None,
+            burst: None,
+            members: Vec::new(),
+            shared_by: None,
         }
     }
 

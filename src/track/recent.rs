@@ -58,6 +58,25 @@ impl RecentCounts {
         self.sum.throttled += u64::from(throttled);
     }
 
+    /// Adds what another counted.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for second in &other.seconds {
+            let at = self.seconds.partition_point(|known| known.number < second.number);
+            match self.seconds.get_mut(at).filter(|known| known.number == second.number) {
+                Some(known) => {
+                    known.requests = known.requests.saturating_add(second.requests);
+                    known.throttled = known.throttled.saturating_add(second.throttled);
+                }
+                None => self.seconds.insert(at, *second),
+            }
+        }
+        self.sum.requests = self.sum.requests.saturating_add(other.sum.requests);
+        self.sum.throttled = self.sum.throttled.saturating_add(other.sum.throttled);
+        if let Some(newest) = self.seconds.back().map(|second| second.number) {
+            self.forget(newest);
+        }
+    }
+
     /// The counts of the last `span`, at most five minutes.
     pub(super) fn within(&self, now: Timestamp, span: Duration) -> Counts {
         let span = i64::try_from(span.as_secs()).unwrap_or(KEPT).min(KEPT);

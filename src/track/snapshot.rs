@@ -12,7 +12,7 @@ impl Tracker {
     /// The state at a moment: quotas, endpoints, error codes and the trend. What else a snapshot holds is for others.
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let now = self.now.map_or(now, |newest| newest.max(now));
-        let mut quotas: Vec<QuotaState> = self.quotas.iter().map(|quota| quota.state(now)).collect();
+        let mut quotas: Vec<QuotaState> = self.quotas().map(|quota| quota.state(now)).collect();
         quotas.sort_by(|a, b| order(a).cmp(&order(b)));
         let mut endpoints: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.state().clone()).collect();
         endpoints.sort_by(|a, b| (&a.host, &a.endpoint).cmp(&(&b.host, &b.endpoint)));
@@ -66,6 +66,9 @@ impl TrackedQuota {
             exhausts_at: self.forecast(now).map(|forecast| forecast.exhausts_at),
             pace: self.pace(now),
             seen_at: self.seen_at,
+            learned_sharing: self.learned_sharing,
+            confidence: self.confidence,
+            burst: self.burst,
             stale: self.is_stale(now),
             trend: self.trend.at(now),
         }

@@ -5,18 +5,24 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, Observation, QuotaKey, Timestamp};
+use crate::model::{Amount, Observation, QuotaKey, QuotaSource, Timestamp};
 
 use super::bounded::Bounded;
 use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
 use super::identity::Identity;
+use super::learned::Learner;
 use super::options::{Cuts, TrackOptions};
 use super::quota::{QuotaId, TrackedQuota};
 use super::route::Route;
+use super::sharing::Sharing;
 use super::tally::OTHER;
 use super::trend::TrendRing;
 use super::update::{Applied, stated_window};
+
+/// Silent endpoints, by caller, whose limit may be inferred; at 8 KiB each they stay below 5 MiB. Past it the one that was
+/// silent the longest is forgotten.
+const LEARNERS: usize = 512;
 
 /// Where an error code came from: owner, code, kind of the scope.
 pub(super) type CodeKey = (Arc<str>, Arc<str>, Option<Arc<str>>);
@@ -40,12 +46,16 @@ pub struct Tracker {
     pub(super) trend: TrendRing,
     /// The quotas that the current observation counts against.
     pub(super) touched: Vec<QuotaId>,
+    /// The quotas that the current observation hid or ended.
+    pub(super) retired: Vec<QuotaId>,
+    pub(super) sharing: Sharing,
+    learners: Bounded<Learner>,
     late: bool,
     events: VecDeque<Pending>,
     /// Quotas by the moment their numbers become history.
     pub(super) expiries: BTreeSet<(Timestamp, QuotaId)>,
     /// Quotas with exchanges in the running minute, and its end.
-    busy: Vec<QuotaId>,
+    pub(super) busy: Vec<QuotaId>,
     minute_ends: Option<Timestamp>,
     pub(super) cuts: Cuts,
     pub(super) unknown: Arc<str>,
@@ -73,6 +83,9 @@ impl Tracker {
             error_codes: BTreeMap::new(),
             trend: TrendRing::default(),
             touched: Vec::new(),
+            retired: Vec::new(),
+            sharing: Sharing::new(),
+            learners: Bounded::new(LEARNERS),
             late: false,
             events: VecDeque::new(),
             expiries: BTreeSet::new(),
@@ -89,6 +102,7 @@ impl Tracker {
         let now = self.now.unwrap_or(observation.at);
         self.sequence += 1;
         self.touched.clear();
+        self.retired.clear();
         self.late = self.observed.is_some_and(|newest| observation.at < newest.before(self.options.disorder));
         self.observed = Some(self.observed.map_or(observation.at, |newest| newest.max(observation.at)));
         self.cuts.late += u64::from(self.late);
@@ -116,9 +130,11 @@ impl Tracker {
         self.take_readings(observation, owner, endpoint, now);
         self.take_declared(observation, owner, now);
         self.follow_route(observation, owner, endpoint, now);
+        self.touch_shared();
         if throttled {
             self.blame(observation, now);
         }
+        self.learn_limit(observation, owner, endpoint, now);
         self.count_touched(observation, endpoint, now);
     }
 
@@ -130,6 +146,8 @@ impl Tracker {
             self.expiries.remove(&(at, id));
             if let Some(quota) = self.quota_mut(id) {
                 quota.wakes_at = None;
+            }
+            if let Some(quota) = self.quota(id) {
                 let event = TrackEvent::Reset { quota: quota.key.clone(), at };
                 self.push(Pending::Ready(Box::new(event)));
             }
@@ -181,14 +199,19 @@ impl Tracker {
         self.touched.iter().filter_map(|id| self.quota(*id))
     }
 
-    /// A quota by its name; absent once it was forgotten.
+    /// The quotas that are no longer shown since the current observation.
+    pub fn retired(&self) -> &[QuotaId] {
+        &self.retired
+    }
+
+    /// A quota by its name; absent once it was forgotten, or while a shared one is shown in its place.
     pub fn quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
-        self.quotas.get(id.slot).filter(|quota| quota.id == id)
+        self.any_quota(id).filter(|quota| !self.is_hidden(quota))
     }
 
     /// All quotas.
     pub fn quotas(&self) -> impl Iterator<Item = &TrackedQuota> {
-        self.quotas.iter()
+        self.quotas.iter().filter(|quota| !self.is_hidden(quota))
     }
 
     /// What the bounds cut so far.
@@ -200,7 +223,7 @@ impl Tracker {
         cuts
     }
 
-    fn quota_mut(&mut self, id: QuotaId) -> Option<&mut TrackedQuota> {
+    pub(super) fn quota_mut(&mut self, id: QuotaId) -> Option<&mut TrackedQuota> {
         self.quotas.get_mut(id.slot).filter(|quota| quota.id == id)
     }
 
@@ -237,11 +260,13 @@ impl Tracker {
             let sequence = self.sequence;
             let Some(quota) = self.quota_mut(id) else { continue };
             let applied = quota.apply(reading, observation.at, sequence);
-            let key = (applied != Applied::default()).then(|| quota.key.clone());
+            self.touch(id);
+            let told = (applied != Applied::default()).then(|| self.quota(id)).flatten();
+            let key = told.map(|quota| quota.key.clone());
             if let Some(key) = key {
                 self.tell(applied, &key, now);
             }
-            self.touch(id);
+            self.learn_sharing(observation, reading, id, now);
         }
     }
 
@@ -257,7 +282,7 @@ impl Tracker {
         }
     }
 
-    fn touch(&mut self, id: QuotaId) {
+    pub(super) fn touch(&mut self, id: QuotaId) {
         if !self.touched.contains(&id) {
             self.touched.push(id);
         }
@@ -328,6 +353,59 @@ impl Tracker {
             if let Some(quota) = self.quota_mut(id) {
                 quota.refuse(observation.retry_after, at, sequence);
             }
+            // Unseen, an endpoint's own quota is kept as it would be.
+            let hidden: Vec<QuotaId> = self.touched.iter().copied().filter(|own| self.is_member(*own, id)).collect();
+            for own in hidden {
+                if let Some(quota) = self.quota_mut(own) {
+                    quota.refuse(observation.retry_after, at, sequence);
+                }
+            }
+        }
+    }
+
+    /// Where nothing says a limit: infers it from when refusals begin.
+    fn learn_limit(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, now: Timestamp) {
+        let silent = observation.readings.is_empty() && observation.declared.is_empty() && !endpoint.is_empty();
+        if !silent || self.late || self.touched.len() > 1 {
+            return;
+        }
+        let id = self.touched.first().copied();
+        let quota = id.and_then(|id| self.any_quota(id));
+        if quota.is_some_and(|q| q.name != *endpoint || (q.limit.is_some() && q.source != QuotaSource::Learned)) {
+            return;
+        }
+        let scope = observation.scope.as_ref();
+        let hash = Learner::hash(&self.hashing, owner, scope, endpoint);
+        let slot = match self.learners.find(hash, |known| known.is(owner, scope, endpoint)) {
+            Some(slot) => slot,
+            None => self.learners.insert(hash, Learner::new(owner, scope, endpoint)).0,
+        };
+        self.learners.touch(slot);
+        let Some(learner) = self.learners.get_mut(slot) else { return };
+        let admitted = observation.throttled.is_none();
+        if admitted {
+            learner.admit(now);
+        } else {
+            learner.refuse(now, observation.retry_after);
+        }
+        let estimate = learner.estimate();
+        let Some(id) = id else { return };
+        // A quota of the same name over another window is known already: which one refuses is open.
+        let dimension = crate::model::Dimension::requests();
+        let scope = super::identity::ScopeRef::of(scope);
+        let identity = Identity { owner, scope, name: endpoint, policy: None, dimension: &dimension };
+        let hash = identity.hash(&self.hashing);
+        let alike = self.quotas.candidates(hash).filter_map(|slot| self.quotas.get(slot)).filter(|q| q.is(&identity));
+        let alone = alike.count() == 1;
+        let (Some(learner), Some(quota)) = (self.learners.get(slot), self.quotas.get_mut(id.slot)) else { return };
+        match estimate.filter(|_| alone) {
+            Some(estimate) => {
+                if admitted && let Some(counted) = quota.counted.as_mut() {
+                    counted.add(now);
+                }
+                quota.infer(estimate, learner.admitted());
+            }
+            None => quota.withdraw(),
         }
     }
 
@@ -335,13 +413,14 @@ impl Tracker {
         let touched = std::mem::take(&mut self.touched);
         for id in &touched {
             self.quotas.touch(id.slot);
+            let hidden = self.quota(*id).is_none();
             let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == *id) else { continue };
             let was_idle = quota.minute.requests == 0;
             quota.count(observation, endpoint, now, self.late, &self.options);
             let expires = quota.expires_at().filter(|at| *at > now);
-            let (wakes_at, announce) = (quota.wakes_at, !quota.touch_pending);
+            let (wakes_at, announce) = (quota.wakes_at, !quota.touch_pending && !hidden);
             quota.wakes_at = expires;
-            quota.touch_pending = true;
+            quota.touch_pending |= announce;
             if wakes_at != expires {
                 if let Some(at) = wakes_at {
                     self.expiries.remove(&(at, *id));
@@ -361,7 +440,7 @@ impl Tracker {
         self.touched = touched;
     }
 
-    fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
+    pub(super) fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
         if let Some(change) = applied.limit_change {
             let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from: change.from, to: change.to };
             self.push(Pending::Ready(Box::new(event)));
@@ -380,6 +459,7 @@ impl Tracker {
         for id in std::mem::take(&mut self.busy) {
             let Some(quota) = self.quota_mut(id) else { continue };
             let minute = std::mem::take(&mut quota.minute);
+            let Some(quota) = self.quota(id) else { continue };
             reports.push(MinuteReport {
                 quota: quota.key.clone(),
                 from: ends.before(Duration::from_mins(1)),

@@ -41,6 +41,25 @@ impl TrendRing {
         }
     }
 
+    /// Adds what another counted.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for step in &other.steps {
+            let at = self.steps.partition_point(|known| known.number < step.number);
+            match self.steps.get_mut(at).filter(|known| known.number == step.number) {
+                Some(known) => {
+                    known.utilization = known.utilization.max(step.utilization);
+                    known.requests = known.requests.saturating_add(step.requests);
+                    known.throttled = known.throttled.saturating_add(step.throttled);
+                }
+                None => self.steps.insert(at, *step),
+            }
+        }
+        let newest = self.steps.back().map_or(i32::MIN, |step| step.number);
+        while self.steps.front().is_some_and(|step| step.number <= newest.saturating_sub(POINTS)) {
+            self.steps.pop_front();
+        }
+    }
+
     /// The trend at a moment.
     pub(super) fn at(&self, now: Timestamp) -> Trend {
         let step = Duration::from_secs(STEP.unsigned_abs());

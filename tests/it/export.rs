@@ -331,6 +331,9 @@ fn quota(number: usize) -> QuotaState {
         pace: None,
         seen_at: Timestamp::from_secs(1_795_319_112),
         stale: false,
+        learned_sharing: false,
+        confidence: None,
+        burst: None,
         trend: Trend::default(),
     }
 }

@@ -10,6 +10,7 @@ mod export;
 mod layering;
 mod profiles;
 mod scenarios;
+mod secrets;
 mod source;
 mod store;
 mod templates;

@@ -68,6 +68,9 @@ fn quota(bucket: &str) -> QuotaState {
         pace: None,
         seen_at: at(0),
         stale: false,
+        learned_sharing: false,
+        confidence: None,
+        burst: None,
         trend: Trend::default(),
     }
 }

@@ -110,6 +110,9 @@ fn payments() -> QuotaState {
         pace: Some(0.456),
         seen_at: AT,
         stale: false,
+        learned_sharing: false,
+        confidence: None,
+        burst: None,
         trend: Trend::default(),
     }
 }

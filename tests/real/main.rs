@@ -6,5 +6,5 @@ mod agent;
 mod collector;
 mod made;
 mod otlp;
-mod providers;
 mod prometheus;
+mod providers;

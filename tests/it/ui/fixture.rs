@@ -52,6 +52,9 @@ pub(super) fn quota(provider: &str, endpoint: &str) -> QuotaState {
         pace: None,
         seen_at: now(),
         stale: false,
+        learned_sharing: false,
+        confidence: None,
+        burst: None,
         trend: Trend::default(),
     }
 }

@@ -1,0 +1,240 @@
+//! Quotas that several endpoints were found to share: shown once, in the place of the endpoints' own.
+//!
+//! The endpoints' own quotas go on being counted, unseen, so that nothing is lost where the evidence turns.
+
+use std::sync::Arc;
+
+use crate::model::{Observation, QuotaKey, Reading, Timestamp};
+
+use super::identity::{Identity, ScopeRef};
+use super::options::TrackOptions;
+use super::quota::{QuotaId, TrackedQuota};
+use super::sharing::{Lesson, Stated};
+use super::tally::merge_codes;
+use super::tracker::Tracker;
+
+/// What such a quota is called.
+const NAME: &str = "shared";
+
+impl Tracker {
+    /// Whether a shared quota is shown in the place of this one.
+    pub(super) fn is_hidden(&self, quota: &TrackedQuota) -> bool {
+        quota.shared_by.is_some_and(|id| self.any_quota(id).is_some())
+    }
+
+    /// A quota by its name, whether it is shown or not.
+    pub(super) fn any_quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
+        self.quotas.get(id.slot).filter(|quota| quota.id == id)
+    }
+
+    /// Whether a quota is one of those that a shared one is shown for.
+    pub(super) fn is_member(&self, own: QuotaId, shared: QuotaId) -> bool {
+        self.any_quota(own).is_some_and(|quota| quota.shared_by == Some(shared))
+    }
+
+    /// Compares what an endpoint's own quota said with what others of the host said, and passes it to the one they share.
+    pub(super) fn learn_sharing(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) {
+        let Some((key, stated)) = self.stated(observation, reading, id) else {
+            self.pass_on(reading, id, observation.at, now);
+            return;
+        };
+        let known = self.any_quota(id).and_then(|quota| quota.shared_by);
+        let lesson = {
+            let (sharing, quotas) = (&mut self.sharing, &self.quotas);
+            let alive = |id: QuotaId| quotas.get(id.slot).is_some_and(|quota| quota.id == id);
+            sharing.learn(&self.hashing, &key, stated, alive)
+        };
+        match lesson {
+            Lesson::None => {
+                // The endpoint's own quota may be a new one, or counted over another window than it was.
+                let shared = self.sharing.shared(&self.hashing, &key, stated.endpoint);
+                match (known, shared) {
+                    (Some(known), shared) if shared != Some(known) => self.part(known),
+                    (None, Some(shared)) => self.join(shared, id),
+                    _ => {}
+                }
+            }
+            Lesson::Begins(members) => {
+                self.begin_sharing(&key, &members, now);
+                return;
+            }
+            Lesson::Joins(shared) => self.join(shared, id),
+            Lesson::Ends(all) => {
+                for shared in all {
+                    self.part(shared);
+                }
+            }
+        }
+        self.pass_on(reading, id, observation.at, now);
+    }
+
+    /// Lets the exchange count against the quotas that those touched are part of.
+    pub(super) fn touch_shared(&mut self) {
+        for index in 0..self.touched.len() {
+            let shared = self.touched.get(index).and_then(|id| self.any_quota(*id)?.shared_by);
+            if let Some(shared) = shared.filter(|id| self.any_quota(*id).is_some()) {
+                self.touch(shared);
+            }
+        }
+    }
+
+    /// What may be compared: numbers of an endpoint's own quota, that no profile knows, and whose window is known to run.
+    fn stated<'a>(
+        &self,
+        observation: &'a Observation,
+        reading: &'a Reading,
+        id: QuotaId,
+    ) -> Option<(QuotaKey, Stated<'a>)> {
+        let named = reading.bucket.is_some() || reading.policy.is_some();
+        let known = observation.provider.is_some() || !observation.declared.is_empty();
+        // What was not modified is often not counted.
+        if named || known || self.is_late() || observation.host.is_none() || observation.status == 304 {
+            return None;
+        }
+        let alike =
+            |other: &&Reading| other.dimension == reading.dimension && other.bucket.is_none() && other.policy.is_none();
+        if observation.readings.iter().filter(alike).filter(|other| other.window == reading.window).count() > 1 {
+            return None;
+        }
+        let (limit, remaining, reset) = (reading.limit?, reading.remaining?, reading.reset_at?);
+        let quota = self.any_quota(id)?;
+        let endpoint = observation.endpoint.as_ref().filter(|endpoint| !endpoint.is_empty())?;
+        if remaining > limit || quota.numbers_at != Some(observation.at) || reset <= observation.at {
+            return None;
+        }
+        let asked = observation.latency.map(|latency| observation.at.before(latency));
+        Some((quota.key.clone(), Stated { endpoint, quota: id, limit, remaining, reset, at: observation.at, asked }))
+    }
+
+    fn begin_sharing(&mut self, key: &QuotaKey, members: &[QuotaId], now: Timestamp) {
+        let name: Arc<str> = NAME.into();
+        let identity = Identity {
+            owner: &key.owner,
+            scope: ScopeRef::of(key.scope.as_ref()),
+            name: &name,
+            policy: None,
+            dimension: &key.dimension,
+        };
+        let hash = identity.hash(&self.hashing);
+        let host = members.iter().find_map(|id| self.any_quota(*id)).map(|quota| Arc::clone(&quota.host));
+        let host = host.unwrap_or_else(|| Arc::clone(&self.unknown));
+        let shared = self.insert_quota(hash, identity, key.window, &host, now);
+        if let Some(quota) = self.quota_mut(shared) {
+            quota.learned_sharing = true;
+            quota.class = Some(name);
+        }
+        self.sharing.name(&self.hashing, key, members, shared);
+        for member in members {
+            self.join(shared, *member);
+        }
+    }
+
+    /// Counts what an endpoint's own quota counted so far to the shared one, and shows that in its place.
+    fn join(&mut self, shared: QuotaId, member: QuotaId) {
+        if shared == member || self.any_quota(shared).is_none() {
+            return;
+        }
+        let Some(quota) = self.quotas.get_mut(member.slot).filter(|quota| quota.id == member) else { return };
+        quota.shared_by = Some(shared);
+        let state = Absorbed::of(quota);
+        self.retired.push(member);
+        let options = self.options.clone();
+        let Some(quota) = self.quota_mut(shared) else { return };
+        let was_idle = quota.minute.requests == 0;
+        quota.absorb(state, &options);
+        if !quota.members.contains(&member) {
+            quota.members.push(member);
+        }
+        if was_idle && quota.minute.requests > 0 {
+            self.busy.push(shared);
+        }
+    }
+
+    /// Shows the endpoints' own quotas again.
+    fn part(&mut self, shared: QuotaId) {
+        if self.any_quota(shared).is_none() {
+            return;
+        }
+        let Some(quota) = self.quotas.remove(shared.slot) else { return };
+        if let Some(at) = quota.wakes_at {
+            self.expiries.remove(&(at, shared));
+        }
+        for member in quota.members {
+            if let Some(quota) = self.quota_mut(member).filter(|quota| quota.shared_by == Some(shared)) {
+                quota.shared_by = None;
+            }
+        }
+        self.touched.retain(|id| *id != shared);
+        self.retired.push(shared);
+    }
+
+    fn pass_on(&mut self, reading: &Reading, member: QuotaId, at: Timestamp, now: Timestamp) {
+        let sequence = self.sequence();
+        let Some(shared) = self.any_quota(member).and_then(|quota| quota.shared_by) else { return };
+        let Some(quota) = self.quota_mut(shared) else { return };
+        let applied = quota.apply(reading, at, sequence);
+        let key = quota.key.clone();
+        self.tell(applied, &key, now);
+    }
+}
+
+/// What a shared quota takes over from an endpoint's own.
+struct Absorbed(Box<TrackedQuota>);
+
+impl Absorbed {
+    fn of(quota: &TrackedQuota) -> Self {
+        Self(Box::new(quota.clone()))
+    }
+}
+
+impl TrackedQuota {
+    /// Whether several endpoints were found to share it: an estimate.
+    pub const fn is_learned_sharing(&self) -> bool {
+        self.learned_sharing
+    }
+
+    fn absorb(&mut self, Absorbed(member): Absorbed, options: &TrackOptions) {
+        if self.numbers_at.is_none_or(|known| member.numbers_at.is_some_and(|at| at >= known)) {
+            self.source = member.source;
+            self.limit = member.limit;
+            self.remaining = member.remaining;
+            self.used = member.used;
+            self.stated_utilization = member.stated_utilization;
+            self.numbers_at = member.numbers_at;
+            self.window_kind = member.window_kind;
+            self.reset_at = member.reset_at;
+            self.said = member.said;
+        }
+        self.seen_at = self.seen_at.max(member.seen_at);
+        self.longest_wait = self.longest_wait.max(member.longest_wait);
+        self.peak = larger(self.peak, member.peak, f64::max);
+        self.peak_used = larger(self.peak_used, member.peak_used, Ord::max);
+        self.requests = self.requests.saturating_add(member.requests);
+        self.throttled = self.throttled.saturating_add(member.throttled);
+        self.recent.merge(&member.recent);
+        self.trend.merge(&member.trend);
+        merge_codes(&mut self.error_codes, &member.error_codes, options.error_codes_each);
+        self.minute.requests = self.minute.requests.saturating_add(member.minute.requests);
+        self.minute.throttled = self.minute.throttled.saturating_add(member.minute.throttled);
+        merge_codes(&mut self.minute.error_codes, &member.minute.error_codes, options.error_codes_each);
+        if self.refused_at <= member.refused_at {
+            self.refused_at = member.refused_at;
+            self.retry_after = member.retry_after.or(self.retry_after);
+            self.blocked_until = self.blocked_until.max(member.blocked_until);
+        }
+        for (endpoint, count) in member.endpoints {
+            match self.endpoints.iter().position(|(known, _)| *known == endpoint) {
+                Some(index) => self.endpoints[index].1 = self.endpoints[index].1.saturating_add(count),
+                None if self.endpoints.len() < options.endpoints_each => self.endpoints.push((endpoint, count)),
+                None => {}
+            }
+        }
+    }
+}
+
+fn larger<T>(a: Option<T>, b: Option<T>, larger: impl Fn(T, T) -> T) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(larger(a, b)),
+        (a, b) => a.or(b),
+    }
+}

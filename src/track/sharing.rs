@@ -1,0 +1,308 @@
+//! Which endpoints burn one quota together, learned from what remains after each exchange.
+//!
+//! Two endpoints that share a quota see one sequence: between two answers of the one, what the other said lies between
+//! their numbers. Endpoints with a quota each contradict that as soon as both are used in turn.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Amount, Dimension, QuotaKey, Scope, Timestamp};
+
+use super::bounded::Bounded;
+use super::quota::QuotaId;
+
+/// Callers of hosts whose endpoints are compared; past it the one that was silent the longest is forgotten. A full one takes
+/// about 2 KiB, so all of them stay below 8 MiB.
+const GROUPS: usize = 4096;
+/// Endpoints that are compared with each other in one group: the work for an exchange grows with them, the memory with
+/// their square. What comes past it stays alone.
+const MEMBERS: usize = 16;
+/// Pairs of that many endpoints.
+const PAIRS: usize = MEMBERS * (MEMBERS - 1) / 2;
+/// Numbers in turn that agree before two endpoints are said to share.
+const AGREEING: u16 = 4;
+/// Each contradiction doubles what is asked for, up to 256 times.
+const DOUBLINGS: u16 = 8;
+/// A reset that moves by less than this is the rounding of a provider that states whole seconds.
+const RESET_JITTER: Duration = Duration::from_secs(2);
+
+/// What one exchange of an endpoint said.
+#[derive(Clone, Copy)]
+pub(super) struct Stated<'a> {
+    pub(super) endpoint: &'a Arc<str>,
+    /// The endpoint's own quota.
+    pub(super) quota: QuotaId,
+    pub(super) limit: Amount,
+    pub(super) remaining: Amount,
+    pub(super) reset: Timestamp,
+    pub(super) at: Timestamp,
+    /// When the request was sent, where that is known: answers that overlap may come in any order.
+    pub(super) asked: Option<Timestamp>,
+}
+
+/// What an exchange taught.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Lesson {
+    /// Nothing new.
+    None,
+    /// These quotas are one.
+    Begins(Vec<QuotaId>),
+    /// The endpoint's quota is part of that one.
+    Joins(QuotaId),
+    /// These are several quotas after all.
+    Ends(Vec<QuotaId>),
+}
+
+/// Compares the endpoints of each host and caller.
+pub(super) struct Sharing {
+    groups: Bounded<Group>,
+}
+
+struct Group {
+    owner: Arc<str>,
+    scope: Option<Scope>,
+    dimension: Dimension,
+    window: Option<Duration>,
+    members: Vec<Member>,
+    pairs: Vec<Pair>,
+}
+
+struct Member {
+    endpoint: Arc<str>,
+    quota: QuotaId,
+    last: Option<Last>,
+    /// The quota that it was found to share.
+    shared: Option<QuotaId>,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    limit: Amount,
+    remaining: Amount,
+    reset: Timestamp,
+    at: Timestamp,
+}
+
+/// What speaks for and against two endpoints being counted together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pair {
+    agreeing: u16,
+    contradictions: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Evidence {
+    Nothing,
+    Agrees,
+    Contradicts,
+}
+
+impl Sharing {
+    pub(super) fn new() -> Self {
+        Self { groups: Bounded::new(GROUPS) }
+    }
+
+    /// Learns from an exchange; `alive` says whether a shared quota is still known.
+    pub(super) fn learn(
+        &mut self,
+        hashing: &impl BuildHasher,
+        key: &QuotaKey,
+        stated: Stated<'_>,
+        alive: impl Fn(QuotaId) -> bool,
+    ) -> Lesson {
+        let slot = self.slot(hashing, key);
+        let Some(group) = self.groups.get_mut(slot) else { return Lesson::None };
+        for member in &mut group.members {
+            member.shared = member.shared.filter(|id| alive(*id));
+        }
+        group.learn(stated)
+    }
+
+    /// Notes under which quota endpoints share.
+    pub(super) fn name(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, members: &[QuotaId], shared: QuotaId) {
+        let slot = self.slot(hashing, key);
+        let Some(group) = self.groups.get_mut(slot) else { return };
+        for member in group.members.iter_mut().filter(|member| members.contains(&member.quota)) {
+            member.shared = Some(shared);
+        }
+    }
+
+    /// The quota that an endpoint shares.
+    pub(super) fn shared(&self, hashing: &impl BuildHasher, key: &QuotaKey, endpoint: &str) -> Option<QuotaId> {
+        let group = self.groups.find(Group::hash(hashing, key), |group| group.is(key))?;
+        self.groups.get(group)?.members.iter().find(|member| *member.endpoint == *endpoint)?.shared
+    }
+
+    fn slot(&mut self, hashing: &impl BuildHasher, key: &QuotaKey) -> u32 {
+        let hash = Group::hash(hashing, key);
+        let slot = match self.groups.find(hash, |group| group.is(key)) {
+            Some(slot) => slot,
+            None => self.groups.insert(hash, Group::new(key)).0,
+        };
+        self.groups.touch(slot);
+        slot
+    }
+}
+
+impl Group {
+    fn new(key: &QuotaKey) -> Self {
+        Self {
+            owner: Arc::clone(&key.owner),
+            scope: key.scope.clone(),
+            dimension: key.dimension.clone(),
+            window: key.window,
+            members: Vec::new(),
+            pairs: Vec::new(),
+        }
+    }
+
+    fn hash(state: &impl BuildHasher, key: &QuotaKey) -> u64 {
+        let mut hasher = state.build_hasher();
+        (&key.owner, &key.scope, &key.dimension, key.window).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn is(&self, key: &QuotaKey) -> bool {
+        self.owner == key.owner
+            && self.scope == key.scope
+            && self.dimension == key.dimension
+            && self.window == key.window
+    }
+
+    fn learn(&mut self, stated: Stated<'_>) -> Lesson {
+        let Some(own) = self.member(stated) else { return Lesson::None };
+        let now = Last { limit: stated.limit, remaining: stated.remaining, reset: stated.reset, at: stated.at };
+        let before = self.members[own].last.replace(now);
+        let (mut joins, mut contradicted) = (None, Vec::new());
+        for other in (0..self.members.len()).filter(|other| *other != own) {
+            let Some(last) = self.members[other].last else { continue };
+            let evidence = judge(before, now, last, stated.asked);
+            let Some(pair) = self.pairs.get_mut(pair_of(own, other)) else { continue };
+            match evidence {
+                Evidence::Nothing => {}
+                Evidence::Agrees => {
+                    pair.agreeing = pair.agreeing.saturating_add(1);
+                    if pair.is_convincing() && self.may_join(own, other) {
+                        joins = joins.or(Some(other));
+                    }
+                }
+                Evidence::Contradicts => {
+                    *pair = Pair { agreeing: 0, contradictions: pair.contradictions.saturating_add(1) };
+                    let shared = self.members[own].shared.filter(|id| self.members[other].shared == Some(*id));
+                    contradicted.extend(shared);
+                }
+            }
+        }
+        if !contradicted.is_empty() {
+            contradicted.truncate(1);
+            self.part(&contradicted);
+            return Lesson::Ends(contradicted);
+        }
+        let Some(other) = joins else { return Lesson::None };
+        match (self.members[own].shared, self.members[other].shared) {
+            (Some(known), Some(shared)) if known == shared => Lesson::None,
+            // Two that turn out to be one begin anew together: the evidence stands, so that takes one exchange each.
+            (Some(known), Some(shared)) => {
+                self.part(&[known, shared]);
+                Lesson::Ends(vec![known, shared])
+            }
+            (None, Some(shared)) => {
+                self.members[own].shared = Some(shared);
+                Lesson::Joins(shared)
+            }
+            (Some(_), None) => Lesson::None,
+            (None, None) => Lesson::Begins(vec![self.members[own].quota, self.members[other].quota]),
+        }
+    }
+
+    /// Whether nothing speaks against taking two endpoints, and those that each shares with, together.
+    fn may_join(&self, own: usize, other: usize) -> bool {
+        let with = |index: usize| {
+            let shared = self.members[index].shared;
+            (0..self.members.len()).filter(move |at| *at == index || shared.is_some_and(|id| self.is_in(*at, id)))
+        };
+        with(own).all(|a| {
+            with(other).filter(|b| a != *b).all(|b| {
+                let pair = self.pairs.get(pair_of(a, b)).copied().unwrap_or_default();
+                pair.contradictions == 0 || pair.is_convincing()
+            })
+        })
+    }
+
+    fn is_in(&self, index: usize, shared: QuotaId) -> bool {
+        self.members[index].shared == Some(shared)
+    }
+
+    fn part(&mut self, shared: &[QuotaId]) {
+        for member in &mut self.members {
+            member.shared = member.shared.filter(|id| !shared.contains(id));
+        }
+    }
+
+    fn member(&mut self, stated: Stated<'_>) -> Option<usize> {
+        let known = self.members.iter().position(|member| member.endpoint == *stated.endpoint);
+        let index = match known {
+            Some(index) => index,
+            None if self.members.len() < MEMBERS => {
+                let endpoint = Arc::clone(stated.endpoint);
+                self.members.push(Member { endpoint, quota: stated.quota, last: None, shared: None });
+                let pairs = self.members.len() * (self.members.len() - 1) / 2;
+                self.pairs.resize(pairs.min(PAIRS), Pair::default());
+                self.members.len() - 1
+            }
+            None => return None,
+        };
+        self.members[index].quota = stated.quota;
+        Some(index)
+    }
+}
+
+impl Pair {
+    const fn is_convincing(self) -> bool {
+        let doublings = if self.contradictions < DOUBLINGS { self.contradictions } else { DOUBLINGS };
+        self.agreeing >= AGREEING << doublings
+    }
+}
+
+/// The place of an unordered pair among all pairs.
+const fn pair_of(a: usize, b: usize) -> usize {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    high * high.saturating_sub(1) / 2 + low
+}
+
+/// What an endpoint's numbers now, and before, say against what another one said last.
+fn judge(before: Option<Last>, now: Last, other: Last, asked: Option<Timestamp>) -> Evidence {
+    // The request was on its way while the other was answered: either may have been counted first.
+    if asked.is_some_and(|asked| asked < other.at) || other.at > now.at {
+        return Evidence::Nothing;
+    }
+    let before_other = before.filter(|before| before.at <= other.at);
+    if other.limit != now.limit {
+        // Whoever changed its limit may be followed by the other; who says the old one again has its own.
+        let own = before_other.is_some_and(|before| before.limit == now.limit);
+        return if own { Evidence::Contradicts } else { Evidence::Nothing };
+    }
+    if distance(other.reset, now.reset) > RESET_JITTER {
+        // A window that began later, and still runs, is not this one.
+        let runs = other.reset > now.reset && other.reset > now.at && now.reset > now.at;
+        return if runs { Evidence::Contradicts } else { Evidence::Nothing };
+    }
+    let before = before.filter(|b| b.limit == now.limit && distance(b.reset, now.reset) <= RESET_JITTER);
+    // What rises within a window gives back, as a sliding one does: that says nothing of others.
+    if before.is_some_and(|before| now.remaining > before.remaining) {
+        return Evidence::Nothing;
+    }
+    if now.remaining < other.remaining {
+        let between = before.is_some_and(|before| before.remaining > other.remaining);
+        let next = before.is_none() && (other.remaining.value() - now.remaining.value() - 1.0).abs() < 1e-9;
+        let spent = now.remaining == Amount::ZERO;
+        return if (between || next) && !spent { Evidence::Agrees } else { Evidence::Nothing };
+    }
+    // Refusals say that nothing is left, however often.
+    if now.remaining == Amount::ZERO { Evidence::Nothing } else { Evidence::Contradicts }
+}
+
+fn distance(a: Timestamp, b: Timestamp) -> Duration {
+    a.since(b).max(b.since(a))
+}
