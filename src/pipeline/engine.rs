@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::alert::{AlertOptions, Alerts};
 use crate::extract::{BoundOptions, Bounds};
@@ -46,6 +47,10 @@ pub trait Sink {
 /// Alert episodes that are kept for the summary of a run; the oldest go first. A run with more has no reader for them.
 const MOST_EPISODES: usize = 10_000;
 
+/// Observations may be this much older than what was judged before they count as late: sources differ by some of it, and
+/// clients write their logs in portions.
+const LATE: Duration = Duration::from_secs(5);
+
 /// Deadlines that are met one by one when time jumps; a longer silence is met at its end only. A day of five-second
 /// deadlines is 17,280.
 const MOST_DEADLINES: usize = 20_000;
@@ -65,10 +70,10 @@ impl Engine {
 
     /// Judges an exchange. Observations come in the order of their time; an older one counts, but cannot turn time back.
     pub fn handle_observation(&mut self, observation: &mut Observation, sink: &mut dyn Sink) {
-        if self.now.is_some_and(|now| observation.at < now) {
-            self.late.count(Anomaly::TimeRanBack);
-        } else {
-            self.handle_timeout(observation.at, sink);
+        match self.now {
+            Some(now) if now.since(observation.at) > LATE => self.late.count(Anomaly::TimeRanBack),
+            Some(now) if observation.at < now => {}
+            _ => self.handle_timeout(observation.at, sink),
         }
         self.bounds.settle(observation);
         self.tracker.handle_observation(observation);

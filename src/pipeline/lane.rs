@@ -10,6 +10,7 @@ use crate::model::{Exchange, Frame, HashKey, InputCounters, Observation, Timesta
 pub(super) struct Lane {
     decoder: Decoder,
     extractor: Arc<Extractor>,
+    #[expect(clippy::vec_box, reason = "each moves on by itself, through a heap")]
     observations: Vec<Box<Observation>>,
     /// What did not come through the decoder: lines.
     lines: InputCounters,
@@ -20,6 +21,7 @@ pub(super) struct Lane {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// In the order in which they came.
+    #[expect(clippy::vec_box, reason = "each moves on by itself, through a heap")]
     pub(super) observations: Vec<Box<Observation>>,
     /// Nothing older than this will come from the lane.
     pub(super) watermark: Timestamp,

@@ -29,7 +29,10 @@ struct Shared {
 enum Order {
     Record(Arc<Snapshot>),
     Alert(Box<Alert>),
-    Sent { id: Arc<str>, sequence: u32 },
+    Sent {
+        id: Arc<str>,
+        sequence: u32,
+    },
     /// The last one. An outbox may hold on to the queue for longer than the recorder lives.
     Close,
 }

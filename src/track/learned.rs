@@ -4,7 +4,7 @@
 //! past that count, and none refused far below it. What does not hold for three refusals in a row is not said at all.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,9 +81,7 @@ impl Learner {
     }
 
     pub(super) fn hash(state: &impl BuildHasher, owner: &str, scope: Option<&Scope>, endpoint: &str) -> u64 {
-        let mut hasher = state.build_hasher();
-        (owner, ScopeRef::of(scope), endpoint).hash(&mut hasher);
-        hasher.finish()
+        state.hash_one((owner, ScopeRef::of(scope), endpoint))
     }
 
     pub(super) fn is(&self, owner: &str, scope: Option<&Scope>, endpoint: &str) -> bool {

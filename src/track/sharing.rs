@@ -3,7 +3,7 @@
 //! Two endpoints that share a quota see one sequence: between two answers of the one, what the other said lies between
 //! their numbers. Endpoints with a quota each contradict that as soon as both are used in turn.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,9 +158,7 @@ impl Group {
     }
 
     fn hash(state: &impl BuildHasher, key: &QuotaKey) -> u64 {
-        let mut hasher = state.build_hasher();
-        (&key.owner, &key.scope, &key.dimension, key.window).hash(&mut hasher);
-        hasher.finish()
+        state.hash_one((&key.owner, &key.scope, &key.dimension, key.window))
     }
 
     fn is(&self, key: &QuotaKey) -> bool {

@@ -3,6 +3,14 @@
 //! Each program runs five times in turn after one warm-up; the figure is CPU seconds (user and system) of the whole
 //! process. `QUOTASCOPE_BENCH_MIB` sets the capture's size (default 1024).
 
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints its figures, and stops where it cannot run"
+)]
+
+#[expect(dead_code, unreachable_pub, reason = "the tests use the damage, the benchmark does not")]
 mod traffic;
 
 use std::fs::File;

@@ -54,8 +54,7 @@ fn folder() -> tempfile::TempDir {
 fn watching(folder: &Path) -> Child {
     std::fs::write(folder.join("t.ndjson"), "").unwrap();
     let arguments = ["watch", "--tail", "t.ndjson", "--store", "kept", "--json"];
-    let mut child =
-        quotascope(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = quotascope(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("watching t.ndjson"), "{line}");
@@ -67,9 +66,12 @@ fn a_file_that_is_nothing_known_is_named() {
     let folder = folder();
     std::fs::write(folder.path().join("noise"), [0x9c, 0x11, 0xfe, 0x02].repeat(999)).unwrap();
     std::fs::write(folder.path().join("empty"), "").unwrap();
-    for (file, wanted) in
-        [("noise", "none of the known formats"), ("empty", "is empty"), (".", "is a directory"), ("gone", "cannot open gone")]
-    {
+    for (file, wanted) in [
+        ("noise", "none of the known formats"),
+        ("empty", "is empty"),
+        (".", "is a directory"),
+        ("gone", "cannot open gone"),
+    ] {
         let (status, text) = failure(folder.path(), &["replay", file]);
         assert_eq!(status, 1, "{text}");
         assert!(text.contains(wanted), "{text}");

@@ -1,7 +1,7 @@
 //! Everything that runs for an ordinary user, without the right to capture and without a network.
 
-mod cli;
 mod attack;
+mod cli;
 mod damage;
 mod dashboards;
 mod decode_frames;

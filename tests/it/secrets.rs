@@ -64,7 +64,9 @@ fn input() -> String {
         lines.push('\n');
     }
     // What cannot be read is not quoted either.
-    lines.push_str("{\"ts\":1795320041,\"url\":\"https://x/?token=query-token-0099ffee\",\"status\":\"xapikey-7f3a9b2c1d\n");
+    lines.push_str(
+        "{\"ts\":1795320041,\"url\":\"https://x/?token=query-token-0099ffee\",\"status\":\"xapikey-7f3a9b2c1d\n",
+    );
     lines.push_str("Authorization: Bearer sk-live-bearer-4eC39HqLyjWDarjtT1\n");
     lines
 }
