@@ -207,7 +207,12 @@ impl Threads {
 }
 
 fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], threads: usize, feeds: &Sender<Feed>) {
+    let watermark = crate::model::Timestamp::MAX;
     let mut counters = InputCounters::default();
+    // Nothing ever comes from this lane: said at once, or all that the others give would wait for it.
+    if feeds.send(Feed::Batch(threads, Batch { watermark, ..Batch::default() })).is_err() {
+        return;
+    }
     let mut sharder = Sharder::new();
     let mut frames = FrameBatch::new();
     loop {
@@ -227,8 +232,7 @@ fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], threads: usiz
             }
         }
     }
-    let watermark = crate::model::Timestamp::MAX;
-    // Nobody hears it where the replay was ended early.
+    // Nobody hears it where the replay was ended early. The decode threads end after this, so that it is heard before them.
     let _ = feeds.send(Feed::Batch(threads, Batch { observations: Vec::new(), watermark, counters }));
     let _ = feeds.send(Feed::Ended(threads));
 }
