@@ -1,7 +1,7 @@
 //! The wiring: sources to decoders to the engine to the edges.
 //!
 //! [`Engine`] is the whole judgement without a clock or a thread: observations and time in, alerts and snapshots out.
-//! [`replay`] drives it from files, [`Live`] from interfaces and growing files; both by the same lanes and the same
+//! [`replay`](fn@replay) drives it from files, [`Live`] from interfaces and growing files; both by the same lanes and the same
 //! [`Sequencer`], so that live traffic and its recording are judged alike.
 
 mod capture_reader;

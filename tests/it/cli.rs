@@ -1,6 +1,6 @@
 //! The built program as a user meets it: exit statuses, messages, and that its end is an end.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
