@@ -87,6 +87,7 @@ pub(super) fn run(watching: Watching<'_>) -> Result<Outcome, CommandError> {
         recorder,
         seconds: output.seconds,
         linger: screen,
+        exports: settings.export.is_wanted(),
         stop: Arc::clone(&stop),
     };
     let live = Live::start(options, Box::new(printer.stopping(Arc::clone(&stop)))).map_err(CommandError::failed)?;

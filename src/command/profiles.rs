@@ -22,7 +22,7 @@ pub(super) fn run(action: &ProfilesAction, common: &Common, settings: &Settings)
                 table.row(vec![
                     profile.name().to_string(),
                     profile.title().to_string(),
-                    hosts(profile).join(", "),
+                    some_hosts(profile),
                     profile.classes().len().to_string(),
                     profile.documentation().map_or_else(String::new, ToString::to_string),
                 ]);
@@ -38,6 +38,15 @@ pub(super) fn run(action: &ProfilesAction, common: &Common, settings: &Settings)
     }
     output.flush()?;
     Ok(Outcome::Done)
+}
+
+/// The first hosts, as far as a line of a terminal has room.
+fn some_hosts(profile: &Profile) -> String {
+    let hosts = hosts(profile);
+    match hosts.as_slice() {
+        [first, _, rest @ ..] if !rest.is_empty() => format!("{first} and {} more", rest.len() + 1),
+        few => few.join(", "),
+    }
 }
 
 fn hosts(profile: &Profile) -> Vec<String> {

@@ -51,6 +51,8 @@ pub struct LiveOptions {
     pub seconds: Option<u64>,
     /// Whether the state stays to be looked at when all sources have ended.
     pub linger: bool,
+    /// Whether an exporter will come by [`Live::export_by`]: nothing is judged before, so that it hears of every alert.
+    pub exports: bool,
     /// Set by anybody to end.
     pub stop: Arc<AtomicBool>,
 }
@@ -125,6 +127,7 @@ impl Live {
             sequencer: if lanes == 1 { Sequencer::for_one_lane() } else { Sequencer::new(lanes) },
             edges: Edges { sink, recorder: options.recorder, exporter: None },
             exporters: exporter_inbox,
+            exports: options.exports,
             inputs: vec![InputCounters::default(); lanes],
             captures: vec![None; lanes],
             failures: Vec::new(),
@@ -145,7 +148,7 @@ impl Live {
 
     /// Gives the exporter, which needs [`Live::snapshots`] to start.
     pub fn export_by(&self, exporter: Exporter) {
-        // The engine takes it with its next tick; it has ended where nobody does.
+        // The engine waits for it.
         let _ = self.exporters.try_send(exporter);
     }
 
@@ -167,6 +170,7 @@ struct Watcher {
     sequencer: Sequencer,
     edges: Edges,
     exporters: Receiver<Exporter>,
+    exports: bool,
     inputs: Vec<InputCounters>,
     captures: Vec<Option<CaptureState>>,
     failures: Vec<String>,
@@ -210,6 +214,10 @@ impl Sink for Edges {
 
 impl Watcher {
     fn run(mut self, inbox: &Receiver<(usize, Message)>) -> Summary {
+        if self.exports {
+            // Whoever promised an exporter and failed has dropped its end.
+            self.edges.exporter = self.exporters.recv().ok();
+        }
         let mut published_at = Timestamp::MIN;
         let mut checked_at = clock::now();
         let mut stopping_since = None;
@@ -220,9 +228,6 @@ impl Watcher {
             }
             if self.deadline.is_some_and(|deadline| wall >= deadline) {
                 self.stop.store(true, Ordering::Relaxed);
-            }
-            if let Ok(exporter) = self.exporters.try_recv() {
-                self.edges.exporter = Some(exporter);
             }
             match inbox.recv_timeout(TICK) {
                 Ok((lane, message)) => {
