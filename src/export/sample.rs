@@ -52,8 +52,6 @@ pub(crate) fn snapshot() -> Snapshot {
         seen_at: at,
         stale: false,
         learned_sharing: false,
-        confidence: None,
-        burst: None,
         trend: Trend::default(),
     };
     let unknown = QuotaState {

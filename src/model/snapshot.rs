@@ -111,10 +111,6 @@ pub struct QuotaState {
     pub seen_at: Timestamp,
     /// Whether several endpoints were found to share it by how its numbers run down: an estimate.
     pub learned_sharing: bool,
-    /// How sure the agent is of a limit that it inferred, from 0 to 1; present where the source is [`QuotaSource::Learned`].
-    pub confidence: Option<f64>,
-    /// Units beyond a declared limit that the provider tolerates in a short burst, where its documents say so.
-    pub burst: Option<Amount>,
     /// Whether its reset has passed since, so that the numbers are history.
     pub stale: bool,
     /// Utilization and counts over time.

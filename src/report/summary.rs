@@ -94,8 +94,6 @@ struct QuotaLine<'a> {
     seen_at: Timestamp,
     stale: bool,
     learned_sharing: bool,
-    confidence: Option<f64>,
-    burst: Option<Amount>,
     endpoints: Vec<Share<'a>>,
 }
 
@@ -142,8 +140,6 @@ impl<'a> From<&'a QuotaState> for QuotaLine<'a> {
             seen_at: quota.seen_at,
             stale: quota.stale,
             learned_sharing: quota.learned_sharing,
-            confidence: quota.confidence,
-            burst: quota.burst,
             endpoints: quota
                 .endpoints
                 .iter()

@@ -112,11 +112,17 @@ impl CaptureFile {
                 Step::Again
             }
             Parsed::Want(_) => {
-                if !self.window.octets().is_empty() {
-                    counters.count(Anomaly::FileCutShort);
-                    self.window.advance(usize::MAX);
+                if self.window.octets().is_empty() {
+                    return Ok(Step::End);
                 }
-                Step::End
+                // The file ends inside this record, or the record's length is damaged and others follow within it.
+                self.window.advance(1);
+                let found = self.find_again()?;
+                counters.count(match found {
+                    Step::Again => Anomaly::FileRecordDamaged,
+                    _ => Anomaly::FileCutShort,
+                });
+                found
             }
             Parsed::Lost => {
                 counters.count(Anomaly::FileRecordDamaged);

@@ -26,6 +26,13 @@ pub(super) type Entries = Vec<(sled::IVec, sled::IVec)>;
 /// What is to be written: a value, or `None` to remove the key. All of it at once or nothing.
 pub(super) type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
+/// What sled says of a database that is still open; it has no error of its own for it.
+const LOCKED: &str = "could not acquire lock";
+
+/// How often and after which pause a database that is just being closed is tried again: five seconds in all.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// How many octets a copy holds in memory at once.
 const COPIED_AT_ONCE: usize = 1 << 20;
 
@@ -42,7 +49,19 @@ impl Database {
             .path(path)
             .cache_capacity(options.cache)
             .flush_every_ms(u64::try_from(options.flush_every.as_millis()).ok());
-        Ok(Self { sled: guarded(|| config.open())?, path: path.to_path_buf() })
+        let mut tries = 0;
+        let sled = loop {
+            match guarded(|| config.open()) {
+                // The directory's own lock is ours, so this one is of a database that this process has just let go of: its
+                // threads end a moment later.
+                Err(Failure::Other(reason)) if reason.contains(LOCKED) && tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                opened => break opened?,
+            }
+        };
+        Ok(Self { sled, path: path.to_path_buf() })
     }
 
     /// Shows every entry of a range once.

@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(table.candidates(9).count(), 2);
         assert_eq!((table.len(), table.evicted()), (3, 4));
         // What is taken out leaves its slot to the next, and the order of the others as it is.
-        assert_eq!(table.remove(slots[0]), Some("g"));
+        assert_eq!(table.remove(slots[0]), Some("f"));
         assert_eq!((table.remove(slots[0]), table.get(slots[0]), table.iter().count()), (None, None, 2));
         assert_eq!(table.candidates(9).count(), 1);
         assert_eq!(table.insert(9, "h"), (slots[0], None));

@@ -14,7 +14,6 @@ mod endpoint;
 mod event;
 mod forecast;
 mod identity;
-mod learned;
 mod lookup;
 mod options;
 mod pace;

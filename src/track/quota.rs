@@ -81,10 +81,6 @@ pub struct TrackedQuota {
     pub(super) touch_pending: bool,
     /// Whether its endpoints were found to share it.
     pub(super) learned_sharing: bool,
-    /// How sure the agent is of a limit that it inferred.
-    pub(super) confidence: Option<f64>,
-    /// Units beyond a declared limit that the provider tolerates for a moment.
-    pub(super) burst: Option<Amount>,
     /// The quotas that it is shown for.
     pub(super) members: Vec<QuotaId>,
     /// The quota that is shown for it.
@@ -150,8 +146,6 @@ impl TrackedQuota {
             wakes_at: None,
             touch_pending: false,
             learned_sharing: false,
-            confidence: None,
-            burst: None,
             members: Vec::new(),
             shared_by: None,
         }

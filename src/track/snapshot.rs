@@ -67,8 +67,6 @@ impl TrackedQuota {
             pace: self.pace(now),
             seen_at: self.seen_at,
             learned_sharing: self.learned_sharing,
-            confidence: self.confidence,
-            burst: self.burst,
             stale: self.is_stale(now),
             trend: self.trend.at(now),
         }

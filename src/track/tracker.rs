@@ -5,13 +5,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, Observation, QuotaKey, QuotaSource, Timestamp};
+use crate::model::{Amount, Observation, QuotaKey, Timestamp};
 
 use super::bounded::Bounded;
 use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
 use super::identity::Identity;
-use super::learned::Learner;
 use super::options::{Cuts, TrackOptions};
 use super::quota::{QuotaId, TrackedQuota};
 use super::route::Route;
@@ -19,10 +18,6 @@ use super::sharing::Sharing;
 use super::tally::OTHER;
 use super::trend::TrendRing;
 use super::update::{Applied, stated_window};
-
-/// Silent endpoints, by caller, whose limit may be inferred; at 8 KiB each they stay below 5 MiB. Past it the one that was
-/// silent the longest is forgotten.
-const LEARNERS: usize = 512;
 
 /// Where an error code came from: owner, code, kind of the scope.
 pub(super) type CodeKey = (Arc<str>, Arc<str>, Option<Arc<str>>);
@@ -49,7 +44,6 @@ pub struct Tracker {
     /// The quotas that the current observation hid or ended.
     pub(super) retired: Vec<QuotaId>,
     pub(super) sharing: Sharing,
-    learners: Bounded<Learner>,
     late: bool,
     events: VecDeque<Pending>,
     /// Quotas by the moment their numbers become history.
@@ -85,7 +79,6 @@ impl Tracker {
             touched: Vec::new(),
             retired: Vec::new(),
             sharing: Sharing::new(),
-            learners: Bounded::new(LEARNERS),
             late: false,
             events: VecDeque::new(),
             expiries: BTreeSet::new(),
@@ -134,7 +127,6 @@ impl Tracker {
         if throttled {
             self.blame(observation, now);
         }
-        self.learn_limit(observation, owner, endpoint, now);
         self.count_touched(observation, endpoint, now);
     }
 
@@ -360,52 +352,6 @@ impl Tracker {
                     quota.refuse(observation.retry_after, at, sequence);
                 }
             }
-        }
-    }
-
-    /// Where nothing says a limit: infers it from when refusals begin.
-    fn learn_limit(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, now: Timestamp) {
-        let silent = observation.readings.is_empty() && observation.declared.is_empty() && !endpoint.is_empty();
-        if !silent || self.late || self.touched.len() > 1 {
-            return;
-        }
-        let id = self.touched.first().copied();
-        let quota = id.and_then(|id| self.any_quota(id));
-        if quota.is_some_and(|q| q.name != *endpoint || (q.limit.is_some() && q.source != QuotaSource::Learned)) {
-            return;
-        }
-        let scope = observation.scope.as_ref();
-        let hash = Learner::hash(&self.hashing, owner, scope, endpoint);
-        let slot = match self.learners.find(hash, |known| known.is(owner, scope, endpoint)) {
-            Some(slot) => slot,
-            None => self.learners.insert(hash, Learner::new(owner, scope, endpoint)).0,
-        };
-        self.learners.touch(slot);
-        let Some(learner) = self.learners.get_mut(slot) else { return };
-        let admitted = observation.throttled.is_none();
-        if admitted {
-            learner.admit(now);
-        } else {
-            learner.refuse(now, observation.retry_after);
-        }
-        let estimate = learner.estimate();
-        let Some(id) = id else { return };
-        // A quota of the same name over another window is known already: which one refuses is open.
-        let dimension = crate::model::Dimension::requests();
-        let scope = super::identity::ScopeRef::of(scope);
-        let identity = Identity { owner, scope, name: endpoint, policy: None, dimension: &dimension };
-        let hash = identity.hash(&self.hashing);
-        let alike = self.quotas.candidates(hash).filter_map(|slot| self.quotas.get(slot)).filter(|q| q.is(&identity));
-        let alone = alike.count() == 1;
-        let (Some(learner), Some(quota)) = (self.learners.get(slot), self.quotas.get_mut(id.slot)) else { return };
-        match estimate.filter(|_| alone) {
-            Some(estimate) => {
-                if admitted && let Some(counted) = quota.counted.as_mut() {
-                    counted.add(now);
-                }
-                quota.infer(estimate, learner.admitted());
-            }
-            None => quota.withdraw(),
         }
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::model::{Amount, DeclaredQuota, Observation, QuotaSource, Reading, Timestamp, WindowKind};
 
 use super::counted::CountedWindow;
-use super::learned::Estimate;
 use super::options::TrackOptions;
 use super::pace::Pace;
 use super::quota::{LimitChange, TrackedQuota};
@@ -35,8 +34,6 @@ impl TrackedQuota {
         if self.numbers_at.is_some_and(|known| at < known) {
             return applied;
         }
-        // What is said goes before what was inferred.
-        self.withdraw();
         if self.key.window.is_none() {
             self.key.window = stated_window(reading);
         }
@@ -96,7 +93,6 @@ impl TrackedQuota {
             self.class = Some(Arc::clone(&declared.endpoints));
         }
         self.window_kind = Some(declared.window_kind);
-        self.burst = declared.burst;
         if !said {
             self.limit = Some(declared.limit);
             self.source = QuotaSource::Declared;
@@ -113,43 +109,6 @@ impl TrackedQuota {
         }
         if let Some(counted) = &mut self.counted {
             counted.add(now);
-        }
-    }
-
-    /// Takes a limit that was inferred; what was admitted so far is counted against it.
-    pub(super) fn infer(&mut self, estimate: Estimate, admitted: impl Iterator<Item = Timestamp>) {
-        let limit = Amount::from_count(u64::from(estimate.limit));
-        self.confidence = Some(estimate.confidence);
-        let known = self.source == QuotaSource::Learned && self.key.window == Some(estimate.window);
-        if known && self.limit == Some(limit) {
-            return;
-        }
-        self.source = QuotaSource::Learned;
-        self.limit = Some(limit);
-        self.key.window = Some(estimate.window);
-        self.said = false;
-        let mut counted = CountedWindow::new(WindowKind::Sliding, estimate.window, limit.value());
-        for at in admitted {
-            counted.add(at);
-        }
-        self.counted = Some(counted);
-        self.peak = None;
-        self.peak_used = None;
-        self.pace.restart();
-    }
-
-    /// Forgets an inferred limit, and what was counted against it.
-    pub(super) fn withdraw(&mut self) {
-        if self.source == QuotaSource::Learned {
-            self.source = QuotaSource::Header;
-            self.limit = None;
-            self.key.window = None;
-            self.confidence = None;
-            self.counted = None;
-            self.denied_until = None;
-            self.peak = None;
-            self.peak_used = None;
-            self.pace.restart();
         }
     }
 

@@ -152,8 +152,6 @@ fn quota(index: u32) -> QuotaState {
         limit: Some(Amount::from_count(5000)),
         remaining: Some(Amount::from_count(5000)),
         utilization: Some(0.0),
-        burst: None,
-        confidence: None,
         learned_sharing: false,
         peak_utilization: None,
         window: Some(Duration::from_hours(1)),

@@ -332,8 +332,6 @@ fn quota(number: usize) -> QuotaState {
         seen_at: Timestamp::from_secs(1_795_319_112),
         stale: false,
         learned_sharing: false,
-        confidence: None,
-        burst: None,
         trend: Trend::default(),
     }
 }

@@ -42,7 +42,6 @@ struct Declared {
     kind: WindowKind,
     scope: String,
     endpoints: String,
-    burst: Option<f64>,
     #[serde(default = "requests")]
     dimension: String,
 }
@@ -398,8 +397,6 @@ fn quota_values(q: &QuotaState) -> BTreeMap<&'static str, String> {
         ("exhausts", seconds(q.exhausts_at)),
         ("pace", rounded(q.pace)),
         ("stale", q.stale.to_string()),
-        ("confidence", rounded(q.confidence)),
-        ("burst", amount(q.burst)),
         ("learned_sharing", q.learned_sharing.to_string()),
     ])
 }
@@ -489,7 +486,7 @@ fn observation(timeline: &Timeline, exchange: &Exchange, at: f64, burnt: f64) ->
             endpoints: declared.endpoints.as_str().into(),
             scope_kind: declared.scope.as_str().into(),
             scope: None,
-            burst: amount(declared.burst),
+            burst: None,
         })
     });
     let (method, path) = exchange.endpoint.split_once(' ').unwrap();

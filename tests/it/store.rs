@@ -69,8 +69,6 @@ fn quota(bucket: &str) -> QuotaState {
         seen_at: at(0),
         stale: false,
         learned_sharing: false,
-        confidence: None,
-        burst: None,
         trend: Trend::default(),
     }
 }

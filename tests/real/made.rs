@@ -111,8 +111,6 @@ fn payments() -> QuotaState {
         seen_at: AT,
         stale: false,
         learned_sharing: false,
-        confidence: None,
-        burst: None,
         trend: Trend::default(),
     }
 }

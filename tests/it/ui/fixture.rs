@@ -53,8 +53,6 @@ pub(super) fn quota(provider: &str, endpoint: &str) -> QuotaState {
         seen_at: now(),
         stale: false,
         learned_sharing: false,
-        confidence: None,
-        burst: None,
         trend: Trend::default(),
     }
 }
