@@ -378,7 +378,8 @@ proptest! {
         let at = 24 + at.index(file.len() - 24);
         file[at] = octet;
         let (found, _) = read(&file);
-        prop_assert!(found.len() >= 37, "{} frames after octet {octet} at {at}", found.len());
+        // A damaged length reaches over at most 255 octets here, and so over seven records.
+        prop_assert!(found.len() >= 32, "{} frames after octet {octet} at {at}", found.len());
         prop_assert!(found.iter().all(|(_, link, _, _)| LinkType(*link) == LinkType(1)));
     }
 }
