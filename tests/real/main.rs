@@ -3,6 +3,7 @@
 //! A test that cannot run here fails and says what is missing; none passes by returning early.
 
 mod agent;
+mod capture;
 mod collector;
 mod made;
 mod otlp;

@@ -1,0 +1,153 @@
+//! Capturing itself: what a live capture sees is what its recording holds, whatever the interface.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use quotascope::demo::{Demo, DemoOptions, Provider};
+use serde_json::{Value, json};
+
+use crate::agent::{Agent, PATIENCE};
+
+/// CeyPay's server, where it listens, and the flag that says whose it is.
+fn ceypay() -> (Demo, String, String) {
+    let demo = Demo::start(&DemoOptions { providers: vec![Provider::CeyPay], ..DemoOptions::default() })
+        .expect("loopback can be listened on");
+    let (_, address, _) = demo.servers().next().expect("one server");
+    (demo, format!("http://{address}"), format!("{address}=ceypay"))
+}
+
+/// 105 creations, 5 of which are refused, and 20 lookups.
+fn drive(base: &str) {
+    let ran = Command::new("curl")
+        .args(["--silent", "--show-error", "--output", "/dev/null", "-H", "Authorization: Bearer merchant-1/key-a"])
+        .args(["-d", "{}", &format!("{base}/v1/payment?n=[1-105]"), "--next", "--silent", "--output", "/dev/null"])
+        .args(["-H", "Authorization: Bearer merchant-1/key-a", &format!("{base}/v1/payment/[1-20]")])
+        .output()
+        .expect("curl is installed: apt-get install curl");
+    assert!(ran.status.success(), "curl: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+fn summary(output: &str) -> Value {
+    serde_json::from_str(output).unwrap_or_else(|error| panic!("{error}: {output}"))
+}
+
+fn interrupt(agent: Agent) -> Value {
+    let (output, status) = agent.interrupt();
+    assert_eq!(status, 0, "{output}");
+    summary(&output)
+}
+
+/// The counts of the endpoints, and what is known of the quotas.
+fn counts(summary: &Value) -> Value {
+    let picked = |list: &str, fields: &[&str]| -> Vec<Value> {
+        let entries = summary[list].as_array().expect("a list");
+        let pick = |entry: &Value| fields.iter().map(|field| ((*field).to_owned(), entry[field].clone())).collect();
+        entries.iter().map(|entry| Value::Object(pick(entry))).collect()
+    };
+    json!({
+        "endpoints": picked("endpoints", &["provider", "host", "endpoint", "requests", "throttled", "statuses"]),
+        "quotas": picked(
+            "quotas",
+            &["provider", "endpoint", "scope", "source", "limit", "remaining", "requests", "throttled"],
+        ),
+    })
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of text")
+}
+
+/// A running `tcpdump` that writes each packet at once.
+struct Recording {
+    child: Child,
+    file: PathBuf,
+}
+
+impl Recording {
+    fn start(file: PathBuf, filter: &str) -> Self {
+        let mut child = Command::new("tcpdump")
+            .args(["-i", "lo", "-U", "--immediate-mode", "-Z", "root", "-w", text(&file), filter])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tcpdump is installed: apt-get install tcpdump");
+        let mut said = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let mut line = String::new();
+        while !line.contains("listening on") {
+            line.clear();
+            assert!(said.read_line(&mut line).expect("stderr is text") > 0, "tcpdump ended");
+        }
+        // Its last words have somewhere to go.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self { child, file }
+    }
+
+    /// Replays it until it holds as many exchanges, and gives what the replay said.
+    fn replayed(mut self, exchanges: u64, arguments: &[&str]) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ran = Command::new(env!("CARGO_BIN_EXE_quotascope"))
+                .args(["replay", text(&self.file), "--json"])
+                .args(arguments)
+                .output()
+                .expect("the program starts");
+            let found: Value = serde_json::from_slice(&ran.stdout).unwrap_or_default();
+            if found["input"]["exchanges"] == exchanges {
+                let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id is an i32"));
+                kill(pid, Signal::SIGINT).expect("it still runs");
+                self.child.wait().expect("it ends");
+                return found;
+            }
+            assert!(Instant::now() < deadline, "{found:#}\n{}", String::from_utf8_lossy(&ran.stderr));
+        }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // It has ended already, except where the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_recording_is_judged_as_the_live_traffic_was() {
+    let (demo, base, provider) = ceypay();
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("store");
+    let recording = Recording::start(folder.path().join("recording.pcap"), &demo.filter());
+    let more = ["--provider", &provider, "--store", text(&store)];
+    let filter = demo.filter();
+    let agent = Agent::start(&[&["watch", "-i", "lo", "--filter", &filter, "--json"], &more[..]].concat(), &[]);
+    drive(&base);
+    let tally = demo.tally(Provider::CeyPay);
+    assert_eq!((tally.requests, tally.refused), (125, 5));
+    let live = interrupt(agent);
+    let replayed = recording.replayed(tally.requests, &more);
+    assert_eq!(live["input"]["exchanges"], tally.requests, "{:#}", live["input"]);
+    assert_eq!(live["quotas"].as_array().map(Vec::len), Some(2), "{:#}", live["quotas"]);
+    assert_eq!(counts(&live), counts(&replayed));
+}
+
+#[test]
+fn any_interface_sees_each_exchange_once() {
+    let (demo, base, provider) = ceypay();
+    let store = tempfile::tempdir().expect("a folder");
+    let filter = demo.filter();
+    let arguments = ["watch", "-i", "any", "--filter", &filter, "--json", "--provider", &provider];
+    let agent = Agent::start(&[&arguments[..], &["--store", text(store.path())]].concat(), &[]);
+    drive(&base);
+    let seen = interrupt(agent);
+    assert_eq!(seen["input"]["exchanges"], 125, "{:#}", seen["input"]);
+    assert_eq!(seen["captures"][0]["interface"], "any");
+    assert_eq!(seen["captures"][0]["dropped"], 0);
+    let endpoints = seen["endpoints"].as_array().expect("endpoints");
+    let count = |field: &str| -> Vec<u64> { endpoints.iter().filter_map(|entry| entry[field].as_u64()).collect() };
+    assert_eq!((count("requests"), count("throttled")), (vec![20, 105], vec![0, 5]), "{endpoints:#?}");
+}
