@@ -69,8 +69,9 @@ struct Recording {
 
 impl Recording {
     fn start(file: PathBuf, filter: &str) -> Self {
+        // A buffer of 16 MiB (`-B` counts KiB): on a busy machine the default one loses packets.
         let mut child = Command::new("tcpdump")
-            .args(["-i", "lo", "-U", "--immediate-mode", "-Z", "root", "-w", text(&file), filter])
+            .args(["-i", "lo", "-U", "-B", "16384", "-Z", "root", "-w", text(&file), filter])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
