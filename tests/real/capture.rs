@@ -1,8 +1,10 @@
 //! Capturing itself: what a live capture sees is what its recording holds, whatever the interface.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
@@ -151,4 +153,63 @@ fn any_interface_sees_each_exchange_once() {
     let endpoints = seen["endpoints"].as_array().expect("endpoints");
     let count = |field: &str| -> Vec<u64> { endpoints.iter().filter_map(|entry| entry[field].as_u64()).collect() };
     assert_eq!((count("requests"), count("throttled")), (vec![20, 105], vec![0, 5]), "{endpoints:#?}");
+}
+
+/// Takes exports and answers each with 200; its port, and the path of each.
+fn listener() -> (u16, mpsc::Receiver<String>) {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
+    let port = socket.local_addr().expect("it is bound").port();
+    let (sender, paths) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in socket.incoming().map_while(Result::ok) {
+            let sender = sender.clone();
+            // A connection ends when its client goes, and nobody may listen to the paths any more.
+            std::thread::spawn(move || while take_export(&stream).is_some_and(|path| sender.send(path).is_ok()) {});
+        }
+    });
+    (port, paths)
+}
+
+/// Reads one request and answers it; its path, or nothing at the connection's end.
+fn take_export(mut stream: &TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut octet = [0];
+        stream.read_exact(&mut octet).ok()?;
+        head.extend(octet);
+    }
+    let head = String::from_utf8(head).ok()?.to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
+    stream.read_exact(&mut vec![0; length]).ok()?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").ok()?;
+    head.strip_prefix("post ")?.split(' ').next().map(str::to_owned)
+}
+
+fn endpoints_at(summary: &Value, authority: &str) -> Vec<String> {
+    let endpoints = summary["endpoints"].as_array().expect("endpoints");
+    let there = endpoints.iter().filter(|entry| entry["host"] == authority);
+    there.map(|entry| entry["endpoint"].as_str().expect("an endpoint").to_owned()).collect()
+}
+
+#[test]
+fn the_agent_never_watches_its_own_exports() {
+    let (demo, base, provider) = ceypay();
+    let store = tempfile::tempdir().expect("a folder");
+    let (port, paths) = listener();
+    let authority = format!("127.0.0.1:{port}");
+    let another = Agent::start(&["watch", "-i", "lo", "--filter", &format!("tcp port {port}"), "--json"], &[]);
+    let export = ["--otlp-endpoint", &format!("http://{authority}"), "--otlp-protocol", "http/protobuf"];
+    let arguments = ["watch", "-i", "lo", "--json", "--provider", &provider, "--store", text(store.path())];
+    let agent = Agent::start(&[&arguments[..], &export].concat(), &[("OTEL_METRIC_EXPORT_INTERVAL", "100")]);
+    drive(&base);
+    for _ in 0..5 {
+        let path = paths.recv_timeout(PATIENCE).expect("an export within the patience");
+        assert!(path.starts_with("/v1/"), "{path}");
+    }
+    let seen = interrupt(agent);
+    assert!(!endpoints_at(&seen, base.trim_start_matches("http://")).is_empty(), "{:#}", seen["endpoints"]);
+    assert_eq!(endpoints_at(&seen, &authority), Vec::<String>::new());
+    // They were on the interface, for who wants to see them.
+    let endpoints = endpoints_at(&interrupt(another), &authority);
+    assert!(endpoints.iter().any(|endpoint| endpoint.starts_with("POST /v1/")), "{endpoints:?}");
 }
