@@ -1,9 +1,12 @@
 //! Capturing itself: what a live capture sees is what its recording holds, whatever the interface.
 
+use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -212,4 +215,60 @@ fn the_agent_never_watches_its_own_exports() {
     // They were on the interface, for who wants to see them.
     let endpoints = endpoints_at(&interrupt(another), &authority);
     assert!(endpoints.iter().any(|endpoint| endpoint.starts_with("POST /v1/")), "{endpoints:?}");
+}
+
+/// Runs the program as a user without any right, in a folder where that user may execute it.
+fn run_without_rights(arguments: &[&str]) -> Output {
+    const NOBODY: u32 = 65_534;
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    let program = folder.path().join("quotascope");
+    std::fs::copy(env!("CARGO_BIN_EXE_quotascope"), &program).expect("there is space");
+    let home = tempfile::tempdir_in(folder.path()).expect("a folder");
+    chown(home.path(), Some(NOBODY), Some(NOBODY)).expect("the test runs as root");
+    Command::new("setpriv")
+        .args([
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--bounding-set",
+            "-all",
+            "--inh-caps",
+            "-all",
+        ])
+        .arg(&program)
+        .args(arguments)
+        .current_dir(home.path())
+        .env("HOME", home.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("setpriv is installed: apt-get install util-linux")
+}
+
+#[test]
+fn who_may_not_capture_is_told_what_to_do() {
+    let output = run_without_rights(&["watch", "-i", "lo"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for wanted in ["no right to capture on lo", "root", "setcap"] {
+        assert!(said.contains(wanted), "{said}");
+    }
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn the_demo_goes_on_for_who_may_not_capture() {
+    let output = run_without_rights(&["demo", "--seconds", "3", "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("goes on without libpcap"), "{said}");
+    let seen = summary(&String::from_utf8_lossy(&output.stdout));
+    assert!(seen["input"]["exchanges"].as_u64() > Some(0), "{:#}", seen["input"]);
+    let quotas = seen["quotas"].as_array().expect("quotas");
+    let providers: BTreeSet<&str> = quotas.iter().filter_map(|quota| quota["provider"].as_str()).collect();
+    let all: BTreeSet<&str> = Provider::ALL.iter().map(|provider| provider.name()).collect();
+    assert_eq!(providers, all, "{:#}", seen["input"]);
 }
