@@ -1,5 +1,7 @@
 //! Capturing itself: what a live capture sees is what its recording holds, whatever the interface.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -196,7 +198,7 @@ fn endpoints_at(summary: &Value, authority: &str) -> Vec<String> {
 
 #[test]
 fn the_agent_never_watches_its_own_exports() {
-    let (demo, base, provider) = ceypay();
+    let (_demo, base, provider) = ceypay();
     let store = tempfile::tempdir().expect("a folder");
     let (port, paths) = listener();
     let authority = format!("127.0.0.1:{port}");
