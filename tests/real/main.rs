@@ -5,6 +5,7 @@
 mod agent;
 mod capture;
 mod collector;
+mod disk;
 mod made;
 mod otlp;
 mod prometheus;
