@@ -39,7 +39,8 @@ dependencies:
 	fi
 
 # Programs that the real tests run against: package name and command.
-REAL_PROGRAMS = curl:curl tshark:tshark tcpdump:tcpdump tmux:tmux prometheus:promtool iproute2:ip
+REAL_PROGRAMS = curl:curl tshark:tshark tcpdump:tcpdump tmux:tmux prometheus:promtool iproute2:ip openssl:openssl \
+                util-linux:setpriv mount:mount golang-go:go
 real-dependencies:
 	@missing=""; \
 	for pair in $(REAL_PROGRAMS); do command -v $${pair#*:} >/dev/null || missing="$$missing $${pair%:*}"; done; \

@@ -14,6 +14,7 @@ mod secrets;
 mod source;
 mod store;
 mod templates;
+mod terminal;
 mod track;
 mod ui;
 
