@@ -68,13 +68,15 @@ impl Pcap {
             return Parsed::Lost;
         }
         let used = self.record_header + captured;
-        // More captured than there was: some tool's mistake, or damage. Only what follows can tell.
-        if captured > original_len as usize {
+        // More captured than there was, or another day: some tool's mistake, a merged file, or damage. Only what follows can
+        // tell.
+        let leaps = self.last.is_some_and(|last| seconds.abs_diff(last) > DAY);
+        if captured > original_len as usize || leaps {
             let behind = used + self.record_header;
             if octets.len() < behind && !ended {
                 return Parsed::Want(behind);
             }
-            if octets.len() != used && !octets.get(used..).is_some_and(|next| self.seems_header(next)) {
+            if octets.len() != used && !octets.get(used..).is_some_and(|next| self.seems_header(next) || self.follows(next, seconds)) {
                 return Parsed::Lost;
             }
         }
@@ -108,6 +110,11 @@ impl Pcap {
             && self.lengths(octets).0 <= self.longest.min(SNAPLEN)
             && i64::from(fraction) * self.unit < 1_000_000_000
             && self.last.is_none_or(|last| seconds.abs_diff(last) < DAY)
+    }
+
+    /// Whether these octets look like a header that follows a record of that second.
+    fn follows(&self, octets: &[u8], second: u32) -> bool {
+        Self { last: Some(second), ..*self }.seems_header(octets)
     }
 
     /// The octets captured and those there were.
