@@ -1,6 +1,6 @@
 //! The screen on a real pseudo-terminal: it shows what was watched, answers keys, and gives the terminal back.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
