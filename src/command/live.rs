@@ -16,7 +16,7 @@ use crate::model::{HashKey, OwnedFrame};
 use crate::pipeline::{EngineOptions, Live, LiveOptions, LiveSource, Recorder, Summary};
 use crate::privilege::{self, Rights};
 use crate::report::{write_summary, write_text};
-use crate::source::{LiveCapture, LiveOptions as CaptureOptions, detect};
+use crate::source::{LiveCapture, LiveOptions as CaptureOptions, Tail, TailFrom, detect};
 use crate::store::{self, Opened, SledStore, Store};
 use crate::telemetry;
 use crate::ui::{self, UiOptions};
@@ -63,7 +63,7 @@ pub(super) fn run(watching: Watching<'_>) -> Result<Outcome, CommandError> {
         names.push(path.display().to_string());
     }
     for path in &settings.tail {
-        sources.push(LiveSource::Tail(path.clone()));
+        sources.push(LiveSource::Tail(Tail::open(path, TailFrom::End).map_err(CommandError::failed)?));
         names.push(path.display().to_string());
     }
     if let Some((name, frames)) = frames {

@@ -18,7 +18,7 @@ use crate::decode::DecodeOptions;
 use crate::export::Exporter;
 use crate::extract::Extractor;
 use crate::model::{Alert, CaptureState, HashKey, InputCounters, Observation, OwnedFrame, Snapshot, Timestamp};
-use crate::source::LiveCapture;
+use crate::source::{LiveCapture, Tail};
 use crate::track::MinuteReport;
 
 /// Where live traffic comes from.
@@ -27,8 +27,8 @@ pub enum LiveSource {
     Interface(LiveCapture),
     /// A file that is read once; `-` is stdin.
     File(PathBuf),
-    /// A growing file that is followed.
-    Tail(PathBuf),
+    /// A growing file that is followed, from where it ended when it was opened.
+    Tail(Tail),
     /// Frames that somebody else makes.
     Frames(Arc<str>, Receiver<OwnedFrame>),
 }

@@ -16,7 +16,7 @@ use crate::decode::{DecodeOptions, exchange_line};
 use crate::extract::Extractor;
 use crate::model::{CaptureState, HashKey, InputCounters, OwnedFrame};
 use crate::source::detect::{self, Format};
-use crate::source::{CaptureFile, FrameBatch, LiveCapture, SourceError, Tail, TailFrom};
+use crate::source::{CaptureFile, FrameBatch, LiveCapture, SourceError, Tail};
 
 /// What the threads share.
 pub(super) struct LaneContext {
@@ -43,7 +43,8 @@ pub(super) fn start(index: usize, source: LiveSource, context: &LaneContext) -> 
         Context { extractor: Arc::clone(&context.extractor), decode: context.decode.clone(), key: context.key.clone() };
     let name = match &source {
         LiveSource::Interface(capture) => capture.interface().to_string(),
-        LiveSource::File(path) | LiveSource::Tail(path) => path.display().to_string(),
+        LiveSource::File(path) => path.display().to_string(),
+        LiveSource::Tail(tail) => tail.path().display().to_string(),
         LiveSource::Frames(name, _) => name.to_string(),
     };
     let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
@@ -52,7 +53,7 @@ pub(super) fn start(index: usize, source: LiveSource, context: &LaneContext) -> 
         let ended = match source {
             LiveSource::Interface(capture) => watch_interface(capture, decoding.lane(1), &mut link),
             LiveSource::File(path) => read_file(&path, &decoding, &mut link),
-            LiveSource::Tail(path) => follow(&path, &decoding, &mut link),
+            LiveSource::Tail(tail) => follow(tail, &decoding, &mut link),
             LiveSource::Frames(name, frames) => {
                 take_frames(&name, &frames, decoding.lane(1), &link);
                 Ok(())
@@ -170,10 +171,9 @@ fn read_file(path: &Path, context: &Context, link: &mut Link) -> Result<(), Sour
     Ok(())
 }
 
-fn follow(path: &Path, context: &Context, link: &mut Link) -> Result<(), SourceError> {
-    let source: Arc<str> = path.display().to_string().into();
+fn follow(mut tail: Tail, context: &Context, link: &mut Link) -> Result<(), SourceError> {
+    let source: Arc<str> = tail.path().display().to_string().into();
     let interest = context.extractor.interest();
-    let mut tail = Tail::open(path, TailFrom::End)?;
     let mut lane = context.lane(1);
     lane.counters_mut().files = 1;
     while !link.is_over() {

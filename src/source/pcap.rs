@@ -76,7 +76,9 @@ impl Pcap {
             if octets.len() < behind && !ended {
                 return Parsed::Want(behind);
             }
-            if octets.len() != used && !octets.get(used..).is_some_and(|next| self.seems_header(next) || self.follows(next, seconds)) {
+            if octets.len() != used
+                && !octets.get(used..).is_some_and(|next| self.seems_header(next) || self.follows(next, seconds))
+            {
                 return Parsed::Lost;
             }
         }
