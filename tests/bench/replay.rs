@@ -37,11 +37,13 @@ fn main() {
     println!("capture: {} MiB", size >> 20);
     let path = file.to_str().expect("a path of text");
     let quotascope = env!("CARGO_BIN_EXE_quotascope");
+    let flows = folder.join("flows");
+    let flows = flows.to_str().expect("a path of text");
     let candidates: Vec<(&str, Vec<&str>)> = vec![
         ("tcpdump -r F -w /dev/null", vec!["tcpdump", "-r", path, "-w", "/dev/null"]),
         ("quotascope replay F --json --threads 1", vec![quotascope, "replay", path, "--json", "--threads", "1"]),
         ("quotascope replay F --json --threads 2", vec![quotascope, "replay", path, "--json", "--threads", "2"]),
-        ("tcpflow -r F -o DIR", vec!["tcpflow", "-r", path, "-o", "/dev/null/none", "-q"]),
+        ("tcpflow -r F -o DIR", vec!["tcpflow", "-q", "-r", path, "-o", flows]),
     ];
     let present: Vec<&(&str, Vec<&str>)> = candidates.iter().filter(|(_, command)| is_installed(command[0])).collect();
     let mut figures = vec![Vec::new(); present.len()];
@@ -83,7 +85,7 @@ fn measure(command: &[&str]) -> (f64, f64) {
     };
     let (before, start) = (cpu(), Instant::now());
     let status = Command::new(command[0]).args(&command[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    assert!(status.is_ok(), "{} runs", command[0]);
+    assert!(status.is_ok_and(|status| status.success()), "{} runs", command[0]);
     (cpu() - before, start.elapsed().as_secs_f64())
 }
 
