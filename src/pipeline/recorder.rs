@@ -122,9 +122,13 @@ fn run(
     shared: &Shared,
     keep_outbox: bool,
 ) -> Result<(), StoreError> {
+    let mut newest: Option<Arc<Snapshot>> = None;
     for order in orders {
         let done = match &order {
-            Order::Record(snapshot) => snapshot.at.map_or(Ok(()), |at| store.record(at, snapshot)),
+            Order::Record(snapshot) => {
+                newest = Some(Arc::clone(snapshot));
+                snapshot.at.map_or(Ok(()), |at| store.record(at, snapshot))
+            }
             Order::Alert(alert) => {
                 let recorded = store.record_alert(alert);
                 if keep_outbox { recorded.and_then(|()| store.outbox_push(alert)) } else { recorded }
@@ -139,7 +143,9 @@ fn run(
             shared.size.store(store.size_on_disk(), std::sync::atomic::Ordering::Relaxed);
         }
     }
-    store.close()
+    // What came after the last tick is kept, too.
+    let last = newest.and_then(|snapshot| Some(store.record_last(snapshot.at?, &snapshot)));
+    last.unwrap_or(Ok(())).and(store.close())
 }
 
 /// Keeps notifications in memory, and tells the store which arrived; the store keeps its own copy from the alert itself.

@@ -176,7 +176,9 @@ fn follow(mut tail: Tail, context: &Context, link: &mut Link) -> Result<(), Sour
     let interest = context.extractor.interest();
     let mut lane = context.lane(1);
     lane.counters_mut().files = 1;
-    while !link.is_over() {
+    loop {
+        // What was written before the end was asked for is still read.
+        let over = link.is_over();
         let mut counters = InputCounters::default();
         let mut damaged = InputCounters::default();
         let grew = tail.poll(&mut counters, &mut |line| {
@@ -194,6 +196,9 @@ fn follow(mut tail: Tail, context: &Context, link: &mut Link) -> Result<(), Sour
         // A line is written after its exchange, and the clock goes on where nothing is written.
         batch.watermark = clock::now().before(ON_ITS_WAY);
         link.give(batch);
+        if over && !grew {
+            break;
+        }
         if !grew {
             std::thread::sleep(POLL);
         }

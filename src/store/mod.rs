@@ -70,6 +70,12 @@ pub trait Store: Send {
     /// the next one that succeeds.
     fn record(&mut self, at: Timestamp, snapshot: &Snapshot) -> Result<(), StoreError>;
 
+    /// Records what changed since the last tick although the ten seconds are not over: the run ends here.
+    ///
+    /// # Errors
+    /// Those of [`Store::record`].
+    fn record_last(&mut self, at: Timestamp, snapshot: &Snapshot) -> Result<(), StoreError>;
+
     /// Keeps an alert's episode as it is now; a later change of the same episode replaces it.
     ///
     /// # Errors

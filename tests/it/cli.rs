@@ -145,6 +145,7 @@ fn a_signal_ends_it_with_everything_in_the_store() {
         assert_eq!(output.status.code(), Some(0));
         let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(found["schema"], 1);
+        assert_eq!(found["input"]["exchanges"], 120, "what was written before the signal is read");
         assert_eq!(run(folder.path(), &["history", "--store", "kept"]).status.code(), Some(0));
     }
 }
