@@ -145,7 +145,8 @@ fn run(
     }
     // What came after the last tick is kept, too.
     let last = newest.and_then(|snapshot| Some(store.record_last(snapshot.at?, &snapshot)));
-    last.unwrap_or(Ok(())).and(store.close())
+    let closed = store.close();
+    last.unwrap_or(Ok(())).and(closed)
 }
 
 /// Keeps notifications in memory, and tells the store which arrived; the store keeps its own copy from the alert itself.
