@@ -279,7 +279,7 @@ mod tests {
         for (request, limit, wanted, hour) in [
             ("GET /v1/payments/42", 1_000, "payment-provider 1000/60 partner k:1", HOUR),
             ("GET /v1/payments/42", 5_000, "payment-provider 5000/60 partner k:1", HOUR),
-            ("POST /v1/payments", 1_000, "payment-processing 1000/60 partner k:1", HOUR),
+            ("POST /v1/payments", 1_000, "payment-processing 1000/60 payment-processing k:1", HOUR),
             ("GET /v1/banks/EXB", 200, "bank 200/60 bank k:1", "bank 12000/3600 bank"),
             ("GET /v1/settings", 100, "general 100/60 account k:1", "general 6000/3600 account"),
         ] {
@@ -296,7 +296,7 @@ mod tests {
         let both = |limit| vec![reading(QuotaSource::Header, Some(limit)), reading(QuotaSource::Body, Some(limit))];
         for (request, code, limit, wanted) in [
             ("GET /v1/settings", "1453", 100, "ip 100/60 ip 10.0.0.7"),
-            ("POST /v1/payments", "1456", 1_000, "payment-processing 1000/60 partner k:1"),
+            ("POST /v1/payments", "1456", 1_000, "payment-processing 1000/60 payment-processing k:1"),
             ("POST /v1/payments", "1454", 1_000, "payment-provider 1000/60 partner k:1"),
             ("GET /v1/transactions", "1455", 200, "bank 200/60 bank k:1"),
             ("GET /v1/payments/1", "1429", 100, "general 100/60 account k:1"),

@@ -306,26 +306,37 @@ fn by_pattern(message: &str, sentence: &str) -> Option<Duration> {
     rest.starts_with(after).then(|| plain::number(number.as_bytes()))?.and_then(|n| Duration::try_from_secs_f64(n).ok())
 }
 
-/// `45 seconds.`, `524ms.`, `1 minute`: the number and its unit at the start of a text.
+/// `45 seconds.`, `524ms.`, `1h2m3s`, `1 minute`: the length of time at the start of a text.
 fn leading_span(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
-    let (number, rest) = text.split_at_checked(digits)?;
-    let rest = rest.strip_prefix(' ').unwrap_or(rest);
-    let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let unit = span::unit(rest.get(..letters)?.as_bytes())?;
-    let seconds = plain::number(number.as_bytes())? * unit;
+    let mut words =
+        text.split(|c: char| c.is_whitespace()).map(|word| word.trim_end_matches(['.', ',', ';', '!', ')', ':']));
+    let first = words.next()?;
+    let seconds = match plain::number(first.as_bytes()) {
+        Some(number) => number * span::unit(words.next()?.as_bytes())?,
+        None => span::seconds(first.as_bytes()).filter(|_| first.starts_with(|c: char| c.is_ascii_digit()))?,
+    };
     (seconds <= 366.0 * 86_400.0).then(|| Duration::try_from_secs_f64(seconds).ok())?
 }
 
 /// The code of an XML error: the content of `Code` or `faultcode`, without a namespace.
 fn xml_code(text: &str) -> Option<Arc<str>> {
+    const TAGS: [&str; 3] = ["Code", "faultcode", "code"];
     if !text.starts_with('<') {
         return None;
     }
-    ["<Code>", "<faultcode>", "<code>"].iter().find_map(|tag| {
-        let rest = text.split_once(tag)?.1;
-        let code = rest.split_once('<')?.0.trim();
-        let code = code.rsplit_once(':').map_or(code, |(_, name)| name);
-        plain::word(code.as_bytes()).filter(|code| !code.contains(' '))
-    })
+    let mut found: [Option<Arc<str>>; 3] = [None, None, None];
+    for element in text.split('<').skip(1) {
+        let Some((tag, content)) = element.split_once('>') else { continue };
+        let name = tag.split_ascii_whitespace().next().unwrap_or_default();
+        let name = name.rsplit_once(':').map_or(name, |(_, name)| name);
+        let Some(slot) = TAGS.iter().position(|known| *known == name).and_then(|place| found.get_mut(place)) else {
+            continue;
+        };
+        if slot.is_none() {
+            let code = content.trim();
+            let code = code.rsplit_once(':').map_or(code, |(_, name)| name);
+            *slot = plain::word(code.as_bytes()).filter(|code| !code.contains(' '));
+        }
+    }
+    found.into_iter().flatten().next()
 }

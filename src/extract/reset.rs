@@ -49,7 +49,7 @@ pub(super) fn read(text: &[u8], unit: Unit, beside: &Beside) -> Result<Option<Ti
     }
     let point = match plain::number(text) {
         Some(value) => number(value, unit, beside)?,
-        None => match span::seconds(text) {
+        None => match span::seconds(text).or_else(|| clock_span(text, unit)) {
             Some(seconds) => from_now(seconds, beside),
             None => http_date::read(text, beside.clock.server).ok_or("reset-unreadable").map(Some)?,
         },
@@ -81,6 +81,15 @@ pub(super) fn number(value: f64, unit: Unit, beside: &Beside) -> Result<Option<T
     }
 }
 
+/// `00:01:30` is a length of time where the name says that it counts from now, else perhaps a time of the day.
+fn clock_span(text: &[u8], unit: Unit) -> Option<f64> {
+    let mut parts = text.split(|octet| *octet == b':');
+    let mut next = || parts.next().filter(|part| part.len() >= 2).and_then(plain::number);
+    let (hours, minutes, seconds) = (next()?, next()?, next()?);
+    let fits = matches!(unit, Unit::Delta(_)) && parts.next().is_none() && minutes < 60.0 && seconds < 60.0;
+    fits.then_some(hours * 3600.0 + minutes * 60.0 + seconds)
+}
+
 /// A bare number below any epoch under a name that says no unit: seconds, unless something speaks against it.
 fn unlabelled(value: f64, beside: &Beside) -> Result<Option<Timestamp>, &'static str> {
     let near = |a: f64, b: f64| (a - b).abs() <= 0.1 * b;
@@ -98,8 +107,9 @@ fn unlabelled(value: f64, beside: &Beside) -> Result<Option<Timestamp>, &'static
         if value <= window * 1.1 {
             return Ok(from_now(value, beside));
         }
-        if value >= 1000.0 && milliseconds <= window * 1.1 {
-            return Ok(from_now(milliseconds, beside));
+        if milliseconds <= window * 1.1 {
+            // 500 of a minute are perhaps half a second, perhaps the window is another quota's.
+            return if value >= 1000.0 { Ok(from_now(milliseconds, beside)) } else { Err("reset-unit-unknown") };
         }
     }
     if value > LONGEST_DELTA {

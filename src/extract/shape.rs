@@ -188,10 +188,13 @@ fn is_prefixed_token(segment: &str) -> bool {
     let is_prefix =
         (1..=16).contains(&prefix.len()) && prefix.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-'));
     let Some(counts) = Token::of(token.bytes()) else { return false };
-    is_prefix
-        && counts.length >= 6
-        && counts.digits >= 1
-        && (counts.changes.saturating_mul(100) >= counts.length.saturating_mul(40) || counts.digits >= 3)
+    let is_dense = counts.changes.saturating_mul(100) >= counts.length.saturating_mul(40);
+    // One token in twelve of a usual length has no digit, but hardly one has no capitals side by side, as `readMyFile`.
+    let is_letters = || {
+        let has_capitals = token.as_bytes().windows(2).any(|pair| pair.iter().all(u8::is_ascii_uppercase));
+        counts.length >= 12 && prefix.len() <= 6 && is_dense && has_capitals
+    };
+    is_prefix && counts.length >= 6 && (counts.digits >= 1 && (is_dense || counts.digits >= 3) || is_letters())
 }
 
 /// How a token is mixed.
@@ -253,6 +256,7 @@ mod tests {
             "507f1f77bcf86cd799439011",
             "cus_NffrFeUfNV2Hib",
             "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+            "cus_qTaBvwLOzAxzXk",
             "ord_1a2b3c",
             "order-12345",
             "INV-2024-001",
@@ -282,6 +286,7 @@ mod tests {
             "getAccountBalance2",
             "OAuth2Callback",
             "create_payment_intent_v2",
+            "get_fooBarBazQux",
             "my-first-blog-post-2024",
             "oauth2",
             "sha256",

@@ -36,6 +36,8 @@ pub(super) enum Bare {
     Bytes(Vec<u8>),
     /// A flag.
     Flag(bool),
+    /// A date or a text in a human language: no quota's part is one.
+    Other,
 }
 
 impl Bare {
@@ -86,7 +88,7 @@ fn strict_bare(item: &sfv::BareItem) -> Option<Bare> {
         sfv::GenericBareItem::Token(text) => Bare::Token(text.as_str().to_owned()),
         sfv::GenericBareItem::ByteSequence(octets) => Bare::Bytes(octets.clone()),
         sfv::GenericBareItem::Boolean(flag) => Bare::Flag(*flag),
-        _ => return None,
+        sfv::GenericBareItem::Date(_) | sfv::GenericBareItem::DisplayString(_) => Bare::Other,
     })
 }
 
@@ -109,6 +111,8 @@ fn lenient_member(text: &[u8]) -> Option<Member> {
         }
         parameters.push(match pair(piece) {
             Some((name, value)) => (name, lenient_bare(value)?),
+            // A value without a name.
+            None if piece.starts_with(b"\"") => (String::new(), lenient_bare(piece)?),
             None => (std::str::from_utf8(piece).ok()?.to_ascii_lowercase(), Bare::Flag(true)),
         });
     }
@@ -130,6 +134,7 @@ fn lenient_bare(text: &[u8]) -> Option<Bare> {
         [] => None,
         [b'"', inner @ .., b'"'] => unescaped(inner).map(Bare::Text),
         [b':', inner @ .., b':'] => Some(Bare::Bytes(inner.to_vec())),
+        [b'%', b'"', .., b'"'] | [b'@', ..] => Some(Bare::Other),
         _ if text.contains(&b'"') => None,
         _ => {
             if let Some(number) = plain::number(text) {

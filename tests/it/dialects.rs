@@ -69,7 +69,7 @@ fn show(said: &Said) -> String {
 }
 
 #[track_caller]
-fn check(status: u16, head: &str, body: &str, wanted: &str) {
+pub(super) fn check(status: u16, head: &str, body: &str, wanted: &str) {
     let wanted = wanted.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     assert_eq!(show(&read(status, head, body, None)), wanted.trim(), "\n{head}");
 }

@@ -6,7 +6,9 @@ mod damage;
 mod dashboards;
 mod decode_frames;
 mod decode_stream;
+mod dialects;
 mod export;
+mod field_names;
 mod layering;
 mod profiles;
 mod scenarios;
@@ -24,4 +26,3 @@ use std::path::Path;
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
-mod dialects;

@@ -221,7 +221,7 @@ fn fluid_networks_codes_name_scope_quota_and_limit() {
         ("1453", "ip", 100),
         ("1454", "partner", 1_000),
         ("1455", "bank", 200),
-        ("1456", "partner", 1_000),
+        ("1456", "payment-processing", 1_000),
     ] {
         let rule = fluid.code(code).unwrap();
         assert_eq!(&**rule.scope().unwrap().kind(), scope, "{code}");

@@ -51,6 +51,7 @@ impl<'a> Claims<'_, 'a> {
 
 /// Whether the names of a draft, or what they say together, prove that it is a quota.
 pub(super) fn is_proven(draft: &Draft<'_>, claims: &[Claim<'_>], index: usize) -> bool {
+    const LENGTH: u8 = 64;
     let part = |field: Field| match field {
         Field::Limit | Field::Bare => 1u8,
         Field::Remaining | Field::Status => 2,
@@ -58,11 +59,15 @@ pub(super) fn is_proven(draft: &Draft<'_>, claims: &[Claim<'_>], index: usize) -
         Field::Utilization(_) | Field::RemainingShare(_) => 8,
         Field::Reset => 16,
         Field::Policy => 32,
+        Field::Window(_) => LENGTH,
         _ => 0,
     };
     let parts = claims.iter().filter(|claim| claim.draft == index).fold(0, |parts, claim| parts | part(claim.field));
-    // A name that is no proof by itself needs a second part beside it.
-    parts != 0 && (draft.certain || parts.count_ones() > 1)
+    let counts = parts & !LENGTH;
+    // A name that is no proof by itself needs a second part beside it; where nothing says that it is a quota that has
+    // them (a theatre has seats left, too), one that tells of time.
+    let evident = draft.name.evident || parts & (part(Field::Reset) | LENGTH) != 0;
+    counts != 0 && (draft.certain || counts.count_ones() > 1 && evident)
 }
 
 /// Reads one draft's claims and adds its quotas.

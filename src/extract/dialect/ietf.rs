@@ -35,7 +35,7 @@ struct State {
 }
 
 /// A policy: how many units per window.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Policy {
     pub(super) name: Option<Arc<str>>,
     pub(super) limit: Option<Amount>,
@@ -124,11 +124,11 @@ impl Announced {
             };
             if policy.name.is_some() {
                 self.interim |= member.parameter(&["l"]).is_some();
-                self.policies.push(policy);
+                push_new(&mut self.policies, policy);
             } else if let Some(limit) = member.value.number() {
                 policy.limit = Amount::new(limit);
                 policy.name = member.parameter(&["name"]).and_then(text).and_then(|name| plain::word(name.as_bytes()));
-                self.unnamed.push(policy);
+                push_new(&mut self.unnamed, policy);
             }
         }
         true
@@ -218,9 +218,24 @@ fn whole(lines: &[&[u8]], context: &mut Context<'_>) -> Option<Vec<Member>> {
     members
 }
 
-/// Strings are right; tokens stand in examples of the drafts themselves.
+/// Adds a policy that was not said before: two layers may both have sent the field.
+fn push_new(policies: &mut Vec<Policy>, policy: Policy) {
+    if !policies.contains(&policy) {
+        policies.push(policy);
+    }
+}
+
+/// Strings are right; tokens stand in examples of the drafts themselves. A second string after the first is the name
+/// that the state has: `"fixed window";"api";q=1000;w=300`.
+///
+/// Source: <https://huggingface.co/docs/hub/rate-limits>
 fn name_of(member: &Member) -> Option<Arc<str>> {
-    if member.key.is_some() { None } else { text(&member.value).and_then(|name| plain::word(name.as_bytes())) }
+    if member.key.is_some() {
+        return None;
+    }
+    let first = text(&member.value)?;
+    let name = member.parameter(&[""]).and_then(text).unwrap_or(first);
+    plain::word(name.as_bytes())
 }
 
 fn text(value: &Bare) -> Option<&str> {

@@ -35,6 +35,9 @@ const LONGEST_VALUE: usize = 16 * 1024;
 /// More field lines than any honest response has that speak of quotas.
 const MOST_LINES: usize = 96;
 
+/// More quotas than any honest response announces: each is compared with each, and 96 lines can hold thousands.
+const MOST_QUOTAS: usize = 128;
+
 /// What a response's field lines say.
 #[derive(Debug)]
 pub(super) struct Headers<'a> {
@@ -111,7 +114,7 @@ const RARE: [u16; 256] = {
 };
 
 /// What names that say something contain, and where in it its rarest octet stands.
-const TELLING: [(&[u8], usize); 15] = [
+const TELLING: [(&[u8], usize); 16] = [
     (b"limit", 2),
     (b"remain", 2),
     (b"quota", 0),
@@ -127,6 +130,7 @@ const TELLING: [(&[u8], usize); 15] = [
     (b"order-count", 7),
     (b"errortype", 6),
     (b"grpc-status", 9),
+    (b"bucket-level", 2),
 ];
 
 /// Whether one of the words (a bit for each) has its rarest octet at that place of the name.
@@ -190,7 +194,9 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
         return out;
     }
     let date = sorted.date.and_then(|date| http_date::read(date, seen));
-    out.clock = Clock::new(seen, date, sorted.age.and_then(plain::number));
+    // Of several ages the first counts (RFC 9111 section 5.1).
+    let age = sorted.age.and_then(|age| plain::split(age, b',').next()).and_then(plain::number);
+    out.clock = Clock::new(seen, date, age);
     let mut context =
         Context { clock: out.clock, reset_rule, wait: None, regain: None, scopes: None, doubts: &mut out.doubts };
     out.retry_after = longest_wait(&mut sorted.waits, &mut context);
@@ -218,6 +224,11 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
         if quota.bucket.is_none() {
             quota.bucket.clone_from(&bucket);
         }
+    }
+    if out.quotas.len() > MOST_QUOTAS {
+        out.quotas.sort_by(Quota::order);
+        out.quotas.truncate(MOST_QUOTAS);
+        out.doubts.push("too-many-quotas");
     }
     unite(&mut out.quotas);
     out
@@ -263,6 +274,8 @@ impl<'a> Sorted<'a> {
         match meant.field {
             Field::Retry => self.waits.push((Rank::of(name, meant.unit), meant.unit, value)),
             Field::Scope(rank) => self.scopes.push((rank + 1, "", value)),
+            // A switch is no count: `X-RateLimit-Global: true`.
+            Field::Bare if value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"false") => {}
             field => {
                 let place = self.drafts.iter().position(|draft| draft.name.same_quota(&meant));
                 let place = place.unwrap_or_else(|| {
@@ -371,6 +384,7 @@ fn join(drafts: &[Draft<'_>], claims: &mut [Claim<'_>]) {
     for (plain, draft) in drafts.iter().enumerate().skip(plain).filter(|(_, draft)| draft.name.is_plain()) {
         let own = fields(claims, plain);
         let lacks_counts = own.iter().all(|field| matches!(field, Field::Reset | Field::Window(_) | Field::Name));
+        let lacks_limit = !own.contains(&Field::Limit) && !own.contains(&Field::Bare);
         let others: Vec<usize> = (0..drafts.len())
             .filter(|other| {
                 *other != plain && drafts.get(*other).is_some_and(|other| other.name.owner == draft.name.owner)
@@ -391,6 +405,12 @@ fn join(drafts: &[Draft<'_>], claims: &mut [Claim<'_>]) {
                     out.next().filter(|_| out.next().is_none()).copied()
                 }
             }
+        } else if let ([only], true) = (others.as_slice(), lacks_limit)
+            && drafts.get(*only).is_some_and(|draft| draft.name.is_window_only())
+            && fields(claims, *only) == [Field::Limit]
+        {
+            // A daily limit, and what remains of it.
+            Some(*only)
         } else {
             others.into_iter().find(|other| {
                 let is_requests = drafts.get(*other).is_some_and(|draft| draft.name.is_requests_only());

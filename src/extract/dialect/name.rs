@@ -67,6 +67,7 @@ pub(super) enum Mark {
 
 /// What a field name means.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Name<'a> {
     /// Tells the provider's fields from those of others in the same response.
     pub(super) owner: u64,
@@ -92,6 +93,8 @@ pub(super) struct Name<'a> {
     parts: u64,
     /// Whether the name alone is proof enough.
     pub(super) certain: bool,
+    /// Whether the name says more of a quota than that something is counted: two such names prove each other.
+    pub(super) evident: bool,
     /// A row of the table gave the policy.
     pub(super) policy: Option<&'static str>,
     /// The window that the row's source documents, in seconds.
@@ -114,6 +117,7 @@ impl<'a> Name<'a> {
             labels: [""; MOST_LABELS],
             parts: SEED,
             certain: true,
+            evident: true,
             policy: None,
             documented_window: None,
         }
@@ -163,6 +167,11 @@ impl<'a> Name<'a> {
         self.dimension == Some("requests") && self.narrows.is_empty() && self.span.is_none() && !self.has_labels()
     }
 
+    /// Whether the name says nothing but a window.
+    pub(super) fn is_window_only(&self) -> bool {
+        self.span.is_some() && self.dimension.is_none() && !self.has_labels() && self.policy.is_none()
+    }
+
     /// Whether it is one of the unprefixed names of the IETF draft.
     pub(super) fn is_unprefixed(&self) -> bool {
         self.mark == Mark::Joined && !self.x && !self.vendor
@@ -190,15 +199,25 @@ struct Heard {
     status: bool,
     limit: bool,
     total: bool,
+    time: bool,
     policy: bool,
     name: bool,
     scope: Option<u8>,
+    /// The last word says for whom or what is counted.
+    ends_in_scope: bool,
     unit: Option<f64>,
+    /// Units of time in the plural: the unit of a length of time, or what is counted.
+    plural: Option<f64>,
     quiet: bool,
     /// A label stands after the mark that is not in the list.
     strange: bool,
-    api: bool,
+    /// `api`, `burst`: what has those is limited.
+    evident: bool,
+    /// Several of what is counted: `requests`, not `request`.
+    several: bool,
     past_mark: bool,
+    /// The word before.
+    last: Option<(Word, usize)>,
 }
 
 impl Heard {
@@ -253,24 +272,35 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
                 Some((mark_end, _)) if !heard.past_mark && end >= mark_end => heard.past_mark = true,
                 // `ms` before the mark is a provider, not a unit.
                 Some(_) if !heard.past_mark && matches!(word, Word::Unit(_)) => {
-                    out.hear(Word::Other, text.get(place..end).unwrap_or_default(), &mut heard);
+                    out.hear(Word::Other, text, (place, end), &mut heard);
                 }
-                _ => out.hear(word, text.get(place..end).unwrap_or_default(), &mut heard),
+                _ => out.hear(word, text, (place, end), &mut heard),
             }
         });
     }
     if !out.narrows.is_empty() && out.dimension.is_none() {
-        out.dimension = Some("tokens");
+        match out.narrows {
+            "input_" | "output_" | "prompt_" | "completion_" => out.dimension = Some("tokens"),
+            narrows => {
+                out.narrows = "";
+                out.add_label(narrows.trim_end_matches('_'));
+            }
+        }
     }
     finish(out.sealed(), &heard)
 }
 
 impl<'a> Name<'a> {
-    /// Takes in the next word.
-    fn hear(&mut self, word: Word, text: &'a str, heard: &mut Heard) {
+    /// Takes in the next word, which stands at that place of the name.
+    fn hear(&mut self, word: Word, name: &'a str, (start, end): (usize, usize), heard: &mut Heard) {
+        let text = name.get(start..end).unwrap_or_default();
+        let last = heard.last.replace((word, start));
+        let from = last.map_or(start, |(_, from)| from);
+        let before = name.get(from..start).unwrap_or_default().trim_end_matches(['-', '_']);
+        heard.ends_in_scope &= word == Word::Noise;
         match word {
             Word::Noise => {
-                heard.api |= text == "api";
+                heard.evident |= text == "api";
                 if text == "x" {
                     self.x = true;
                     self.owner = hash(self.owner, text.as_bytes());
@@ -288,15 +318,43 @@ impl<'a> Name<'a> {
                     self.add_label(text);
                 }
             }
-            Word::Label => self.add_label(text),
+            // `api-key` is one word.
+            Word::Label if before == "api" => self.add_label(name.get(from..end).unwrap_or(text)),
+            Word::Label => {
+                heard.evident |= text == "burst";
+                self.add_label(text);
+            }
             // `concurrent-requests` is one dimension.
-            Word::Dimension(_) if self.dimension == Some("concurrent-requests") => {}
-            Word::Dimension(name) => self.dimension = Some(name),
+            Word::Dimension(_) if self.dimension == Some(CONCURRENT) => {}
+            // The token that somebody has is none of those that a model reads.
+            Word::Dimension("tokens") if text == "token" && before == "api" => {
+                self.add_label(name.get(from..end).unwrap_or(text));
+            }
+            Word::Dimension("tokens") if text == "token" && OWNERS_OF_TOKENS.contains(&before) => self.add_label(text),
+            Word::Dimension(name) => {
+                heard.several |= text.ends_with('s');
+                self.dimension = Some(name);
+            }
             Word::Narrows(prefix) => self.narrows = prefix,
+            Word::Time => match last {
+                // `query-time` counts time, not queries.
+                Some((Word::Dimension(_), _)) => {
+                    self.add_label(before);
+                    self.dimension = Some("time");
+                }
+                _ => heard.time = true,
+            },
             Word::Span(seconds, called) => {
-                let timed = heard.reset || heard.retry || heard.window.is_some();
-                if timed && text.ends_with('s') && text.len() > 3 && !called.is_empty() {
-                    heard.unit = seconds;
+                let is_plural = text.ends_with('s') && text.len() > 3 && !called.is_empty();
+                let count = before.parse::<u16>().ok().filter(|count| *count > 0 && !called.is_empty());
+                if let Some(count) = count {
+                    // `10-second`, its number a label already.
+                    self.span = Some((seconds.map(|seconds| seconds * f64::from(count)), called));
+                } else if is_plural && matches!(last, Some((Word::Narrows(_), _))) {
+                    // `audio-seconds`
+                    self.dimension = Some(text);
+                } else if is_plural && !matches!(last, Some((Word::Per, _))) {
+                    heard.plural = seconds;
                 } else {
                     self.span = Some((seconds, if called.is_empty() { text } else { called }));
                 }
@@ -317,39 +375,55 @@ impl<'a> Name<'a> {
             Word::Utilization(share) => heard.share = Some(share),
             Word::Policy => heard.policy = true,
             Word::Name => heard.name = true,
-            Word::Scope(rank) => heard.scope = Some(heard.scope.unwrap_or(rank).min(rank)),
+            Word::Scope(rank) => {
+                heard.scope = Some(heard.scope.unwrap_or(rank).min(rank));
+                heard.ends_in_scope = true;
+            }
             Word::Quiet => heard.quiet = true,
         }
     }
 }
 
+/// What several requests at a time are called.
+const CONCURRENT: &str = "concurrent-requests";
+
+/// What stands before `token` where it is a credential.
+const OWNERS_OF_TOKENS: [&str; 7] = ["auth", "access", "bearer", "client", "personal", "session", "user"];
+
+/// The rank of the last scope that no count is made for: `problem`, `reason`, `scope`, `type`.
+const MOST_TELLING_SCOPES: u8 = 2;
+
 /// From what was heard to the field and its unit.
 fn finish<'a>(mut out: Name<'a>, heard: &Heard) -> Option<Name<'a>> {
     let marked = out.mark != Mark::Absent;
+    let unit = heard.unit.or(heard.plural);
     if heard.retry {
         out.field = Field::Retry;
-        out.unit = heard.unit.map_or(Unit::Unsaid, Unit::Delta);
+        out.unit = unit.map_or(Unit::Unsaid, Unit::Delta);
         return heard.after.then_some(out);
     }
     if heard.quiet {
         return None;
     }
     out.field = if heard.reset {
-        out.unit = match heard.unit {
+        out.unit = match unit {
             Some(seconds) => Unit::Delta(seconds),
             None if heard.after => Unit::Delta(1.0),
             None if heard.moment => Unit::Moment,
             None => Unit::Unsaid,
         };
         Field::Reset
+    } else if let Some(rank) = heard.scope.filter(|rank| heard.ends_in_scope && *rank <= MOST_TELLING_SCOPES) {
+        // `limit-type` is no limit.
+        return marked.then_some(Name { field: Field::Scope(rank), ..out });
     } else if let Some(share) = heard.share {
         if heard.remaining { Field::RemainingShare(share) } else { Field::Utilization(share) }
     } else if heard.remaining {
         Field::Remaining
     } else if let Some(loose) = heard.window {
-        out.unit = heard.unit.map_or(Unit::Unsaid, Unit::Delta);
+        out.unit = unit.map_or(Unit::Unsaid, Unit::Delta);
         Field::Window(loose)
-    } else if heard.used || heard.tally && (marked || out.span.is_some()) {
+    } else if heard.used || heard.tally && (marked || out.span.is_some() || out.dimension == Some(CONCURRENT)) {
         Field::Used
     } else if heard.status {
         Field::Status
@@ -366,12 +440,23 @@ fn finish<'a>(mut out: Name<'a>, heard: &Heard) -> Option<Name<'a>> {
     } else {
         return None;
     };
-    let common = matches!(out.dimension, Some("requests" | "tokens" | "credits" | "concurrent-requests" | "weight"));
+    let is_count = matches!(out.field, Field::Limit | Field::Remaining | Field::Used | Field::Status);
+    if is_count && (heard.time || heard.plural.is_some()) {
+        // `days-left`, `time-limit`: time itself is what is counted.
+        return None;
+    }
+    let common = matches!(out.dimension, Some("requests" | "tokens" | "credits" | CONCURRENT | "weight"));
+    out.evident = marked || heard.evident || common || out.span.is_some();
     out.certain = if marked {
         out.field != Field::Bare || !heard.strange
     } else {
         match out.field {
-            Field::Limit | Field::Remaining => out.span.is_some() || common,
+            Field::Remaining => out.span.is_some() || common,
+            // The most tokens that a model takes is no quota, nor is the size of a request.
+            Field::Limit => {
+                let of_calls = heard.several && matches!(out.dimension, Some("requests" | "credits"));
+                out.span.is_some() || out.dimension == Some(CONCURRENT) || of_calls
+            }
             Field::Used => out.span.is_some() && out.dimension.is_some(),
             _ => false,
         }

@@ -161,6 +161,7 @@ pub(in crate::extract) fn unite(quotas: &mut Vec<Quota>) {
         return;
     }
     quotas.sort_by(Quota::order);
+    quotas.dedup();
     let mut united: Vec<Quota> = Vec::with_capacity(quotas.len());
     for quota in quotas.drain(..) {
         let mut same = united.iter_mut().filter(|other| other.is_also(&quota));

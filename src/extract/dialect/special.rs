@@ -61,7 +61,14 @@ fn counts_in_windows(
     };
     let mut spent = list(used);
     let mut announced: Vec<Quota> = Vec::new();
-    for (count, window) in list(limits) {
+    // Two layers may both have sent the field.
+    let mut said: Vec<(f64, f64)> = Vec::new();
+    for limit in list(limits) {
+        if !said.contains(&limit) {
+            said.push(limit);
+        }
+    }
+    for (count, window) in said {
         let place = spent.iter().position(|(_, w)| (w - window).abs() < 1e-9);
         let used = place.map(|place| spent.remove(place).0).and_then(Amount::new);
         announced.push(Quota { limit: Amount::new(count), used, window: Some(window), ..base.clone() });
