@@ -114,9 +114,23 @@ impl Connection {
         if segment.flags.rst {
             self.reset_at = self.reset_at.or(Some(segment.at));
         }
-        self.drain(cx);
-        self.count_stall(segment.at, cx);
+        if !self.is_even() {
+            self.drain(cx);
+            self.count_stall(segment.at, cx);
+        }
         self.count_holes(segment.at, cx);
+    }
+
+    /// Whether nothing came before its turn and nothing ends, as after nearly each segment: then nothing is to be drained,
+    /// and nothing waits.
+    fn is_even(&self) -> bool {
+        let even = |half: &Half| half.early.is_empty() && half.fin.is_none();
+        even(self.halves.of(Side::Low)) && even(self.halves.of(Side::High)) && self.stalled.is_none()
+    }
+
+    /// Whether it holds nothing back and waits for nothing.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.is_even() && self.reset_at.is_none() && self.conversation.held_since().is_none()
     }
 
     /// When the oldest thing was captured that is held back.

@@ -15,21 +15,25 @@ use crate::model::{Exchange, Frame, HashKey, InputCounters, Interest, Timestamp}
 #[derive(Debug)]
 pub struct Decoder {
     frames: FrameDecoder,
+    /// What the way down to TCP counted; the streams count for themselves.
+    counted: InputCounters,
     streams: Streams,
 }
 
 impl Decoder {
     /// A decoder without any connection.
     pub fn new(options: DecodeOptions, key: HashKey, interest: Arc<dyn Interest>) -> Self {
-        Self { frames: FrameDecoder::new(), streams: Streams::new(options, key, interest) }
+        Self {
+            frames: FrameDecoder::new(),
+            counted: InputCounters::default(),
+            streams: Streams::new(options, key, interest),
+        }
     }
 
     /// Takes one frame, which was captured on `source`.
     pub fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
-        let mut counted = InputCounters::default();
         let streams = &mut self.streams;
-        self.frames.segments(frame, &mut counted, &mut |segment| streams.handle_segment(source, &segment));
-        streams.count(&counted);
+        self.frames.segments(frame, &mut self.counted, &mut |segment| streams.handle_segment(source, &segment));
         streams.advance(frame.at);
     }
 
@@ -61,7 +65,9 @@ impl Decoder {
     }
 
     /// What came in so far.
-    pub const fn counters(&self) -> &InputCounters {
-        self.streams.counters()
+    pub fn counters(&self) -> InputCounters {
+        let mut counters = self.streams.counters().clone();
+        counters.add(&self.counted);
+        counters
     }
 }

@@ -109,7 +109,7 @@ pub(super) const fn mix(bits: u64) -> u64 {
 }
 
 /// What carries a transport payload, and how deep it lies.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Carrier<'a> {
     /// Who sent it.
     pub(super) source: IpAddr,
@@ -126,7 +126,7 @@ pub(super) struct Carrier<'a> {
 }
 
 /// Where the way down ended.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     Tcp(Carrier<'a>),
     Quic(Carrier<'a>),
@@ -137,6 +137,37 @@ pub(super) enum Found<'a> {
 
 /// Goes down through all headers to TCP, to a fragment, or to something else.
 pub(super) fn descend<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
+    match usual(frame) {
+        Some(carrier) => Ok(Found::Tcp(carrier)),
+        None => descend_by_headers(frame),
+    }
+}
+
+/// What nearly all frames are: whole, Ethernet, IPv4 without options and fragments, TCP. Read at fixed places; whatever is
+/// not just that is left to the way down header by header, which finds the same.
+fn usual<'a>(frame: &Frame<'a>) -> Option<Carrier<'a>> {
+    const ETHERNET_AND_IPV4: usize = 14 + 20;
+    let header: &[u8; ETHERNET_AND_IPV4] = frame.octets.first_chunk()?;
+    let whole = frame.original_len as usize <= frame.octets.len();
+    let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
+    let is_usual = [header[12], header[13], header[14]] == [0x08, 0x00, 0x45] && header[23] == protocol::TCP;
+    if frame.link != link::ETHERNET || !whole || !is_usual || fragment != 0 {
+        return None;
+    }
+    let length = usize::from(u16::from_be_bytes([header[16], header[17]])).checked_sub(20)?;
+    let address = |at: [u8; 4]| IpAddr::V4(at.into());
+    Some(Carrier {
+        source: address([header[26], header[27], header[28], header[29]]),
+        destination: address([header[30], header[31], header[32], header[33]]),
+        protocol: protocol::TCP,
+        tunnel: 0,
+        // Ethernet, its EtherType, IP.
+        depth: 3,
+        payload: Part { octets: frame.octets.get(ETHERNET_AND_IPV4..)?.get(..length)?, cut: 0 },
+    })
+}
+
+fn descend_by_headers<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
     let captured = u32::try_from(frame.octets.len()).unwrap_or(u32::MAX);
     let part = Part { octets: frame.octets, cut: frame.original_len.saturating_sub(captured) };
     let (mut step, mut tunnel, mut depth) = if frame.link == link::REASSEMBLED {
@@ -250,4 +281,39 @@ fn segment(
         missing: payload.cut,
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::LinkType;
+
+    proptest! {
+        /// Fixed places and the way down header by header find the same, whatever is wrong with a frame.
+        #[test]
+        fn the_usual_frame_is_read_as_any_other(
+            payload in prop::collection::vec(any::<u8>(), 0..80),
+            changes in prop::collection::vec((0usize..60, any::<u8>()), 0..3),
+            captured in 0usize..120,
+            total in prop::option::of(0u16..100),
+            link in prop::sample::select(vec![1u32, 1, 1, 101, 113]),
+        ) {
+            let mut octets = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
+            let length = u16::try_from(20 + payload.len()).unwrap_or(u16::MAX);
+            octets.extend(total.unwrap_or(length).to_be_bytes());
+            octets.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 192, 0, 2, 10]);
+            octets.extend(&payload);
+            for (at, octet) in changes {
+                if let Some(place) = octets.get_mut(at) {
+                    *place = octet;
+                }
+            }
+            let original_len = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+            octets.truncate(captured);
+            let frame = Frame { at: Timestamp::default(), link: LinkType(link), octets: &octets, original_len };
+            prop_assert_eq!(descend(&frame), descend_by_headers(&frame));
+        }
+    }
 }

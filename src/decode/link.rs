@@ -12,6 +12,9 @@ use crate::model::{Anomaly, LinkType};
 /// then IP. No capture can carry this number: files have at most 26 bits for it.
 pub(super) const REASSEMBLED: LinkType = LinkType(u32::MAX);
 
+/// Ethernet, from the destination address on.
+pub(super) const ETHERNET: LinkType = LinkType(1);
+
 /// What the next header is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layer {

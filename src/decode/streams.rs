@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::flow_key::{FlowKey, Side};
-use super::http1::{Context, Names};
+use super::http1::{Context, Memory};
 use super::options::DecodeOptions;
 use super::segment::Segment;
 use super::table::{Place, SAME_ENDS, Stage, Table};
@@ -18,7 +18,7 @@ pub(crate) struct Streams {
     key: HashKey,
     interest: Arc<dyn Interest>,
     counters: InputCounters,
-    names: Names,
+    memory: Memory,
     exchanges: VecDeque<Exchange>,
     table: Table,
     octets_kept: usize,
@@ -39,18 +39,13 @@ impl Streams {
             key,
             interest,
             counters: InputCounters::default(),
-            names: Names::default(),
+            memory: Memory::default(),
             exchanges: VecDeque::new(),
             table: Table::default(),
             octets_kept: 0,
             now: Timestamp::MIN,
             finished: false,
         }
-    }
-
-    /// Adds what was counted elsewhere.
-    pub(crate) fn count(&mut self, counted: &InputCounters) {
-        self.counters.add(counted);
     }
 
     pub(crate) fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
@@ -129,7 +124,7 @@ impl Streams {
     }
 
     /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers.
-    fn find(&self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> Option<Place> {
+    fn find(&mut self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> Option<Place> {
         let mut copied = None;
         for (place, tunnel, connection) in self.table.with_ends(key) {
             if tunnel == segment.tunnel {
@@ -178,10 +173,14 @@ impl Streams {
             key: &self.key,
             interest: &*self.interest,
             counters: &mut self.counters,
-            names: &mut self.names,
+            memory: &mut self.memory,
             exchanges: &mut self.exchanges,
         };
         act(connection, &mut cx);
+        if connection.is_calm() && !self.table.is_scheduled(place) {
+            return false;
+        }
+        let Some(connection) = self.table.connection_mut(place) else { return false };
         let mut kept = connection.octets_kept();
         if kept > 0 && self.octets_kept.saturating_add(kept) > self.options.out_of_order_octets_in_all {
             connection.shed(&mut cx);

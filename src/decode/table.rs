@@ -23,6 +23,8 @@ pub(crate) const SAME_ENDS: usize = 8;
 pub(crate) struct Table {
     /// The first connection between two ends; the others are behind it.
     places: HashMap<FlowKey, Place, RandomState>,
+    /// What was looked up last: the segments of an exchange come one after the other more often than not.
+    recent: Option<(FlowKey, Place)>,
     slots: Vec<Slot>,
     free: Vec<Place>,
     open: List,
@@ -76,11 +78,12 @@ impl Table {
     }
 
     /// The connections between the ends of a key, with the tunnel of each.
-    pub(crate) fn with_ends(&self, key: &FlowKey) -> impl Iterator<Item = (Place, u64, &Connection)> {
-        let mut next = self.places.get(key).copied().unwrap_or(NONE);
+    pub(crate) fn with_ends(&mut self, key: &FlowKey) -> impl Iterator<Item = (Place, u64, &Connection)> {
+        let mut next = self.first(key);
+        let slots = &self.slots;
         std::iter::from_fn(move || {
             let place = next;
-            let slot = self.slot(place)?;
+            let slot = slots.get(usize::try_from(place).ok()?)?;
             next = slot.same_ends;
             Some((place, slot.tunnel, slot.connection.as_deref()?))
         })
@@ -109,6 +112,7 @@ impl Table {
             self.slots.push(slot);
             Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
         };
+        self.recent = None;
         if let Some(first) = self.places.insert(key, place)
             && let Some(slot) = self.slot_mut(place)
         {
@@ -147,6 +151,7 @@ impl Table {
         let Some(slot) = self.slot_mut(place) else { return };
         slot.connection = None;
         let (key, behind) = (slot.key, slot.same_ends);
+        self.recent = None;
         let mut before = self.places.get(&key).copied().unwrap_or(NONE);
         if before == place {
             if behind == NONE {
@@ -170,6 +175,12 @@ impl Table {
     pub(crate) fn oldest(&self, stage: Stage) -> Option<(Place, Timestamp)> {
         let place = self.list(stage).oldest;
         Some((place, self.connection(place)?.last_at()))
+    }
+
+    /// Whether something is noted of a connection, see [`Self::schedule`].
+    pub(crate) fn is_scheduled(&self, place: Place) -> bool {
+        self.slot(place)
+            .is_some_and(|slot| slot.deadline.is_some() || slot.held_since.is_some() || slot.octets_kept > 0)
     }
 
     /// Notes since when a connection holds something back, when it must let go, and how many octets it keeps; returns
@@ -205,6 +216,17 @@ impl Table {
     /// Since when something is held back.
     pub(crate) fn held_since(&self) -> Option<Timestamp> {
         self.holding.first().map(|(at, _)| *at)
+    }
+
+    fn first(&mut self, key: &FlowKey) -> Place {
+        match self.recent {
+            Some((recent, place)) if recent == *key => place,
+            _ => {
+                let place = self.places.get(key).copied().unwrap_or(NONE);
+                self.recent = Some((*key, place));
+                place
+            }
+        }
     }
 
     fn slot(&self, place: Place) -> Option<&Slot> {

@@ -174,9 +174,18 @@ pub(super) struct Threads {
 struct Block {
     source: Arc<str>,
     frames: FrameBatch,
+    /// Where the frames' memory goes back to, so that not each block is made anew.
+    used: Sender<FrameBatch>,
     shards: Vec<u8>,
     /// Packets put together from fragments, each in place of the frame that completed it.
     whole: BTreeMap<usize, (u8, OwnedFrame)>,
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // Where there are enough to go on with, or nobody reads any more, this one is freed.
+        let _ = self.used.try_send(std::mem::take(&mut self.frames));
+    }
 }
 
 /// A frame that no thread decodes: a fragment, which is part of a whole packet elsewhere.
@@ -214,12 +223,14 @@ fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], threads: usiz
         return;
     }
     let mut sharder = Sharder::new();
+    let (used, free) = bounded(QUEUE);
     let mut frames = FrameBatch::new();
     loop {
         match reader.next_batch(&mut frames, &mut counters) {
             Ok(Some(source)) => {
                 let (shards, whole) = shards(&frames, &mut sharder, threads, &mut counters);
-                let block = Arc::new(Block { source, frames: std::mem::take(&mut frames), shards, whole });
+                let frames = std::mem::replace(&mut frames, free.try_recv().unwrap_or_default());
+                let block = Arc::new(Block { source, frames, used: used.clone(), shards, whole });
                 if workers.iter().any(|worker| worker.send(Arc::clone(&block)).is_err()) {
                     break;
                 }

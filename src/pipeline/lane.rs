@@ -89,7 +89,7 @@ impl Lane {
             Some(newest) => newest.before(LINE_DISORDER),
             None => self.decoder.watermark(),
         };
-        let mut counters = self.decoder.counters().clone();
+        let mut counters = self.decoder.counters();
         counters.add(&self.lines);
         Batch { observations: std::mem::take(&mut self.observations), watermark, counters }
     }

@@ -64,8 +64,8 @@ fn main() {
 }
 
 fn make(file: &PathBuf, mebibytes: u64) {
-    // About 1,900 octets an exchange.
-    let exchanges = (mebibytes << 20) / 1_960;
+    // About 2,000 octets and 4.3 packets an exchange.
+    let exchanges = (mebibytes << 20) / 2_000;
     let traffic = Traffic { connections: u32::try_from(exchanges / 20).expect("it fits"), exchanges: 20, seed: 7 };
     let mut out = BufWriter::with_capacity(1 << 20, File::create(file).expect("the target folder is writable"));
     write_file_header(&mut out).expect("the disk has room");

@@ -1,8 +1,9 @@
 //! Plain HTTP/1.1 API traffic, made: captures with their truth, whole or damaged.
 //!
 //! Keep-alive connections, each with a number of exchanges one after the other; each response has 14 field lines (an
-//! `X-RateLimit-*` triple among them) and a body of about 1 KiB; 3 % are refused with 429. The same seed gives the same
-//! octets. Each frame also says which response head it carries, so that a damaged capture knows what is left to find.
+//! `X-RateLimit-*` triple among them) and a body of about 1 KiB, so that most need two segments; 3 % are refused with 429.
+//! The same seed gives the same octets. Each frame also says which response head it carries, so that a damaged capture
+//! knows what is left to find.
 #![expect(clippy::cast_possible_truncation, reason = "parts of numbers are taken by intent")]
 
 use std::io::{self, Write};
@@ -65,6 +66,8 @@ const LIMIT: u64 = 5_000;
 const OPEN: u32 = 64;
 const START: u64 = 1_790_000_000_000_000;
 const REMAINING_SPAN: u64 = 4_000;
+/// Payload octets of a full segment: an Ethernet frame of 1,500 octets, timestamps among the options.
+const SEGMENT: usize = 1_448;
 
 /// A small pseudo-random generator (`SplitMix64`).
 #[derive(Debug, Clone)]
@@ -279,7 +282,10 @@ impl Connection {
             truth.remaining,
             *micros / 1_000_000 / 3_600 * 3_600 + 3_600,
         );
-        self.send(!CLIENT_TO_SERVER, ACK | PSH, response.as_bytes(), Some(exchange), micros, sink)?;
+        let mut head = Some(exchange);
+        for segment in response.as_bytes().chunks(SEGMENT) {
+            self.send(!CLIENT_TO_SERVER, ACK | PSH, segment, head.take(), micros, sink)?;
+        }
         self.send(CLIENT_TO_SERVER, ACK, &[], None, micros, sink)
     }
 
@@ -294,6 +300,6 @@ fn body(truth: &Truth) -> String {
     if truth.status == 429 {
         return r#"{"error":{"code":"rate_limited","message":"too many requests"}}"#.to_owned();
     }
-    let filler = "abcdefghijklmnopqrstuvwxyz012345".repeat(28);
+    let filler = "abcdefghijklmnopqrstuvwxyz012345".repeat(31);
     format!(r#"{{"id":"{}","amount":1250,"currency":"EUR","note":"{filler}"}}"#, truth.path)
 }

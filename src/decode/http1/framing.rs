@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 9112 section 6.3.
 
-use super::head::Lines;
+use super::lines::{Lines, Roles};
 
 /// How a message's body is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Framing {
 /// How a request's body is delimited, and whether the head contradicts itself there.
 ///
 /// A server refuses such a request or reads the last length that it understands; what follows shows which.
-pub(crate) fn of_request(lines: &Lines<'_, '_>) -> (Framing, bool) {
+pub(crate) fn of_request(lines: &Lines<'_>) -> (Framing, bool) {
     match transfer_coding(lines) {
         Some(true) => (Framing::Chunked, false),
         Some(false) => (Framing::Contradictory, true),
@@ -38,7 +38,7 @@ pub(crate) fn of_request(lines: &Lines<'_, '_>) -> (Framing, bool) {
 }
 
 /// How a final response's body is delimited, where the method and the status allow one.
-pub(crate) fn of_response(lines: &Lines<'_, '_>) -> Framing {
+pub(crate) fn of_response(lines: &Lines<'_>) -> Framing {
     match transfer_coding(lines) {
         Some(true) => Framing::Chunked,
         Some(false) => Framing::UntilClose,
@@ -52,8 +52,8 @@ pub(crate) fn of_response(lines: &Lines<'_, '_>) -> Framing {
 }
 
 /// Whether a transfer coding is applied, and if so, whether `chunked` is the last one.
-fn transfer_coding(lines: &Lines<'_, '_>) -> Option<bool> {
-    let last = lines.values(b"transfer-encoding").last()?;
+fn transfer_coding(lines: &Lines<'_>) -> Option<bool> {
+    let last = lines.values(Roles::TRANSFER_ENCODING).last()?;
     let coding = last.rsplit(|octet| *octet == b',').next().unwrap_or_default().trim_ascii();
     if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") {
         return None;
@@ -67,10 +67,10 @@ struct Contradiction {
     last: Option<u64>,
 }
 
-fn content_length(lines: &Lines<'_, '_>) -> Result<Option<u64>, Contradiction> {
+fn content_length(lines: &Lines<'_>) -> Result<Option<u64>, Contradiction> {
     let mut last = None;
     let mut contradiction = false;
-    for part in lines.values(b"content-length").flat_map(|value| value.split(|octet| *octet == b',')) {
+    for part in lines.values(Roles::CONTENT_LENGTH).flat_map(|value| value.split(|octet| *octet == b',')) {
         let length = length(part.trim_ascii());
         contradiction |= length.is_none() || last.is_some_and(|last| Some(last) != length);
         last = length.or(last);

@@ -1,53 +1,32 @@
-//! A message's head, parsed in place.
+//! A message's head, parsed in place: by the shape of a former one, else by the grammar, else as common clients read it.
 
-use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use httparse::Header;
 
-use super::lenient;
+use super::lines::{Lines, Roles};
+use super::memory::Memory;
+use super::shapes::ShapeId;
+use super::{lenient, recognize};
+use crate::model::Interest;
 
 /// A request's head.
-#[derive(Debug)]
-pub(crate) struct RequestHead<'h, 'a> {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RequestHead<'a> {
     pub(crate) method: &'a str,
     pub(crate) target: &'a [u8],
-    pub(crate) lines: Lines<'h, 'a>,
+    pub(crate) lines: Lines<'a>,
 }
 
 /// A response's head.
-#[derive(Debug)]
-pub(crate) struct ResponseHead<'h, 'a> {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ResponseHead<'a> {
     pub(crate) status: u16,
-    pub(crate) lines: Lines<'h, 'a>,
-}
-
-/// The field lines of a head.
-#[derive(Debug)]
-pub(crate) struct Lines<'h, 'a>(pub(crate) Cow<'h, [Header<'a>]>);
-
-impl<'a> Lines<'_, 'a> {
-    /// Names and values in their order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        self.0.iter().map(|header| (header.name.as_bytes(), header.value))
-    }
-
-    /// The values of the field lines of that name.
-    pub(crate) fn values(&self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim_ascii())
-    }
-}
-
-/// Where the field lines of one head stand while it is read: on the stack, so that a head costs no allocation.
-pub(crate) type Room<'a> = [MaybeUninit<Header<'a>>; MOST_LINES];
-
-/// Empty room.
-pub(crate) const fn room<'a>() -> Room<'a> {
-    [const { MaybeUninit::uninit() }; MOST_LINES]
+    pub(crate) lines: Lines<'a>,
 }
 
 /// What an attempt to parse a head came to.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<T> {
     /// The head, and its length with the empty line.
     Whole(T, usize),
@@ -62,46 +41,160 @@ pub(crate) enum Parsed<T> {
 /// The most field lines of which a head is parsed; [`DecodeOptions`](crate::decode::DecodeOptions) may say fewer.
 const MOST_LINES: usize = 256;
 
-/// Parses a request's head at the start of `octets`.
-pub(crate) fn parse_request<'h, 'a>(
+/// Where the field lines of one head stand while it is parsed: on the stack, so that a head costs no allocation.
+type Room<'a> = [MaybeUninit<Header<'a>>; MOST_LINES];
+
+const fn room<'a>() -> Room<'a> {
+    [const { MaybeUninit::uninit() }; MOST_LINES]
+}
+
+/// Parses a request's head of at most `bound` field lines at the start of `octets`; `near` is the shape of the former one.
+pub(crate) fn parse_request<'a>(
     octets: &'a [u8],
     bound: usize,
-    room: &'h mut Room<'a>,
-) -> Parsed<RequestHead<'h, 'a>> {
+    near: &mut ShapeId,
+    memory: &mut Memory,
+    interest: &dyn Interest,
+) -> Parsed<RequestHead<'a>> {
+    let first = first_line(octets).and_then(|(line, length)| Some((recognize::plain_request_line(line)?, length)));
+    if let Some(((method, target), first_length)) = first
+        && let Some(rest) = octets.get(first_length..)
+        && let Some((lines, length)) = memory.requests.read(rest, near)
+    {
+        return Parsed::Whole(RequestHead { method, target, lines }, first_length.saturating_add(length));
+    }
+    let mut room = room();
     let mut request = httparse::Request::new(&mut []);
     let result = request.parse_with_uninit_headers(octets, room.get_mut(..bound).unwrap_or_default());
+    let roles = |name: &[u8]| memory.names.request_roles(name, interest);
     match result {
         Ok(httparse::Status::Complete(length)) => match (request.method, request.path) {
             (Some(method), Some(target)) => {
-                let lines = Lines(Cow::Borrowed(request.headers));
-                Parsed::Whole(RequestHead { method, target: target.as_bytes(), lines }, length)
+                let head = RequestHead { method, target: target.as_bytes(), lines: lines(request.headers, roles) };
+                if let Some(rest) = first.and_then(|(_, first)| octets.get(first..length)) {
+                    memory.requests.learn(rest, near, |name| memory.names.request_roles(name, interest));
+                }
+                Parsed::Whole(head, length)
             }
             _ => Parsed::Bad,
         },
         Ok(httparse::Status::Partial) => Parsed::Partial,
         Err(httparse::Error::TooManyHeaders) => Parsed::TooMany,
-        Err(_) => lenient::parse_request(octets, bound),
+        Err(_) => lenient::parse_request(octets, bound, roles),
     }
 }
 
-/// Parses a response's head at the start of `octets`.
-pub(crate) fn parse_response<'h, 'a>(
+/// Parses a response's head of at most `bound` field lines at the start of `octets`; `near` is the shape of the former one.
+pub(crate) fn parse_response<'a>(
     octets: &'a [u8],
     bound: usize,
-    room: &'h mut Room<'a>,
-) -> Parsed<ResponseHead<'h, 'a>> {
+    near: &mut ShapeId,
+    memory: &mut Memory,
+    interest: &dyn Interest,
+) -> Parsed<ResponseHead<'a>> {
+    let first = first_line(octets).and_then(|(line, length)| Some((recognize::status_line(line)?, length)));
+    if let Some((status, first_length)) = first
+        && let Some(rest) = octets.get(first_length..)
+        && let Some((lines, length)) = memory.responses.read(rest, near)
+    {
+        return Parsed::Whole(ResponseHead { status, lines }, first_length.saturating_add(length));
+    }
+    let mut room = room();
     let mut response = httparse::Response::new(&mut []);
-    let room = room.get_mut(..bound).unwrap_or_default();
-    let result = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, octets, room);
+    let bounded = room.get_mut(..bound).unwrap_or_default();
+    let result = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, octets, bounded);
+    let roles = |name: &[u8]| memory.names.response_roles(name, interest);
     match result {
         Ok(httparse::Status::Complete(length)) => match response.code {
             Some(status) => {
-                Parsed::Whole(ResponseHead { status, lines: Lines(Cow::Borrowed(response.headers)) }, length)
+                let head = ResponseHead { status, lines: lines(response.headers, roles) };
+                if let Some(rest) = first.and_then(|(_, first)| octets.get(first..length)) {
+                    memory.responses.learn(rest, near, |name| memory.names.response_roles(name, interest));
+                }
+                Parsed::Whole(head, length)
             }
             None => Parsed::Bad,
         },
         Ok(httparse::Status::Partial) => Parsed::Partial,
         Err(httparse::Error::TooManyHeaders) => Parsed::TooMany,
-        Err(_) => lenient::parse_response(octets, bound),
+        Err(_) => lenient::parse_response(octets, bound, roles),
+    }
+}
+
+/// The first line without its CR LF, and its length with it; `None` where it ends otherwise.
+fn first_line(octets: &[u8]) -> Option<(&[u8], usize)> {
+    let end = memchr::memchr(b'\n', octets)?;
+    Some((octets.get(..end)?.strip_suffix(b"\r")?, end.saturating_add(1)))
+}
+
+fn lines<'a>(headers: &[Header<'a>], mut roles: impl FnMut(&[u8]) -> Roles) -> Lines<'a> {
+    let mut lines = Lines::default();
+    for header in headers {
+        let name = header.name.as_bytes();
+        lines.push(name, header.value, roles(name));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Wants everything whose name has an `x`.
+    struct Wanted;
+
+    impl Interest for Wanted {
+        fn response_field(&self, name: &[u8]) -> bool {
+            name.iter().any(|octet| octet.eq_ignore_ascii_case(&b'x'))
+        }
+
+        fn credential_field(&self, name: &[u8]) -> bool {
+            self.response_field(name)
+        }
+
+        fn credential_parameter(&self, _: &[u8]) -> bool {
+            false
+        }
+
+        fn content(&self, _: u16, _: Option<&str>, _: Option<&str>) -> bool {
+            false
+        }
+    }
+
+    const NAMES: [&str; 7] = ["X-Limit", "x", "Host", "Content-Length", "transfer-encoding", "Server", "Trailer"];
+
+    proptest! {
+        /// What is remembered of former heads changes nothing, whatever is wrong with a head.
+        #[test]
+        fn a_known_shape_is_read_as_the_parser_reads_it(
+            lines in prop::collection::vec((prop::sample::select(&NAMES[..]), "[ -~]{0,9}", "[ -~]{0,9}"), 0..6),
+            first in prop::sample::select(vec!["HTTP/1.1 200 OK", "GET /a HTTP/1.1"]),
+            changes in prop::collection::vec((0usize..90, prop::sample::select(b"\r\n\0\t :,axX1\x80".to_vec())), 0..4),
+            cut in 0usize..200,
+        ) {
+            let head = |value: fn(&(&str, String, String)) -> String| {
+                let lines: String = lines.iter().map(|line| format!("{}: {}\r\n", line.0, value(line))).collect();
+                format!("{first}\r\n{lines}\r\nbody").into_bytes()
+            };
+            let (former, mut octets) = (head(|line| line.1.clone()), head(|line| line.2.clone()));
+            for (at, octet) in changes {
+                match octets.get_mut(at) {
+                    Some(place) if at % 2 == 0 => *place = octet,
+                    Some(_) => octets.insert(at, octet),
+                    None => {}
+                }
+            }
+            octets.truncate(cut.max(9));
+            let (mut warm, mut cold) = (Memory::default(), Memory::default());
+            let (mut near, mut none) = (0, 0);
+            let _ = parse_response(&former, 8, &mut near, &mut warm, &Wanted);
+            let response = parse_response(&octets, 8, &mut near, &mut warm, &Wanted);
+            prop_assert_eq!(response, parse_response(&octets, 8, &mut none, &mut cold, &Wanted));
+            let _ = parse_request(&former, 8, &mut near, &mut warm, &Wanted);
+            let request = parse_request(&octets, 8, &mut near, &mut warm, &Wanted);
+            prop_assert_eq!(request, parse_request(&octets, 8, &mut none, &mut cold, &Wanted));
+        }
     }
 }

@@ -3,11 +3,8 @@
 //! Folded lines, bare LF, blanks before the colon, odd octets in values: a client that goes on with such a response is
 //! told its quota by it, so the observer must go on as well. Source: RFC 9112 sections 2.2, 3, 4 and 5.
 
-use std::borrow::Cow;
-
-use httparse::Header;
-
-use super::head::{Lines, Parsed, RequestHead, ResponseHead};
+use super::head::{Parsed, RequestHead, ResponseHead};
+use super::lines::{Lines, Roles};
 use super::recognize::{self, Simple};
 
 /// The search for the empty line that ends a head; blanks in that line do not matter. Linear over all its calls.
@@ -46,7 +43,7 @@ fn head_length(octets: &[u8]) -> Option<usize> {
 }
 
 /// Parses a request's head with all the leniency there is.
-pub(crate) fn parse_request<'h>(octets: &[u8], bound: usize) -> Parsed<RequestHead<'h, '_>> {
+pub(crate) fn parse_request(octets: &[u8], bound: usize, roles: impl FnMut(&[u8]) -> Roles) -> Parsed<RequestHead<'_>> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_request(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
@@ -55,19 +52,23 @@ pub(crate) fn parse_request<'h>(octets: &[u8], bound: usize) -> Parsed<RequestHe
         Simple::Partial | Simple::No => None,
     });
     let Some((method, target)) = line else { return Parsed::Bad };
-    match lines(rest, bound) {
+    match lines(rest, bound, roles) {
         Some(lines) => Parsed::Whole(RequestHead { method, target, lines }, length),
         None => Parsed::TooMany,
     }
 }
 
 /// Parses a response's head with all the leniency there is.
-pub(crate) fn parse_response<'h>(octets: &[u8], bound: usize) -> Parsed<ResponseHead<'h, '_>> {
+pub(crate) fn parse_response(
+    octets: &[u8],
+    bound: usize,
+    roles: impl FnMut(&[u8]) -> Roles,
+) -> Parsed<ResponseHead<'_>> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_response(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
     let Some(status) = recognize::lenient_status_line(first) else { return Parsed::Bad };
-    match lines(rest, bound) {
+    match lines(rest, bound, roles) {
         Some(lines) => Parsed::Whole(ResponseHead { status, lines }, length),
         None => Parsed::TooMany,
     }
@@ -89,8 +90,9 @@ pub(crate) fn split_line(octets: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The field lines; a line that has no colon is left out, and so is a folded line's continuation, with its value.
-fn lines<'h>(mut rest: &[u8], bound: usize) -> Option<Lines<'h, '_>> {
-    let mut lines = Vec::new();
+fn lines(mut rest: &[u8], bound: usize, mut roles: impl FnMut(&[u8]) -> Roles) -> Option<Lines<'_>> {
+    let mut lines = Lines::default();
+    let mut count = 0usize;
     while !rest.is_empty() {
         let (line, behind) = split_line(rest);
         rest = behind;
@@ -98,15 +100,14 @@ fn lines<'h>(mut rest: &[u8], bound: usize) -> Option<Lines<'h, '_>> {
             continue;
         }
         if let Some(colon) = line.iter().position(|octet| *octet == b':') {
-            if lines.len() >= bound {
+            count = count.saturating_add(1);
+            if count > bound {
                 return None;
             }
             let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-            // No name that means anything has other than ASCII characters.
-            if let Ok(name) = std::str::from_utf8(name.trim_ascii()) {
-                lines.push(Header { name, value: value.get(1..).unwrap_or_default() });
-            }
+            let name = name.trim_ascii();
+            lines.push(name, value.get(1..).unwrap_or_default(), roles(name));
         }
     }
-    Some(Lines(Cow::Owned(lines)))
+    Some(lines)
 }

@@ -7,13 +7,16 @@ mod conversation;
 mod framing;
 mod head;
 mod lenient;
+mod lines;
+mod memory;
 mod names;
 mod reader;
 mod recognize;
 mod request;
+mod shapes;
 mod target;
 mod waiting;
 
 pub(crate) use conversation::{Context, Conversation};
-pub(crate) use names::Names;
+pub(crate) use memory::Memory;
 pub(crate) use reader::Mark;

@@ -2,25 +2,30 @@
 
 use std::sync::Arc;
 
+use super::lines::Roles;
 use crate::model::{HashKey, Interest};
 
 /// Methods and carriers of credentials that were seen, shared by all connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Names {
     known: Vec<Arc<str>>,
     /// The keyed hash of a credential as it stood, and whose it is: the same few callers come again and again.
     callers: Vec<(u64, Arc<str>)>,
     oldest_caller: usize,
-    /// Names of response fields, and whether their lines are kept, each at the place of its hash.
-    fields: Vec<Asked>,
+    request_fields: Fields,
+    response_fields: Fields,
 }
 
-/// The answer to whether the lines of a name are kept.
+/// Names of field lines and what those are good for, each at the place of its hash.
+#[derive(Debug)]
+struct Fields(Vec<Asked>);
+
+/// The answer to what the lines of a name are good for.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     name: [u8; FIELD_OCTETS],
     len: usize,
-    kept: bool,
+    roles: Roles,
 }
 
 /// A longer name is asked for each time.
@@ -29,10 +34,29 @@ const FIELD_OCTETS: usize = 40;
 /// Places for answers, a power of two; a server's responses have some dozens of names.
 const FIELDS: usize = 256;
 
-impl Default for Names {
+impl Default for Fields {
     fn default() -> Self {
-        let nothing = Asked { name: [0; FIELD_OCTETS], len: 0, kept: false };
-        Self { known: Vec::new(), callers: Vec::new(), oldest_caller: 0, fields: vec![nothing; FIELDS] }
+        Self(vec![Asked { name: [0; FIELD_OCTETS], len: 0, roles: Roles::default() }; FIELDS])
+    }
+}
+
+impl Fields {
+    /// What the lines of a name are good for; `ask` is called once for names that come again.
+    fn roles(&mut self, name: &[u8], ask: impl FnOnce() -> Roles) -> Roles {
+        let (Some(first), Some(middle)) = (name.first(), name.get(name.len() / 2)) else { return Roles::default() };
+        let last = name.last().unwrap_or(first);
+        let hash = name.len() ^ usize::from(*first) << 3 ^ usize::from(*middle) << 1 ^ usize::from(*last) << 2;
+        let Some(asked) = self.0.get_mut(hash & FIELDS.saturating_sub(1)) else { return ask() };
+        if asked.name.get(..asked.len) == Some(name) {
+            return asked.roles;
+        }
+        let roles = ask();
+        if let Some(room) = asked.name.get_mut(..name.len()) {
+            room.copy_from_slice(name);
+            asked.len = name.len();
+            asked.roles = roles;
+        }
+        roles
     }
 }
 
@@ -51,23 +75,20 @@ impl Names {
         }
     }
 
-    /// Whether the lines of a response field are kept; `interest` is asked once for names that come again.
-    pub(crate) fn keeps(&mut self, name: &[u8], interest: &dyn Interest) -> bool {
-        let (Some(first), Some(middle)) = (name.first(), name.get(name.len() / 2)) else { return false };
-        let last = name.last().unwrap_or(first);
-        let hash = name.len() ^ usize::from(*first) << 3 ^ usize::from(*middle) << 1 ^ usize::from(*last) << 2;
-        let place = self.fields.get_mut(hash & FIELDS.saturating_sub(1));
-        let Some(asked) = place else { return interest.response_field(name) };
-        if asked.name.get(..asked.len) == Some(name) {
-            return asked.kept;
-        }
-        let kept = interest.response_field(name);
-        if let Some(room) = asked.name.get_mut(..name.len()) {
-            room.copy_from_slice(name);
-            asked.len = name.len();
-            asked.kept = kept;
-        }
-        kept
+    /// What a request's field line of that name is good for.
+    pub(crate) fn request_roles(&mut self, name: &[u8], interest: &dyn Interest) -> Roles {
+        self.request_fields.roles(name, || {
+            let credential = if interest.credential_field(name) { Roles::CREDENTIAL } else { Roles::default() };
+            Roles::of_name(name).and(credential)
+        })
+    }
+
+    /// What a response's field line of that name is good for.
+    pub(crate) fn response_roles(&mut self, name: &[u8], interest: &dyn Interest) -> Roles {
+        self.response_fields.roles(name, || {
+            let kept = if interest.response_field(name) { Roles::KEPT } else { Roles::default() };
+            Roles::of_name(name).and(kept)
+        })
     }
 
     /// Whose a credential is, see [`HashKey::identity`].

@@ -1,6 +1,7 @@
 //! One direction of a conversation: where in a message it stands.
 
 use super::lenient::EndSearch;
+use super::shapes::ShapeId;
 use crate::model::Timestamp;
 
 /// What a run of octets came with.
@@ -59,6 +60,8 @@ pub(crate) struct Reader {
     pub(crate) partial_mark: Option<Mark>,
     /// The search for its end.
     pub(crate) search: EndSearch,
+    /// The shape of the last head.
+    pub(crate) shape: ShapeId,
 }
 
 impl Reader {

@@ -86,6 +86,17 @@ pub(crate) fn request_line(line: &[u8]) -> Option<(&str, &[u8])> {
     (versioned && !target.is_empty()).then_some((std::str::from_utf8(method).ok()?, target))
 }
 
+/// The method and the target of a request line that keeps to the grammar; any other line is left to [`request_line`].
+/// Source: RFC 9112 section 3.
+pub(crate) fn plain_request_line(line: &[u8]) -> Option<(&str, &[u8])> {
+    let line = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
+    let method = line.iter().take(METHOD_OCTETS.saturating_add(1)).position(|octet| !is_token(*octet))?;
+    let (method, target) = line.split_at_checked(method)?;
+    let target = target.strip_prefix(b" ")?;
+    let plain = !method.is_empty() && !target.is_empty() && target.iter().all(u8::is_ascii_graphic);
+    plain.then_some((std::str::from_utf8(method).ok()?, target))
+}
+
 /// A request of HTTP/0.9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Simple<'a> {
@@ -147,7 +158,7 @@ fn number(digits: &[u8]) -> u16 {
 }
 
 /// Whether an octet may stand in a token. Source: RFC 9110 section 5.6.2.
-const fn is_token(octet: u8) -> bool {
+pub(crate) const fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric()
         || matches!(
             octet,

@@ -41,6 +41,12 @@ impl<'a> Target<'a> {
     /// The path as it is kept: printable, bounded, `/` where there is none.
     pub(crate) fn shown_path(&self) -> Box<str> {
         let path = if self.path.is_empty() { b"/" } else { self.path };
+        if path.len() <= PATH_OCTETS
+            && path.iter().all(u8::is_ascii_graphic)
+            && let Ok(path) = std::str::from_utf8(path)
+        {
+            return path.into();
+        }
         let mut shown = String::with_capacity(path.len().min(PATH_OCTETS));
         for octet in path {
             let plain = octet.is_ascii_graphic();

@@ -111,7 +111,7 @@ pub(crate) fn decode(packets: &[Packet]) -> (Vec<Exchange>, InputCounters) {
     }
     decoder.finish();
     exchanges.extend(std::iter::from_fn(|| decoder.poll_exchange()));
-    (exchanges, decoder.counters().clone())
+    (exchanges, decoder.counters())
 }
 
 /// One connection as both hosts send it.

@@ -1,6 +1,6 @@
 //! The heads of a conversation: found, put together where they are split, parsed.
 
-use super::super::head::{self, Parsed, parse_request, parse_response};
+use super::super::head::{Parsed, parse_request, parse_response};
 use super::super::lenient::EndSearch;
 use super::super::reader::{Mark, State};
 use super::super::recognize::{self, Opening};
@@ -106,9 +106,9 @@ impl Conversation {
             },
         };
         let bound = cx.options.field_lines;
-        let mut room = head::room();
+        let near = &mut self.readers.of_mut(side).shape;
         let fault = if asks {
-            match parse_request(octets, bound, &mut room) {
+            match parse_request(octets, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side);
                     self.request(side, first, last, &head, length, cx);
@@ -119,7 +119,7 @@ impl Conversation {
                 Parsed::Bad => Anomaly::HeadMalformed,
             }
         } else {
-            match parse_response(octets, bound, &mut room) {
+            match parse_response(octets, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
                     self.response(side, first, last, &head, length, cx);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::framing::{self, Framing};
-use super::super::head::{Lines, RequestHead, ResponseHead};
+use super::super::head::{RequestHead, ResponseHead};
+use super::super::lines::{Lines, Roles};
 use super::super::reader::{Chunk, Mark, State};
 use super::super::request;
 use super::super::waiting::{Answered, Asked, Method};
@@ -20,7 +21,7 @@ impl Conversation {
         side: Side,
         first: Mark,
         last: Mark,
-        head: &RequestHead<'_, '_>,
+        head: &RequestHead<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -33,7 +34,7 @@ impl Conversation {
             "CONNECT" => Method::Connect,
             _ => Method::Other,
         };
-        let request = request::read(head, last.at, &mut self.last_host, cx.names, cx.key, cx.interest);
+        let request = request::read(head, last.at, &mut self.last_host, &mut cx.memory.names, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
         let (framing, contradiction) = framing::of_request(&head.lines);
         cx.counters.count_many(Anomaly::FramingMalformed, u64::from(contradiction));
@@ -55,7 +56,7 @@ impl Conversation {
         side: Side,
         first: Mark,
         last: Mark,
-        head: &ResponseHead<'_, '_>,
+        head: &ResponseHead<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -99,7 +100,7 @@ impl Conversation {
                 State::Lost
             }
         };
-        let exchange = self.exchange(side, at, head, request, latency, cx);
+        let exchange = self.exchange(side, at, head, request, latency);
         self.report(exchange, framing, &head.lines, cx);
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
@@ -110,16 +111,13 @@ impl Conversation {
         &self,
         server: Side,
         at: Timestamp,
-        head: &ResponseHead<'_, '_>,
+        head: &ResponseHead<'_>,
         request: Option<Request>,
         latency: Option<Duration>,
-        cx: &mut Context<'_>,
     ) -> Exchange {
         let mut fields = Fields::new();
-        for (name, value) in head.lines.iter() {
-            if cx.names.keeps(name, cx.interest) {
-                fields.push(name, value);
-            }
+        for line in head.lines.of(Roles::KEPT) {
+            fields.push(line.name, line.value);
         }
         Exchange {
             source: Arc::clone(&self.source),
@@ -132,18 +130,18 @@ impl Conversation {
     }
 
     /// Reports an exchange, or holds it for its content or its trailer.
-    pub(super) fn report(&mut self, exchange: Exchange, framing: Framing, lines: &Lines<'_, '_>, cx: &mut Context<'_>) {
+    pub(super) fn report(&mut self, exchange: Exchange, framing: Framing, lines: &Lines<'_>, cx: &mut Context<'_>) {
         let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
         let path = exchange.request.as_ref().map(|request| &*request.path);
         let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
         let content = has_content && cx.interest.content(exchange.response.status, host, path);
         let trailer = framing == Framing::Chunked
             && lines
-                .values(b"trailer")
+                .values(Roles::TRAILER)
                 .flat_map(|value| value.split(|octet| *octet == b','))
                 .any(|name| cx.interest.response_field(name.trim_ascii()));
         if content || trailer {
-            let codings = Codings::of(lines.values(b"content-encoding"));
+            let codings = Codings::of(lines.values(Roles::CONTENT_ENCODING));
             self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new) }));
         } else {
             give_out(exchange, cx);

@@ -9,9 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::body::Held;
-use super::names::Names;
+use super::memory::Memory;
 use super::reader::{Chunk, Mark, Reader, State};
 use super::recognize;
+use super::request::LastHost;
 use super::waiting::Waiting;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
@@ -23,7 +24,7 @@ pub(crate) struct Context<'a> {
     pub(crate) key: &'a HashKey,
     pub(crate) interest: &'a dyn Interest,
     pub(crate) counters: &'a mut InputCounters,
-    pub(crate) names: &'a mut Names,
+    pub(crate) memory: &'a mut Memory,
     pub(crate) exchanges: &'a mut VecDeque<Exchange>,
 }
 
@@ -37,7 +38,7 @@ pub(crate) struct Conversation {
     readers: Sides<Reader>,
     waiting: Waiting,
     held: Option<Box<Held>>,
-    last_host: Option<Arc<str>>,
+    last_host: Option<LastHost>,
     /// Whether the streams began as something else than HTTP: a proxy's protocol, or another one altogether.
     foreign: bool,
 }

@@ -1,0 +1,91 @@
+//! The field lines of a head that say something to the decoder or to whom it serves.
+
+use smallvec::SmallVec;
+
+/// What a field line is good for; a set. One that is good for nothing is left out of [`Lines`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Roles(u8);
+
+impl Roles {
+    /// Kept with the exchange, see [`Interest::response_field`](crate::model::Interest::response_field).
+    pub(crate) const KEPT: Self = Self(1);
+    /// Identifies the caller, see [`Interest::credential_field`](crate::model::Interest::credential_field).
+    pub(crate) const CREDENTIAL: Self = Self(1 << 1);
+    /// `Host`. Source: RFC 9110 section 7.2.
+    pub(crate) const HOST: Self = Self(1 << 2);
+    /// `Content-Length`. Source: RFC 9110 section 8.6.
+    pub(crate) const CONTENT_LENGTH: Self = Self(1 << 3);
+    /// `Transfer-Encoding`. Source: RFC 9112 section 6.1.
+    pub(crate) const TRANSFER_ENCODING: Self = Self(1 << 4);
+    /// `Content-Encoding`. Source: RFC 9110 section 8.4.
+    pub(crate) const CONTENT_ENCODING: Self = Self(1 << 5);
+    /// `Trailer`. Source: RFC 9110 section 6.6.2.
+    pub(crate) const TRAILER: Self = Self(1 << 6);
+
+    /// What the name alone says, in any case.
+    pub(crate) fn of_name(name: &[u8]) -> Self {
+        const NAMES: [(&[u8], Roles); 5] = [
+            (b"host", Roles::HOST),
+            (b"content-length", Roles::CONTENT_LENGTH),
+            (b"transfer-encoding", Roles::TRANSFER_ENCODING),
+            (b"content-encoding", Roles::CONTENT_ENCODING),
+            (b"trailer", Roles::TRAILER),
+        ];
+        NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map_or(Self::default(), |(_, roles)| *roles)
+    }
+
+    /// These and others.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether one of the others is among them.
+    pub(crate) const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether there is none.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// One field line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line<'a> {
+    /// As it stood.
+    pub(crate) name: &'a [u8],
+    /// Without the blanks around it.
+    pub(crate) value: &'a [u8],
+    pub(crate) roles: Roles,
+}
+
+/// The field lines of a head that are good for something, in their order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lines<'a> {
+    /// A response that says something has about six; the heap is for those with more.
+    lines: SmallVec<[Line<'a>; 12]>,
+    /// The roles of all.
+    roles: Roles,
+}
+
+impl<'a> Lines<'a> {
+    /// Appends a line, if it is good for something.
+    pub(crate) fn push(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
+        if !roles.is_empty() {
+            self.roles = self.roles.and(roles);
+            self.lines.push(Line { name, value: value.trim_ascii(), roles });
+        }
+    }
+
+    /// The lines of a role.
+    pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> {
+        let lines = if self.roles.has(roles) { self.lines.as_slice() } else { &[] };
+        lines.iter().filter(move |line| line.roles.has(roles))
+    }
+
+    /// The values of the lines of a role.
+    pub(crate) fn values(&self, roles: Roles) -> impl Iterator<Item = &'a [u8]> {
+        self.of(roles).map(|line| line.value)
+    }
+}

@@ -1,0 +1,14 @@
+//! What comes again with most messages, remembered across the connections of one decoder.
+//!
+//! It only spares work that was done before for the same octets; what comes out never depends on it.
+
+use super::names::Names;
+use super::shapes::Shapes;
+
+/// What comes again.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) names: Names,
+    pub(crate) requests: Shapes,
+    pub(crate) responses: Shapes,
+}
