@@ -18,9 +18,10 @@ const INTERFACES: usize = 64;
 pub struct Alerts {
     options: AlertOptions,
     now: Option<Timestamp>,
-    quotas: BTreeMap<QuotaId, QuotaWatch>,
+    quotas: BTreeMap<QuotaId, Box<QuotaWatch>>,
     codes: BTreeMap<CodeKey, CodeWatch>,
     captures: BTreeMap<Arc<str>, CaptureWatch>,
+    /// When quotas are looked at: at their deadline, or before it where that has moved on since.
     quota_deadlines: BTreeSet<(Timestamp, QuotaId)>,
     code_deadlines: BTreeSet<(Timestamp, CodeKey)>,
     outbox: Outbox,
@@ -93,18 +94,21 @@ impl Alerts {
         }
         self.judge_code(observation, tracker, now);
         for quota in tracker.touched() {
-            if !self.quotas.contains_key(&quota.id()) {
-                let moment = Moment { now, sequence: Some(tracker.sequence()), options: &self.options };
-                if !QuotaWatch::concerns(quota, moment) {
-                    continue;
-                }
-                if self.quotas.len() >= self.options.watched {
-                    self.sweep(tracker, now);
-                }
-                if self.quotas.len() >= self.options.watched {
-                    self.unwatched = self.unwatched.saturating_add(1);
-                    continue;
-                }
+            let moment = Moment { now, sequence: Some(tracker.sequence()), options: &self.options };
+            if let Some(watch) = self.quotas.get_mut(&quota.id()) {
+                watch.judge(quota, moment, &mut self.outbox);
+                self.settle(quota.id(), now);
+                continue;
+            }
+            if !QuotaWatch::concerns(quota, moment) {
+                continue;
+            }
+            if self.quotas.len() >= self.options.watched {
+                self.sweep(tracker, now);
+            }
+            if self.quotas.len() >= self.options.watched {
+                self.unwatched = self.unwatched.saturating_add(1);
+                continue;
             }
             self.judge_quota(quota.id(), tracker, now, Some(tracker.sequence()));
         }
@@ -129,8 +133,15 @@ impl Alerts {
             let code = self.code_deadlines.first().filter(|(at, _)| *at <= now).cloned();
             match (quota, code) {
                 (Some((at, id)), code) if code.as_ref().is_none_or(|(code_at, _)| at <= *code_at) => {
-                    let at = self.advance(at);
-                    self.judge_quota(id, tracker, at, None);
+                    self.quota_deadlines.remove(&(at, id));
+                    let Some(watch) = self.quotas.get_mut(&id) else { continue };
+                    watch.looks_at = None;
+                    if watch.deadline.is_some_and(|deadline| deadline <= at) {
+                        let at = self.advance(at);
+                        self.judge_quota(id, tracker, at, None);
+                    } else {
+                        self.settle(id, at);
+                    }
                 }
                 (_, Some((at, key))) => {
                     let at = self.advance(at);
@@ -156,7 +167,7 @@ impl Alerts {
 
     /// What fires, the worst first, then what was resolved last.
     pub fn current(&self) -> Vec<Alert> {
-        let quotas = self.quotas.values().flat_map(QuotaWatch::firing);
+        let quotas = self.quotas.values().flat_map(|watch| watch.firing());
         let codes = self.codes.values().filter_map(CodeWatch::firing);
         let captures = self.captures.values().filter_map(CaptureWatch::firing);
         let mut firing: Vec<&Alert> = quotas.chain(codes).chain(captures).collect();
@@ -185,21 +196,35 @@ impl Alerts {
 
     fn judge_quota(&mut self, id: QuotaId, tracker: &Tracker, now: Timestamp, sequence: Option<u64>) {
         let watch = self.quotas.entry(id).or_default();
-        if let Some(at) = watch.deadline.take() {
-            self.quota_deadlines.remove(&(at, id));
-        }
-        let moment = Moment { now, sequence, options: &self.options };
         let Some(quota) = tracker.quota(id) else {
             watch.abandon(now, &mut self.outbox);
-            self.quotas.remove(&id);
+            self.forget(id);
             return;
         };
-        watch.judge(quota, moment, &mut self.outbox);
-        if let Some(at) = watch.deadline {
+        watch.judge(quota, Moment { now, sequence, options: &self.options }, &mut self.outbox);
+        self.settle(id, now);
+    }
+
+    /// Makes sure that a quota is looked at in time, or no longer where nothing waits.
+    fn settle(&mut self, id: QuotaId, now: Timestamp) {
+        let Some(watch) = self.quotas.get_mut(&id) else { return };
+        if watch.is_idle(now, &self.options) {
+            self.forget(id);
+            return;
+        }
+        // A deadline moves on with almost every exchange: it is put off when it would have been due.
+        let earlier = watch.deadline.filter(|at| watch.looks_at.is_none_or(|known| *at < known));
+        if let Some(at) = earlier {
+            if let Some(before) = watch.looks_at.replace(at) {
+                self.quota_deadlines.remove(&(before, id));
+            }
             self.quota_deadlines.insert((at, id));
         }
-        if watch.is_idle(now, &self.options) {
-            self.quotas.remove(&id);
+    }
+
+    fn forget(&mut self, id: QuotaId) {
+        if let Some(at) = self.quotas.remove(&id).and_then(|watch| watch.looks_at) {
+            self.quota_deadlines.remove(&(at, id));
         }
     }
 
@@ -251,7 +276,7 @@ impl Alerts {
             if fires { watch.codes_firing.saturating_add(1) } else { watch.codes_firing.saturating_sub(1) };
         watch.tell(&mut self.outbox);
         if watch.is_idle(now, &self.options) {
-            self.quotas.remove(&id);
+            self.forget(id);
         }
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct QuotaWatch {
     short: ShortWindows,
     /// When it is to be judged next.
     pub(super) deadline: Option<Timestamp>,
+    /// When it is looked at next: no later.
+    pub(super) looks_at: Option<Timestamp>,
     /// Firing alerts on error codes that this quota's refusals carried.
     pub(super) codes_firing: u32,
 }
@@ -65,8 +67,44 @@ struct Judgement {
     verdict: Verdict,
     value: f64,
     threshold: f64,
-    /// When time alone changes the verdict.
-    next: Option<Timestamp>,
+    /// When time alone changes the verdict; asked for only while the rule fires.
+    next: Next,
+}
+
+/// When time alone changes a verdict.
+#[derive(Clone, Copy)]
+enum Next {
+    /// Then, if ever.
+    At(Option<Timestamp>),
+    /// When the numbers are history, or bit by bit where the agent counts.
+    WithTheNumbers,
+}
+
+/// A quota at the moment of judgement: what several rules ask for.
+#[derive(Clone, Copy)]
+struct Facts {
+    utilization: Option<f64>,
+    /// When what is known of it is history; absent for one that the agent counts itself.
+    history_at: Option<Timestamp>,
+    /// Whether nothing remains, as far as that is not history.
+    spent: bool,
+    /// Whether it refused the exchange that is judged.
+    refused: bool,
+}
+
+impl Facts {
+    fn of(quota: &TrackedQuota, moment: Moment<'_>) -> Self {
+        Self {
+            utilization: quota.utilization(moment.now),
+            history_at: history_at(quota),
+            spent: is_spent(quota, moment.now),
+            refused: moment.sequence.is_some_and(|sequence| quota.refused(sequence)),
+        }
+    }
+
+    fn is_history(&self, now: Timestamp) -> bool {
+        self.history_at.is_some_and(|at| now >= at)
+    }
 }
 
 impl QuotaWatch {
@@ -85,20 +123,24 @@ impl QuotaWatch {
     /// Judges every rule, and sets the next deadline.
     pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
         let now = moment.now;
-        self.note(quota, moment);
+        let facts = Facts::of(quota, moment);
+        self.note(quota, moment, facts);
         let mut deadline: Option<Timestamp> = None;
+        let (mut changed, mut waits) = (false, false);
         for (index, rule) in RULES.into_iter().enumerate() {
-            let judgement = self.judgement(rule, quota, moment);
+            let judgement = self.judgement(rule, quota, moment, facts);
             let slot = &mut self.slots[index];
             let change = slot.machine.step(now, &judgement.verdict, moment.options);
+            changed |= change.is_some();
             slot.apply(rule, change, &judgement, quota, moment, outbox);
-            let of_rule = if slot.machine.is_firing() { judgement.next } else { None };
+            let of_rule = if slot.machine.is_firing() { judgement.next.of(quota, facts, now) } else { None };
             let of_machine = slot.machine.deadline(now, &judgement.verdict, moment.options);
+            waits |= !slot.machine.is_idle(now, moment.options);
             for next in [of_rule, of_machine].into_iter().flatten() {
                 let next = if next > now {
                     next
                 } else {
-                    history_at(quota).filter(|at| *at > now).unwrap_or_else(|| next_tick(quota, now))
+                    facts.history_at.filter(|at| *at > now).unwrap_or_else(|| next_tick(quota, now))
                 };
                 deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
             }
@@ -106,12 +148,13 @@ impl QuotaWatch {
         // Whatever waits for another sight is looked at again when that can no longer come.
         let again = now.after(moment.options.flapping_span);
         let short = self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0;
-        let waits = self.slots.iter().any(|slot| !slot.machine.is_idle(now, moment.options));
-        let forgets = waits.then(|| history_at(quota).filter(|at| *at > now).unwrap_or(again));
+        let forgets = waits.then(|| facts.history_at.filter(|at| *at > now).unwrap_or(again));
         deadline = deadline.into_iter().chain(forgets).chain(short.then_some(again)).min();
         // At the end of time nothing is later.
         self.deadline = deadline.filter(|at| *at > now);
-        self.tell(outbox);
+        if changed {
+            self.tell(outbox);
+        }
     }
 
     /// Ends everything: the quota is no longer known.
@@ -155,36 +198,38 @@ impl QuotaWatch {
     }
 
     /// Notes what an observation showed.
-    fn note(&mut self, quota: &TrackedQuota, moment: Moment<'_>) {
+    fn note(&mut self, quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) {
         let (now, options) = (moment.now, moment.options);
         let Some(sequence) = moment.sequence else { return };
-        if let (Some(window), Some(utilization)) = (short_window(quota, options), quota.utilization(now)) {
+        if let (Some(window), Some(utilization)) = (short_window(quota, options), facts.utilization) {
             self.short.note(now, window, utilization, options.utilization);
         }
         if quota.limit_change(sequence).is_some() {
             self.changed_at = Some(now);
         }
-        if quota.refused(sequence) || is_spent(quota, now) {
-            let asked = quota.retry_after().filter(|_| quota.refused(sequence)).unwrap_or_default();
+        if facts.refused || facts.spent {
+            let asked = quota.retry_after().filter(|_| facts.refused).unwrap_or_default();
             let until = now.after(options.hit_hold.max(asked));
             self.hit_until = Some(self.hit_until.map_or(until, |known| known.max(until)));
         }
     }
 
-    fn judgement(&mut self, rule: Rule, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+    fn judgement(&mut self, rule: Rule, quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) -> Judgement {
         let options = moment.options;
         match rule {
-            Rule::UtilizationHigh => utilization(quota, moment, options.high, options.high_clear, (Duration::ZERO, 1)),
-            Rule::LimitHit => self.limit_hit(quota, moment),
-            Rule::ThrottledRatio => throttled_ratio(quota, moment),
-            Rule::Exhaustion => exhaustion(quota, moment),
+            Rule::UtilizationHigh => {
+                utilization(quota, moment, facts, options.high, options.high_clear, (Duration::ZERO, 1))
+            }
+            Rule::LimitHit => self.limit_hit(quota, moment, facts),
+            Rule::ThrottledRatio => throttled_ratio(quota, moment, facts),
+            Rule::Exhaustion => exhaustion(quota, moment, facts),
             Rule::QuotaChanged => self.quota_changed(quota, moment),
             _ => {
                 if let Some(window) = short_window(quota, options) {
                     return self.short_utilization(window, moment);
                 }
                 let hold = (hold_of(quota, options), options.utilization_sightings);
-                utilization(quota, moment, options.utilization, options.utilization_clear, hold)
+                utilization(quota, moment, facts, options.utilization, options.utilization_clear, hold)
             }
         }
     }
@@ -197,7 +242,7 @@ impl QuotaWatch {
             verdict: verdict(level, moment, options.clear_hold),
             value: self.short.highest(),
             threshold: options.utilization,
-            next: Some(moment.now.after(TICK)),
+            next: Next::At(Some(moment.now.after(TICK))),
         }
     }
 
@@ -210,23 +255,22 @@ impl QuotaWatch {
             _ => Level::Clears,
         };
         let (value, threshold) = change.map_or((0.0, 0.0), |change| (change.to.value(), change.from.value()));
-        Judgement { verdict: verdict(level, moment, Duration::ZERO), value, threshold, next: seen_until }
+        Judgement { verdict: verdict(level, moment, Duration::ZERO), value, threshold, next: Next::At(seen_until) }
     }
 
-    fn limit_hit(&mut self, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+    fn limit_hit(&mut self, quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) -> Judgement {
         let now = moment.now;
-        let spent = is_spent(quota, now);
-        let hit = moment.sequence.is_some_and(|sequence| quota.refused(sequence) || spent);
-        let held = self.hit_until.is_some_and(|until| now < until);
-        let level = match (hit, held || spent) {
+        let hit = moment.sequence.is_some() && (facts.refused || facts.spent);
+        let held = self.hit_until.filter(|until| now < *until);
+        let level = match (hit, held.is_some() || facts.spent) {
             (true, _) => Level::Fires,
             (false, true) => Level::Between,
             (false, false) => Level::Clears,
         };
         let mut verdict = verdict(level, moment, Duration::ZERO);
         verdict.over = (level == Level::Clears && quota.is_stale(now)).then_some("window_expired");
-        let next = self.hit_until.filter(|until| *until > now).or_else(|| waits_for(quota, now));
-        let refusals = quota.recent(now, Duration::from_mins(1)).throttled;
+        let next = if held.is_some() { Next::At(held) } else { Next::WithTheNumbers };
+        let refusals = if hit { quota.recent(now, Duration::from_mins(1)).throttled } else { 0 };
         Judgement { verdict, value: count(refusals.max(1)), threshold: 1.0, next }
     }
 }
@@ -296,10 +340,24 @@ impl Judgement {
     }
 }
 
-fn utilization(quota: &TrackedQuota, moment: Moment<'_>, fires: f64, clears: f64, hold: (Duration, u32)) -> Judgement {
-    let now = moment.now;
-    let ratio = quota.utilization(now);
-    let level = match ratio {
+impl Next {
+    fn of(self, quota: &TrackedQuota, facts: Facts, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => at,
+            Self::WithTheNumbers => facts.history_at.or_else(|| Some(next_tick(quota, now))),
+        }
+    }
+}
+
+fn utilization(
+    quota: &TrackedQuota,
+    moment: Moment<'_>,
+    facts: Facts,
+    fires: f64,
+    clears: f64,
+    hold: (Duration, u32),
+) -> Judgement {
+    let level = match facts.utilization {
         Some(ratio) if ratio >= fires => Level::Fires,
         Some(ratio) if ratio < clears => Level::Clears,
         Some(_) => Level::Between,
@@ -307,64 +365,68 @@ fn utilization(quota: &TrackedQuota, moment: Moment<'_>, fires: f64, clears: f64
     };
     let (hold, sightings) = hold;
     let verdict = Verdict {
-        over: over(quota, moment, level),
+        over: over(quota, moment, facts, level),
         hold,
         sightings,
         ..verdict(level, moment, moment.options.clear_hold)
     };
-    Judgement { verdict, value: ratio.unwrap_or_default(), threshold: fires, next: waits_for(quota, now) }
+    let value = facts.utilization.unwrap_or_default();
+    Judgement { verdict, value, threshold: fires, next: Next::WithTheNumbers }
 }
 
-fn throttled_ratio(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+fn throttled_ratio(quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) -> Judgement {
     let (now, options) = (moment.now, moment.options);
     let long = quota.recent(now, options.throttled_long);
-    let short = quota.recent(now, options.throttled_short);
     // A quota whose exchanges were refused for another quota's sake has nothing to answer for.
-    let refused = quota.refused_at().is_some_and(|at| now < at.after(options.throttled_long));
+    let refused = || quota.refused_at().is_some_and(|at| now < at.after(options.throttled_long));
     let enough = long.requests >= options.throttled_exchanges && long.throttled >= options.throttled_refusals;
-    let level = match (long.throttled_ratio(), short.throttled_ratio()) {
-        (Some(long), Some(short)) if refused && enough && long > options.throttled && short > options.throttled => {
-            Level::Fires
-        }
-        (Some(long), _) if long < options.throttled_clear => Level::Clears,
-        (Some(_), _) => Level::Between,
-        (None, _) => Level::Unknown,
+    let short = || quota.recent(now, options.throttled_short).throttled_ratio();
+    let much = |ratio: Option<f64>| ratio.is_some_and(|ratio| ratio > options.throttled);
+    let ratio = long.throttled_ratio();
+    let level = match ratio {
+        Some(_) if much(ratio) && enough && refused() && much(short()) => Level::Fires,
+        Some(long) if long < options.throttled_clear => Level::Clears,
+        Some(_) => Level::Between,
+        None => Level::Unknown,
     };
     let silent = long.requests == 0;
-    let gone = match quota.expires_at() {
-        Some(expires) => now >= expires,
-        None => quota.blocked_until(now).is_none() && !is_spent(quota, now),
-    };
     let mut verdict = verdict(level, moment, options.clear_hold);
-    verdict.over = (silent && gone).then_some("window_expired");
     // While there were exchanges their share changes by the second; in silence only what ends it counts.
-    let end = quota.expires_at().or_else(|| quota.blocked_until(now)).filter(|at| *at > now);
-    let next = if silent { end.unwrap_or_else(|| next_tick(quota, now)) } else { now.after(TICK) };
-    let next = Some(next);
-    Judgement { verdict, value: long.throttled_ratio().unwrap_or_default(), threshold: options.throttled, next }
+    let mut next = Next::At(Some(now.after(TICK)));
+    if silent {
+        let gone = match quota.expires_at() {
+            Some(expires) => now >= expires,
+            None => quota.blocked_until(now).is_none() && !facts.spent,
+        };
+        verdict.over = gone.then_some("window_expired");
+        let end = quota.expires_at().or_else(|| quota.blocked_until(now)).filter(|at| *at > now);
+        next = Next::At(Some(end.unwrap_or_else(|| next_tick(quota, now))));
+    }
+    Judgement { verdict, value: ratio.unwrap_or_default(), threshold: options.throttled, next }
 }
 
-fn exhaustion(quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
+fn exhaustion(quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) -> Judgement {
     let (now, options) = (moment.now, moment.options);
-    let used_enough = quota.utilization(now).is_some_and(|ratio| ratio >= options.exhaustion_utilization);
-    let forecast = quota.forecast(now).map(|f| (f.exhausts_at.since(now), f.time_to_reset));
+    let used_enough = facts.utilization.is_some_and(|ratio| ratio >= options.exhaustion_utilization);
+    let forecast = if used_enough { quota.forecast(now) } else { None };
+    let forecast = forecast.map(|f| (f.exhausts_at.since(now), f.time_to_reset));
     let clearly = forecast.filter(|(left, reset)| left.as_secs_f64() < options.exhaustion_share * reset.as_secs_f64());
     let observed = moment.sequence.is_some();
     let level = match clearly {
-        Some(_) if used_enough => Level::Fires,
+        Some(_) => Level::Fires,
         // Silence is no sign of a slower pace, and what has run out has not recovered.
-        _ if !observed || is_spent(quota, now) => Level::Unknown,
-        _ => Level::Clears,
+        None if !observed || facts.spent => Level::Unknown,
+        None => Level::Clears,
     };
     let verdict = Verdict {
-        over: over(quota, moment, level),
+        over: over(quota, moment, facts, level),
         hold: hold_of(quota, options),
         sightings: options.utilization_sightings,
         ..verdict(level, moment, options.clear_hold)
     };
     let (value, threshold) = forecast
         .map_or((0.0, 0.0), |(left, reset)| (left.as_secs_f64(), options.exhaustion_share * reset.as_secs_f64()));
-    Judgement { verdict, value, threshold, next: waits_for(quota, now) }
+    Judgement { verdict, value, threshold, next: Next::WithTheNumbers }
 }
 
 /// A verdict that fires at once.
@@ -373,8 +435,8 @@ const fn verdict(level: Level, moment: Moment<'_>, clear_hold: Duration) -> Verd
 }
 
 /// Whether the window that was judged is gone.
-fn over(quota: &TrackedQuota, moment: Moment<'_>, level: Level) -> Option<&'static str> {
-    if history_at(quota).is_some_and(|at| moment.now >= at) {
+fn over(quota: &TrackedQuota, moment: Moment<'_>, facts: Facts, level: Level) -> Option<&'static str> {
+    if facts.is_history(moment.now) {
         return Some("window_expired");
     }
     let reset = moment.sequence.is_some_and(|sequence| quota.was_reset(sequence));
@@ -384,11 +446,6 @@ fn over(quota: &TrackedQuota, moment: Moment<'_>, level: Level) -> Option<&'stat
 /// When what is known of a quota is history; absent for one that the agent counts itself.
 fn history_at(quota: &TrackedQuota) -> Option<Timestamp> {
     quota.expires_at().or_else(|| (!quota.is_counted()).then(|| quota.seen_at().after(UNSTATED)))
-}
-
-/// When a verdict changes by itself: when its numbers are history, or bit by bit where the agent counts.
-fn waits_for(quota: &TrackedQuota, now: Timestamp) -> Option<Timestamp> {
-    history_at(quota).or_else(|| Some(next_tick(quota, now)))
 }
 
 /// What is refused stays so until the provider's wait is over, however long that is.
@@ -401,6 +458,9 @@ fn next_tick(quota: &TrackedQuota, now: Timestamp) -> Timestamp {
 /// years of silence are a few hundred looks. The grid does not depend on when it was looked before.
 fn tick_since(seen_at: Timestamp, now: Timestamp, step: Duration) -> Timestamp {
     let silence = now.since(seen_at).as_nanos();
+    if silence == 0 {
+        return seen_at.after(step.max(Duration::from_nanos(1)));
+    }
     let fine = step.as_nanos().max(1);
     let doublings = (silence / (fine * FINE_LOOKS)).checked_ilog2().map_or(0, |log| log + 1);
     let step = fine << doublings;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::model::{Observation, Scope};
 
+use super::recent::{Recent, mix};
+
 /// What stands for all that is past a bound.
 const OTHER: &str = "other";
 
@@ -47,6 +49,8 @@ impl Default for BoundOptions {
 }
 
 /// What was named so far.
+///
+/// What is within the bounds is given one allocation for each name, so that what comes after finds it by its place.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     options: BoundOptions,
@@ -57,11 +61,17 @@ pub struct Bounds {
     scopes: BTreeSet<Scope>,
     /// Buckets, policies, dimensions and error codes, by owner.
     names: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Hosts and endpoints that are shown as they come.
+    recent_endpoints: Recent<(Arc<str>, Arc<str>)>,
+    recent_scopes: Recent<Scope>,
+    /// Owners and their names.
+    recent_names: Recent<(Arc<str>, Arc<str>)>,
 }
 
 /// What was seen of one host.
 #[derive(Debug, Clone, Default)]
 struct Host {
+    name: Arc<str>,
     /// As shown.
     endpoints: BTreeMap<Arc<str>, Arc<str>>,
     /// The words that follow a template's beginning.
@@ -78,36 +88,37 @@ impl Bounds {
             endpoints: 0,
             scopes: BTreeSet::new(),
             names: BTreeMap::new(),
+            recent_endpoints: Recent::new(),
+            recent_scopes: Recent::new(),
+            recent_names: Recent::new(),
         }
     }
 
     /// Replaces what is past a bound, and what has turned out to be a value in a path.
     pub fn settle(&mut self, observation: &mut Observation) {
-        let raw = observation.endpoint.clone();
+        let came = observation.endpoint.clone().filter(|_| !observation.declared.is_empty());
         self.settle_endpoint(observation);
-        let owner = observation
-            .provider
-            .clone()
-            .or_else(|| observation.host.clone())
-            .unwrap_or_else(|| Arc::clone(&self.other));
-        self.settle_scope(&mut observation.scope);
-        self.settle_name(&owner, &mut observation.error_code);
-        for reading in &mut observation.readings {
-            self.settle_scope(&mut reading.scope);
-            self.settle_name(&owner, &mut reading.bucket);
-            self.settle_name(&owner, &mut reading.policy);
-            let mut dimension = Some(Arc::clone(&reading.dimension.0));
-            self.settle_name(&owner, &mut dimension);
-            reading.dimension.0 = dimension.unwrap_or_else(|| Arc::clone(&self.other));
+        let Observation { provider, host, endpoint, scope, error_code, readings, declared, .. } = observation;
+        let owner = provider.as_ref().or(host.as_ref());
+        self.settle_scope(scope);
+        if let Some(code) = error_code {
+            self.settle_name(owner, code);
         }
-        for quota in &mut observation.declared {
+        for reading in readings {
+            self.settle_scope(&mut reading.scope);
+            let names = [reading.bucket.as_mut(), reading.policy.as_mut(), Some(&mut reading.dimension.0)];
+            for name in names.into_iter().flatten() {
+                self.settle_name(owner, name);
+            }
+        }
+        for quota in declared {
             let mut scope = quota.scope.clone();
             self.settle_scope(&mut scope);
             if scope != quota.scope {
                 Arc::make_mut(quota).scope = scope;
             }
             // The quota of a single endpoint is called after it.
-            let settled = observation.endpoint.as_ref().filter(|_| raw.as_ref() == Some(&quota.policy));
+            let settled = endpoint.as_ref().filter(|_| came.as_ref() == Some(&quota.policy));
             if let Some(settled) = settled.filter(|settled| **settled != quota.policy) {
                 let quota = Arc::make_mut(quota);
                 quota.policy = Arc::clone(settled);
@@ -118,19 +129,28 @@ impl Bounds {
 
     fn settle_endpoint(&mut self, observation: &mut Observation) {
         let Some(name) = &observation.host else { return };
+        let place = mix(&[name, observation.endpoint.as_deref().unwrap_or_default()]);
+        if let Some((host, endpoint)) = self.recent_endpoints.at(place)
+            && *host == *name
+            && observation.endpoint.as_ref() == Some(endpoint)
+        {
+            replace(&mut observation.host, host);
+            replace(&mut observation.endpoint, endpoint);
+            return;
+        }
         let is_name = name.len() <= MAX_HOST && name.bytes().all(|b| b.is_ascii_graphic());
         let room = is_name && self.hosts.len() < self.options.hosts;
-        let host = match self.hosts.get_mut(name) {
-            Some(host) => host,
-            None if room => self.hosts.entry(Arc::clone(name)).or_default(),
-            None => {
-                observation.host = Some(Arc::clone(&self.other));
-                observation.endpoint = observation.endpoint.take().map(|_| Arc::clone(&self.other));
-                return;
-            }
+        if room && !self.hosts.contains_key(name) {
+            self.hosts.insert(Arc::clone(name), Host { name: Arc::clone(name), ..Host::default() });
+        }
+        let Some(host) = self.hosts.get_mut(name) else {
+            observation.host = Some(Arc::clone(&self.other));
+            observation.endpoint = observation.endpoint.take().map(|_| Arc::clone(&self.other));
+            return;
         };
+        replace(&mut observation.host, &host.name);
         let Some(endpoint) = &observation.endpoint else { return };
-        let settled = if let Some(shown) = host.endpoints.get(endpoint) {
+        let shown = if let Some(shown) = host.endpoints.get(endpoint) {
             Arc::clone(shown)
         } else {
             let room = self.options.endpoints.saturating_sub(self.endpoints);
@@ -140,36 +160,68 @@ impl Bounds {
             self.endpoints = self.endpoints.saturating_add(host.endpoints.len().saturating_sub(before));
             shown
         };
-        observation.endpoint = Some(settled);
+        // What is shown under another name may be so for want of room, or of words: that is found out each time.
+        if shown == *endpoint {
+            self.recent_endpoints.put(place, (Arc::clone(&host.name), Arc::clone(&shown)));
+        }
+        observation.endpoint = Some(shown);
     }
 
     fn settle_scope(&mut self, scope: &mut Option<Scope>) {
-        let Some(known) = scope.as_mut().filter(|s| s.id.is_some()) else { return };
-        if self.scopes.contains(known) {
+        let Some(Scope { kind, id: Some(id) }) = scope else { return };
+        let place = mix(&[kind, id]);
+        if let Some(known) = self.recent_scopes.at(place)
+            && known.kind == *kind
+            && known.id.as_ref() == Some(id)
+        {
+            if !known.id.as_ref().is_some_and(|known| Arc::ptr_eq(known, id)) {
+                *scope = Some(known.clone());
+            }
             return;
         }
-        if self.scopes.len() < self.options.scopes {
-            self.scopes.insert(known.clone());
-        } else {
-            known.id = Some(Arc::clone(&self.other));
+        let Some(named) = scope else { return };
+        if !self.scopes.contains(named) {
+            if self.scopes.len() >= self.options.scopes {
+                named.id = Some(Arc::clone(&self.other));
+                return;
+            }
+            self.scopes.insert(named.clone());
+        }
+        if let Some(known) = self.scopes.get(named) {
+            *named = known.clone();
+            self.recent_scopes.put(place, known.clone());
         }
     }
 
-    fn settle_name(&mut self, owner: &Arc<str>, name: &mut Option<Arc<str>>) {
-        let Some(name) = name else { return };
+    fn settle_name(&mut self, owner: Option<&Arc<str>>, name: &mut Arc<str>) {
+        let owner = owner.unwrap_or(&self.other);
+        let place = mix(&[owner, name]);
+        if let Some((known_owner, known)) = self.recent_names.at(place)
+            && known_owner == owner
+            && known == name
+        {
+            return;
+        }
         if !self.names.contains_key(owner) && self.names.len() > self.options.hosts {
             *name = Arc::clone(&self.other);
             return;
         }
         let names = self.names.entry(Arc::clone(owner)).or_default();
-        if names.contains(name) {
-            return;
-        }
-        if names.len() < MAX_NAMES {
+        if !names.contains(name) {
+            if names.len() >= MAX_NAMES {
+                *name = Arc::clone(&self.other);
+                return;
+            }
             names.insert(Arc::clone(name));
-        } else {
-            *name = Arc::clone(&self.other);
         }
+        self.recent_names.put(place, (Arc::clone(owner), Arc::clone(name)));
+    }
+}
+
+/// Gives a name the allocation that it is known by.
+fn replace(name: &mut Option<Arc<str>>, known: &Arc<str>) {
+    if !name.as_ref().is_some_and(|name| Arc::ptr_eq(name, known)) {
+        *name = Some(Arc::clone(known));
     }
 }
 

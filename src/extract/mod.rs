@@ -15,6 +15,7 @@ mod http_date;
 mod interest;
 mod plain;
 mod profile;
+mod recent;
 mod reset;
 mod response;
 mod retry_after;

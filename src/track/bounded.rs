@@ -73,6 +73,11 @@ impl<T> Bounded<T> {
         self.candidates(hash).find(|&slot| self.get(slot).is_some_and(&wanted))
     }
 
+    /// The hash that a value was inserted with.
+    pub(super) fn hash_of(&self, slot: u32) -> Option<u64> {
+        self.entry(slot).filter(|entry| entry.value.is_some()).map(|entry| entry.hash)
+    }
+
     pub(super) fn get(&self, slot: u32) -> Option<&T> {
         self.entry(slot).and_then(|entry| entry.value.as_ref())
     }

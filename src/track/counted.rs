@@ -24,24 +24,18 @@ pub(super) struct CountedWindow {
 
 #[derive(Debug, Clone)]
 enum Count {
-    Sliding(VecDeque<(Timestamp, u32)>),
+    /// The entries, oldest first, and the sum of their counts.
+    Sliding { entries: VecDeque<(Timestamp, u32)>, sum: u64 },
     /// The window's end, whether the provider said it, and the exchanges in it.
-    Fixed {
-        end: Option<Timestamp>,
-        said: bool,
-        count: u64,
-    },
+    Fixed { end: Option<Timestamp>, said: bool, count: u64 },
     /// Units in the bucket at a time.
-    Bucket {
-        level: f64,
-        at: Option<Timestamp>,
-    },
+    Bucket { level: f64, at: Option<Timestamp> },
 }
 
 impl CountedWindow {
     pub(super) fn new(kind: WindowKind, window: Duration, limit: f64) -> Self {
         let count = match kind {
-            WindowKind::Sliding => Count::Sliding(VecDeque::new()),
+            WindowKind::Sliding => Count::Sliding { entries: VecDeque::new(), sum: 0 },
             WindowKind::Fixed => Count::Fixed { end: None, said: false, count: 0 },
             WindowKind::TokenBucket => Count::Bucket { level: limit, at: None },
         };
@@ -57,9 +51,9 @@ impl CountedWindow {
     pub(super) fn add(&mut self, now: Timestamp) {
         let window = self.window;
         match &mut self.count {
-            Count::Sliding(entries) => {
-                while entries.front().is_some_and(|(at, _)| at.after(window) <= now) {
-                    entries.pop_front();
+            Count::Sliding { entries, sum } => {
+                while let Some((_, count)) = entries.pop_front_if(|(at, _)| at.after(window) <= now) {
+                    *sum = sum.saturating_sub(u64::from(count));
                 }
                 // Two entries closer than a step are one, kept at the later time.
                 let full = entries.len() >= EXACT;
@@ -69,6 +63,7 @@ impl CountedWindow {
                     Some(last) => *last = (now, last.1.saturating_add(1)),
                     None => entries.push_back((now, 1)),
                 }
+                *sum = sum.saturating_add(1);
             }
             Count::Fixed { end, said, count } => match *end {
                 Some(ends) if now < ends => *count = count.saturating_add(1),
@@ -91,9 +86,9 @@ impl CountedWindow {
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub(super) fn used(&self, now: Timestamp) -> f64 {
         match &self.count {
-            Count::Sliding(entries) => {
-                let inside = entries.iter().rev().take_while(|(at, _)| at.after(self.window) > now);
-                inside.map(|(_, count)| u64::from(*count)).sum::<u64>() as f64
+            Count::Sliding { entries, sum } => {
+                let gone = entries.iter().take_while(|(at, _)| at.after(self.window) <= now);
+                sum.saturating_sub(gone.map(|(_, count)| u64::from(*count)).sum()) as f64
             }
             Count::Fixed { end, count, .. } => {
                 if end.is_some_and(|end| now < end) {
@@ -204,7 +199,7 @@ mod tests {
                     proptest::prop_assert!(was_coarse || used == exact);
                 }
             }
-            if let Count::Sliding(entries) = &counted.count {
+            if let Count::Sliding { entries, .. } = &counted.count {
                 proptest::prop_assert!(entries.len() <= EXACT + STEPS as usize + 2);
             }
         }

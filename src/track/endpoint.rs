@@ -23,8 +23,8 @@ impl Endpoint {
         })
     }
 
-    pub(super) fn is(&self, host: &str, endpoint: &str) -> bool {
-        *self.0.host == *host && *self.0.endpoint == *endpoint
+    pub(super) fn is(&self, host: &Arc<str>, endpoint: &Arc<str>) -> bool {
+        self.0.host == *host && self.0.endpoint == *endpoint
     }
 
     pub(super) fn count(&mut self, observation: &Observation, codes: usize) {

@@ -18,13 +18,20 @@ impl Tracker {
         observation: &Observation,
         now: Timestamp,
     ) -> QuotaId {
-        let hash = identity.hash(&self.hashing);
+        let hash = self.known_hash(&identity).unwrap_or_else(|| identity.hash(&self.hashing));
         if let Some(quota) = self.same_quota(hash, &identity, window, limit).and_then(|slot| self.quotas.get(slot)) {
             return quota.id;
         }
         let host = observation.host.as_ref().unwrap_or(&self.unknown);
         let host = std::sync::Arc::clone(host);
         self.insert_quota(hash, identity, window, &host, now)
+    }
+
+    /// The hash of an identity that a quota of the current route has: an exchange rarely burns others than the one before.
+    fn known_hash(&self, identity: &Identity<'_>) -> Option<u64> {
+        let route = self.routes.get(self.route)?;
+        let same = |id: &&QuotaId| self.quotas.get(id.slot).is_some_and(|quota| quota.is(identity));
+        route.quotas().iter().find(same).and_then(|id| self.quotas.hash_of(id.slot))
     }
 
     /// Begins a new quota.

@@ -17,6 +17,7 @@ mod identity;
 mod lookup;
 mod options;
 mod pace;
+mod places;
 mod quota;
 mod recent;
 mod route;

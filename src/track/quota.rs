@@ -85,6 +85,8 @@ pub struct TrackedQuota {
     pub(super) members: Vec<QuotaId>,
     /// The quota that is shown for it.
     pub(super) shared_by: Option<QuotaId>,
+    /// Where its endpoint is compared with others.
+    pub(super) group: u32,
 }
 
 /// Counts since the last full minute.
@@ -148,6 +150,7 @@ impl TrackedQuota {
             learned_sharing: false,
             members: Vec::new(),
             shared_by: None,
+            group: u32::MAX,
         }
     }
 
@@ -330,9 +333,9 @@ impl TrackedQuota {
     }
 
     pub(super) fn is(&self, identity: &Identity<'_>) -> bool {
-        *self.key.owner == **identity.owner
+        self.key.owner == *identity.owner
             && ScopeRef::of(self.key.scope.as_ref()) == identity.scope
-            && *self.name == **identity.name
+            && self.name == *identity.name
             && self.named_policy.as_ref() == identity.policy
             && self.key.dimension == *identity.dimension
     }

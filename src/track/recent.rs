@@ -81,6 +81,15 @@ impl RecentCounts {
     pub(super) fn within(&self, now: Timestamp, span: Duration) -> Counts {
         let span = i64::try_from(span.as_secs()).unwrap_or(KEPT).min(KEPT);
         let oldest = now.as_secs().saturating_sub(span);
+        if span == KEPT {
+            // All that is kept, but for what has left since the last exchange.
+            let mut counts = self.sum;
+            for second in self.seconds.iter().take_while(|s| s.number <= oldest) {
+                counts.requests = counts.requests.saturating_sub(u64::from(second.requests));
+                counts.throttled = counts.throttled.saturating_sub(u64::from(second.throttled));
+            }
+            return counts;
+        }
         let mut counts = Counts::default();
         for second in self.seconds.iter().rev().take_while(|s| s.number > oldest) {
             counts.requests += u64::from(second.requests);

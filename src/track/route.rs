@@ -43,8 +43,8 @@ impl Route {
         hasher.finish()
     }
 
-    pub(super) fn is(&self, owner: &str, scope: Option<&Scope>, endpoint: &str) -> bool {
-        *self.owner == *owner && self.scope.as_ref() == scope && *self.endpoint == *endpoint
+    pub(super) fn is(&self, owner: &Arc<str>, scope: Option<&Scope>, endpoint: &Arc<str>) -> bool {
+        self.owner == *owner && self.scope.as_ref() == scope && self.endpoint == *endpoint
     }
 
     /// Counts an exchange as long as no quota does.

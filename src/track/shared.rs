@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Observation, QuotaKey, Reading, Timestamp};
+use crate::model::{Observation, Reading, Timestamp};
 
 use super::identity::{Identity, ScopeRef};
 use super::options::TrackOptions;
@@ -34,28 +34,25 @@ impl Tracker {
 
     /// Compares what an endpoint's own quota said with what others of the host said, and passes it to the one they share.
     pub(super) fn learn_sharing(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) {
-        let Some((key, stated)) = self.stated(observation, reading, id) else {
+        let Some(stated) = self.stated(observation, reading, id) else {
             self.pass_on(reading, id, observation.at, now);
             return;
         };
-        let known = self.any_quota(id).and_then(|quota| quota.shared_by);
-        let lesson = {
-            let (sharing, quotas) = (&mut self.sharing, &self.quotas);
-            let alive = |id: QuotaId| quotas.get(id.slot).is_some_and(|quota| quota.id == id);
-            sharing.learn(&self.hashing, &key, stated, alive)
-        };
+        let Some(quota) = self.quotas.get_mut(id.slot) else { return };
+        let known = quota.shared_by;
+        quota.group = self.sharing.slot(&self.hashing, &quota.key, quota.group);
+        let group = quota.group;
+        let alive = |id: QuotaId| self.quotas.get(id.slot).is_some_and(|quota| quota.id == id);
+        let (lesson, shared) = self.sharing.learn(group, stated, alive);
         match lesson {
-            Lesson::None => {
-                // The endpoint's own quota may be a new one, or counted over another window than it was.
-                let shared = self.sharing.shared(&self.hashing, &key, stated.endpoint);
-                match (known, shared) {
-                    (Some(known), shared) if shared != Some(known) => self.part(known),
-                    (None, Some(shared)) => self.join(shared, id),
-                    _ => {}
-                }
-            }
+            // The endpoint's own quota may be a new one, or counted over another window than it was.
+            Lesson::None => match (known, shared) {
+                (Some(known), shared) if shared != Some(known) => self.part(known),
+                (None, Some(shared)) => self.join(shared, id),
+                _ => {}
+            },
             Lesson::Begins(members) => {
-                self.begin_sharing(&key, &members, now);
+                self.begin_sharing(&members, now);
                 return;
             }
             Lesson::Joins(shared) => self.join(shared, id),
@@ -79,12 +76,7 @@ impl Tracker {
     }
 
     /// What may be compared: numbers of an endpoint's own quota, that no profile knows, and whose window is known to run.
-    fn stated<'a>(
-        &self,
-        observation: &'a Observation,
-        reading: &'a Reading,
-        id: QuotaId,
-    ) -> Option<(QuotaKey, Stated<'a>)> {
+    fn stated<'a>(&self, observation: &'a Observation, reading: &'a Reading, id: QuotaId) -> Option<Stated<'a>> {
         let named = reading.bucket.is_some() || reading.policy.is_some();
         let known = observation.provider.is_some() || !observation.declared.is_empty();
         // What was not modified is often not counted.
@@ -103,10 +95,12 @@ impl Tracker {
             return None;
         }
         let asked = observation.latency.map(|latency| observation.at.before(latency));
-        Some((quota.key.clone(), Stated { endpoint, quota: id, limit, remaining, reset, at: observation.at, asked }))
+        Some(Stated { endpoint, quota: id, limit, remaining, reset, at: observation.at, asked })
     }
 
-    fn begin_sharing(&mut self, key: &QuotaKey, members: &[QuotaId], now: Timestamp) {
+    fn begin_sharing(&mut self, members: &[QuotaId], now: Timestamp) {
+        let Some(first) = members.first().and_then(|id| self.any_quota(*id)) else { return };
+        let (key, host) = (first.key.clone(), Arc::clone(&first.host));
         let name: Arc<str> = NAME.into();
         let identity = Identity {
             owner: &key.owner,
@@ -116,14 +110,12 @@ impl Tracker {
             dimension: &key.dimension,
         };
         let hash = identity.hash(&self.hashing);
-        let host = members.iter().find_map(|id| self.any_quota(*id)).map(|quota| Arc::clone(&quota.host));
-        let host = host.unwrap_or_else(|| Arc::clone(&self.unknown));
         let shared = self.insert_quota(hash, identity, key.window, &host, now);
         if let Some(quota) = self.quota_mut(shared) {
             quota.learned_sharing = true;
             quota.class = Some(name);
         }
-        self.sharing.name(&self.hashing, key, members, shared);
+        self.sharing.name(&self.hashing, &key, members, shared);
         for member in members {
             self.join(shared, *member);
         }

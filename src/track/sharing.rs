@@ -103,42 +103,42 @@ impl Sharing {
         Self { groups: Bounded::new(GROUPS) }
     }
 
-    /// Learns from an exchange; `alive` says whether a shared quota is still known.
+    /// Learns from an exchange; `alive` says whether a shared quota is still known. What it taught, and the quota that the
+    /// endpoint now shares.
     pub(super) fn learn(
         &mut self,
-        hashing: &impl BuildHasher,
-        key: &QuotaKey,
+        slot: u32,
         stated: Stated<'_>,
         alive: impl Fn(QuotaId) -> bool,
-    ) -> Lesson {
-        let slot = self.slot(hashing, key);
-        let Some(group) = self.groups.get_mut(slot) else { return Lesson::None };
+    ) -> (Lesson, Option<QuotaId>) {
+        let Some(group) = self.groups.get_mut(slot) else { return (Lesson::None, None) };
         for member in &mut group.members {
             member.shared = member.shared.filter(|id| alive(*id));
         }
-        group.learn(stated)
+        let lesson = group.learn(stated);
+        let own = group.members.iter().find(|member| member.endpoint == *stated.endpoint);
+        (lesson, own.and_then(|member| member.shared))
     }
 
     /// Notes under which quota endpoints share.
     pub(super) fn name(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, members: &[QuotaId], shared: QuotaId) {
-        let slot = self.slot(hashing, key);
+        let slot = self.slot(hashing, key, u32::MAX);
         let Some(group) = self.groups.get_mut(slot) else { return };
         for member in group.members.iter_mut().filter(|member| members.contains(&member.quota)) {
             member.shared = Some(shared);
         }
     }
 
-    /// The quota that an endpoint shares.
-    pub(super) fn shared(&self, hashing: &impl BuildHasher, key: &QuotaKey, endpoint: &str) -> Option<QuotaId> {
-        let group = self.groups.find(Group::hash(hashing, key), |group| group.is(key))?;
-        self.groups.get(group)?.members.iter().find(|member| *member.endpoint == *endpoint)?.shared
-    }
-
-    fn slot(&mut self, hashing: &impl BuildHasher, key: &QuotaKey) -> u32 {
-        let hash = Group::hash(hashing, key);
-        let slot = match self.groups.find(hash, |group| group.is(key)) {
-            Some(slot) => slot,
-            None => self.groups.insert(hash, Group::new(key)).0,
+    /// The place of the group that a quota belongs to; `before` is where it was last.
+    pub(super) fn slot(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, before: u32) -> u32 {
+        let slot = if self.groups.get(before).is_some_and(|group| group.is(key)) {
+            before
+        } else {
+            let hash = Group::hash(hashing, key);
+            match self.groups.find(hash, |group| group.is(key)) {
+                Some(slot) => slot,
+                None => self.groups.insert(hash, Group::new(key)).0,
+            }
         };
         self.groups.touch(slot);
         slot

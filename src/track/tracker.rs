@@ -12,6 +12,7 @@ use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
 use super::identity::Identity;
 use super::options::{Cuts, TrackOptions};
+use super::places::Places;
 use super::quota::{QuotaId, TrackedQuota};
 use super::route::Route;
 use super::sharing::Sharing;
@@ -36,7 +37,10 @@ pub struct Tracker {
     pub(super) quotas: Bounded<TrackedQuota>,
     pub(super) next_serial: u64,
     pub(super) endpoints: Bounded<Endpoint>,
-    routes: Bounded<Route>,
+    pub(super) routes: Bounded<Route>,
+    places: Places,
+    /// The route of the current observation.
+    pub(super) route: u32,
     pub(super) error_codes: BTreeMap<CodeKey, u64>,
     pub(super) trend: TrendRing,
     /// The quotas that the current observation counts against.
@@ -68,6 +72,8 @@ impl Tracker {
             quotas: Bounded::new(options.quotas),
             endpoints: Bounded::new(options.endpoints),
             routes: Bounded::new(options.routes),
+            places: Places::new(),
+            route: u32::MAX,
             options,
             now: None,
             observed: None,
@@ -120,6 +126,7 @@ impl Tracker {
         self.count_error_code(observation, owner);
         let unknown = Arc::clone(&self.unknown);
         let endpoint = observation.endpoint.as_ref().unwrap_or(&unknown);
+        self.find_route(observation, owner, endpoint);
         self.take_readings(observation, owner, endpoint, now);
         self.take_declared(observation, owner, now);
         self.follow_route(observation, owner, endpoint, now);
@@ -136,10 +143,14 @@ impl Tracker {
         self.now = Some(now);
         while let Some(&(at, id)) = self.expiries.first().filter(|(at, _)| *at <= now) {
             self.expiries.remove(&(at, id));
+            let mut later = None;
             if let Some(quota) = self.quota_mut(id) {
-                quota.wakes_at = None;
+                later = quota.expires_at().filter(|expires| *expires > at);
+                quota.wakes_at = later;
             }
-            if let Some(quota) = self.quota(id) {
+            if let Some(later) = later {
+                self.expiries.insert((later, id));
+            } else if let Some(quota) = self.quota(id).filter(|quota| quota.expires_at() == Some(at)) {
                 let event = TrackEvent::Reset { quota: quota.key.clone(), at };
                 self.push(Pending::Ready(Box::new(event)));
             }
@@ -164,7 +175,7 @@ impl Tracker {
                 Pending::Touched(id) => {
                     if let Some(quota) = self.quota_mut(id) {
                         quota.touch_pending = false;
-                        return Some(TrackEvent::QuotaTouched(quota.key.clone()));
+                        return Some(TrackEvent::QuotaTouched(id));
                     }
                 }
             }
@@ -221,11 +232,16 @@ impl Tracker {
 
     fn count_endpoint(&mut self, observation: &Observation) {
         let (Some(host), Some(endpoint)) = (&observation.host, &observation.endpoint) else { return };
-        let hash = self.hashing.hash_one((&**host, &**endpoint));
-        let slot = match self.endpoints.find(hash, |known| known.is(host, endpoint)) {
-            Some(slot) => slot,
-            None => self.endpoints.insert(hash, Endpoint::new(host, endpoint)).0,
-        };
+        let place = self.places.of(observation);
+        let remembered = self.endpoints.get(place.endpoint).is_some_and(|known| known.is(host, endpoint));
+        if !remembered {
+            let hash = self.hashing.hash_one((&**host, &**endpoint));
+            place.endpoint = match self.endpoints.find(hash, |known| known.is(host, endpoint)) {
+                Some(slot) => slot,
+                None => self.endpoints.insert(hash, Endpoint::new(host, endpoint)).0,
+            };
+        }
+        let slot = place.endpoint;
         self.endpoints.touch(slot);
         if let Some(known) = self.endpoints.get_mut(slot) {
             known.count(observation, self.options.error_codes_each);
@@ -280,18 +296,28 @@ impl Tracker {
         }
     }
 
+    fn find_route(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>) {
+        let scope = observation.scope.as_ref();
+        let place = self.places.of(observation);
+        let remembered = self.routes.get(place.route).is_some_and(|known| known.is(owner, scope, endpoint));
+        if !remembered {
+            let hash = Route::hash(&self.hashing, owner, scope, endpoint);
+            place.route = match self.routes.find(hash, |known| known.is(owner, scope, endpoint)) {
+                Some(slot) => slot,
+                None => self.routes.insert(hash, Route::new(owner, scope, endpoint)).0,
+            };
+        }
+        self.route = place.route;
+        self.routes.touch(self.route);
+    }
+
     /// Remembers which quotas an endpoint burns, and lets an exchange that announces none count against them.
     fn follow_route(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, now: Timestamp) {
         let scope = observation.scope.as_ref();
-        let hash = Route::hash(&self.hashing, owner, scope, endpoint);
-        let slot = match self.routes.find(hash, |known| known.is(owner, scope, endpoint)) {
-            Some(slot) => slot,
-            None => self.routes.insert(hash, Route::new(owner, scope, endpoint)).0,
-        };
-        self.routes.touch(slot);
         if self.touched.is_empty() {
-            let linked = self.routes.get(slot).map(|route| route.quotas().to_vec()).unwrap_or_default();
-            self.touched.extend(linked.into_iter().filter(|id| self.quotas.get(id.slot).is_some_and(|q| q.id == *id)));
+            let linked = self.routes.get(self.route).map(Route::quotas).unwrap_or_default();
+            let known = |id: &&QuotaId| self.quotas.get(id.slot).is_some_and(|quota| quota.id == **id);
+            self.touched.extend(linked.iter().filter(known).copied());
         }
         if self.touched.is_empty() && observation.throttled.is_some() {
             let dimension = crate::model::Dimension::requests();
@@ -305,7 +331,7 @@ impl Tracker {
             let id = self.find_or_insert(identity, None, None, observation, now);
             self.touched.push(id);
         }
-        let Some(route) = self.routes.get_mut(slot) else { return };
+        let Some(route) = self.routes.get_mut(self.route) else { return };
         if self.touched.is_empty() {
             route.count(now);
         }
@@ -363,17 +389,16 @@ impl Tracker {
             let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == *id) else { continue };
             let was_idle = quota.minute.requests == 0;
             quota.count(observation, endpoint, now, self.late, &self.options);
-            let expires = quota.expires_at().filter(|at| *at > now);
-            let (wakes_at, announce) = (quota.wakes_at, !quota.touch_pending && !hidden);
-            quota.wakes_at = expires;
+            let announce = !quota.touch_pending && !hidden;
             quota.touch_pending |= announce;
-            if wakes_at != expires {
-                if let Some(at) = wakes_at {
-                    self.expiries.remove(&(at, *id));
+            // What moves on is looked at when it would have been due: almost every exchange moves some.
+            let expires = quota.expires_at().filter(|at| *at > now);
+            let earlier = expires.filter(|at| quota.wakes_at.is_none_or(|wakes_at| *at < wakes_at));
+            if let Some(at) = earlier {
+                if let Some(before) = quota.wakes_at.replace(at) {
+                    self.expiries.remove(&(before, *id));
                 }
-                if let Some(at) = expires {
-                    self.expiries.insert((at, *id));
-                }
+                self.expiries.insert((at, *id));
             }
             if was_idle {
                 self.busy.push(*id);
