@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::model::{Observation, Scope};
 
-use super::recent::{Recent, mix};
+use super::recent::{Hash, Recent};
 
 /// What stands for all that is past a bound.
 const OTHER: &str = "other";
@@ -28,6 +28,9 @@ const MAX_HOST: usize = 259;
 
 /// How many buckets, policies and error codes one owner may have: providers name a few, Discord a few hundred.
 const MAX_NAMES: usize = 512;
+
+/// Room for what was named lately, times four: the endpoints and callers of a busy integration have one place each.
+const RECENT: usize = 512;
 
 /// The bounds' sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +91,9 @@ impl Bounds {
             endpoints: 0,
             scopes: BTreeSet::new(),
             names: BTreeMap::new(),
-            recent_endpoints: Recent::new(),
-            recent_scopes: Recent::new(),
-            recent_names: Recent::new(),
+            recent_endpoints: Recent::new(RECENT),
+            recent_scopes: Recent::new(RECENT),
+            recent_names: Recent::new(RECENT),
         }
     }
 
@@ -129,11 +132,10 @@ impl Bounds {
 
     fn settle_endpoint(&mut self, observation: &mut Observation) {
         let Some(name) = &observation.host else { return };
-        let place = mix(&[name, observation.endpoint.as_deref().unwrap_or_default()]);
-        if let Some((host, endpoint)) = self.recent_endpoints.at(place)
-            && *host == *name
-            && observation.endpoint.as_ref() == Some(endpoint)
-        {
+        let place = Hash::of(&[name.as_bytes(), observation.endpoint.as_deref().unwrap_or_default().as_bytes()]);
+        let is_meant =
+            |(host, endpoint): &(Arc<str>, Arc<str>)| *host == *name && observation.endpoint.as_ref() == Some(endpoint);
+        if let Some((host, endpoint)) = self.recent_endpoints.known(place, is_meant) {
             replace(&mut observation.host, host);
             replace(&mut observation.endpoint, endpoint);
             return;
@@ -162,18 +164,16 @@ impl Bounds {
         };
         // What is shown under another name may be so for want of room, or of words: that is found out each time.
         if shown == *endpoint {
-            self.recent_endpoints.put(place, (Arc::clone(&host.name), Arc::clone(&shown)));
+            self.recent_endpoints.keep(place, (Arc::clone(&host.name), Arc::clone(&shown)));
         }
         observation.endpoint = Some(shown);
     }
 
     fn settle_scope(&mut self, scope: &mut Option<Scope>) {
         let Some(Scope { kind, id: Some(id) }) = scope else { return };
-        let place = mix(&[kind, id]);
-        if let Some(known) = self.recent_scopes.at(place)
-            && known.kind == *kind
-            && known.id.as_ref() == Some(id)
-        {
+        let place = Hash::of(&[kind.as_bytes(), id.as_bytes()]);
+        let is_meant = |known: &Scope| known.kind == *kind && known.id.as_ref() == Some(id);
+        if let Some(known) = self.recent_scopes.known(place, is_meant) {
             if !known.id.as_ref().is_some_and(|known| Arc::ptr_eq(known, id)) {
                 *scope = Some(known.clone());
             }
@@ -189,17 +189,15 @@ impl Bounds {
         }
         if let Some(known) = self.scopes.get(named) {
             *named = known.clone();
-            self.recent_scopes.put(place, known.clone());
+            self.recent_scopes.keep(place, known.clone());
         }
     }
 
     fn settle_name(&mut self, owner: Option<&Arc<str>>, name: &mut Arc<str>) {
         let owner = owner.unwrap_or(&self.other);
-        let place = mix(&[owner, name]);
-        if let Some((known_owner, known)) = self.recent_names.at(place)
-            && known_owner == owner
-            && known == name
-        {
+        let place = Hash::of(&[owner.as_bytes(), name.as_bytes()]);
+        let is_meant = |(of, known): &(Arc<str>, Arc<str>)| of == owner && known == name;
+        if self.recent_names.known(place, is_meant).is_some() {
             return;
         }
         if !self.names.contains_key(owner) && self.names.len() > self.options.hosts {
@@ -214,7 +212,7 @@ impl Bounds {
             }
             names.insert(Arc::clone(name));
         }
-        self.recent_names.put(place, (Arc::clone(owner), Arc::clone(name)));
+        self.recent_names.keep(place, (Arc::clone(owner), Arc::clone(name)));
     }
 }
 

@@ -3,21 +3,22 @@
 
 use std::sync::Arc;
 
-use crate::model::{Client, DeclaredQuota, Exchange, QuotaSource, Reading, Scope};
+use crate::model::{DeclaredQuota, QuotaSource, Reading, Scope};
 
 use super::profile::{Profile, QuotaClass, QuotaRule, Rank, ScopeRule, labelled};
-use super::scope::Identities;
+use super::recent::{Hash, Recent};
+use super::scope::{Caller, Identities};
 
 /// What a profile says of one exchange.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
-    pub(super) exchange: &'a Exchange,
+    pub(super) caller: &'a Caller<'a>,
     pub(super) profile: &'a Profile,
     pub(super) identities: &'a Identities,
     /// The position of the environment.
     pub(super) environment: usize,
     /// The exchange's endpoint.
-    pub(super) endpoint: Option<&'a Arc<str>>,
+    pub(super) endpoint: &'a Arc<str>,
     /// Whether the response itself says for whom its quotas are counted.
     pub(super) party_is_stated: bool,
     /// Whether quotas are counted that responses announce.
@@ -32,27 +33,34 @@ impl Context<'_> {
     }
 }
 
+/// The class that a request falls in, and that class with those that count besides, the ones with the better patterns first;
+/// `path` by [`super::profile::segments`].
+pub(super) fn classes(
+    profile: &Profile,
+    method: &str,
+    path: &[&str],
+) -> (Option<Arc<QuotaClass>>, Vec<Arc<QuotaClass>>) {
+    let best = profile.choice(method, path);
+    let besides = profile.classes().iter().filter(|class| class.is_besides());
+    let mut all: Vec<(Rank, &Arc<QuotaClass>)> =
+        besides.filter_map(|class| Some((class.matches(method, path)?, class))).chain(best).collect();
+    all.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+    (best.map(|(_, class)| Arc::clone(class)), all.into_iter().map(|(_, class)| Arc::clone(class)).collect())
+}
+
 /// The classes that an exchange counts against.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Selection<'a> {
-    /// The class that its endpoint falls in: the one with the best pattern, the first of equals.
     class: Option<&'a QuotaClass>,
-    /// That class and those that count besides, the ones with the better patterns first.
-    all: Vec<&'a QuotaClass>,
+    all: &'a [Arc<QuotaClass>],
     /// The class that a refusal's error code names.
     refused: Option<&'a QuotaClass>,
 }
 
 impl<'a> Selection<'a> {
-    /// The classes of a request; `path` by [`super::profile::segments`].
-    pub(super) fn new(profile: &'a Profile, method: &str, path: &[&str]) -> Self {
-        let best = profile.choice(method, path).map(|(rank, class)| (rank, &**class));
-        let besides = profile.classes().iter().filter(|class| class.is_besides());
-        let mut all: Vec<(Rank, &QuotaClass)> =
-            besides.filter_map(|class| Some((class.matches(method, path)?, &**class))).chain(best).collect();
-        all.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
-        let all = all.into_iter().map(|(_, class)| class).collect();
-        Self { class: best.map(|(_, class)| class), all, refused: None }
+    /// From the request's [`classes`].
+    pub(super) fn new(class: Option<&'a Arc<QuotaClass>>, all: &'a [Arc<QuotaClass>]) -> Self {
+        Self { class: class.map(|class| &**class), all, refused: None }
     }
 
     /// Takes note of the class that a refusal's error code names.
@@ -63,17 +71,16 @@ impl<'a> Selection<'a> {
     /// Falls back to the profile's class for requests without credentials, where the exchange shows none and its response
     /// states that class's limit. Without such a statement nothing is concluded: a log may not show credentials at all.
     pub(super) fn consider_unauthenticated(&mut self, context: Context<'a>, readings: &[Reading]) {
-        let request = context.exchange.request.as_ref();
-        if context.exchange.client == Client::Unknown || request.is_none_or(|r| !r.credentials.is_empty()) {
+        if !context.caller.is_known || !context.caller.credentials.is_empty() {
             return;
         }
         let states = |rule: &QuotaRule| {
             readings.iter().any(|r| r.limit.is_some() && r.limit == rule.limit(context.environment) && fits(r, rule))
         };
-        let classes = context.profile.classes().iter().filter(|class| class.is_unauthenticated());
-        if let Some(class) = classes.map(|class| &**class).find(|class| class.quotas().iter().any(states)) {
+        let mut classes = context.profile.classes().iter().filter(|class| class.is_unauthenticated());
+        if let Some(class) = classes.find(|class| class.quotas().iter().any(states)) {
             self.class = Some(class);
-            self.all = vec![class];
+            self.all = std::slice::from_ref(class);
         }
     }
 
@@ -89,6 +96,7 @@ impl<'a> Selection<'a> {
         context: Context<'_>,
         readings: &mut [Reading],
         scope: Option<&Scope>,
+        made: &mut Made,
     ) -> Vec<Arc<DeclaredQuota>> {
         let mut announced: Vec<&QuotaRule> = Vec::new();
         for reading in readings {
@@ -105,15 +113,15 @@ impl<'a> Selection<'a> {
             }
             if reading.scope.is_none() && !context.party_is_stated {
                 let own = rule.scope().or_else(|| context.profile.scope());
-                reading.scope = context.identities.scope(context.exchange, own);
+                reading.scope = context.identities.scope(context.caller, own);
             }
             announced.push(rule);
         }
-        let rules = self.all.iter().flat_map(|class| class.quotas().iter().map(move |rule| (*class, rule)));
+        let rules = self.all.iter().flat_map(|class| class.quotas().iter().map(move |rule| (class, rule)));
         rules
             .filter(|(_, rule)| context.count_announced || !rule.is_announced())
             .filter(|(_, rule)| !announced.iter().any(|seen| std::ptr::eq(*seen, *rule)))
-            .filter_map(|(class, rule)| declared(class, rule, context, scope))
+            .filter_map(|(class, rule)| made.declared(class, rule, context, scope))
             .collect()
     }
 
@@ -140,7 +148,7 @@ impl<'a> Selection<'a> {
             &QuotaRule::is_announced,
         ];
         for wanted in wanted {
-            for class in &self.all {
+            for class in self.all {
                 let mut meant = class.quotas().iter().filter(|rule| fits(reading, rule) && wanted(rule));
                 if let (Some(rule), None) = (meant.next(), meant.next()) {
                     return Some((class, Some(rule)));
@@ -157,29 +165,54 @@ fn fits(reading: &Reading, rule: &QuotaRule) -> bool {
         && (reading.window.is_none() || rule.window().is_none() || rule.window() == reading.window)
 }
 
-/// A quota to count: with the party it is counted for where that is not the observation's, and with the endpoint where each
-/// endpoint has its own.
-fn declared(
-    class: &QuotaClass,
-    rule: &QuotaRule,
-    context: Context<'_>,
-    scope: Option<&Scope>,
-) -> Option<Arc<DeclaredQuota>> {
-    let quota = rule.declared(context.environment)?;
-    let own = context.identities.scope(context.exchange, rule.scope().or_else(|| context.profile.scope()));
-    let kind = own.as_ref().map_or(&quota.scope_kind, |own| &own.kind);
-    let endpoint = context.endpoint.filter(|_| class.is_per_endpoint());
-    if own.as_ref() == scope && *kind == quota.scope_kind && endpoint.is_none() {
-        return Some(Arc::clone(quota));
+/// The quotas that were made last for single endpoints and for parties that are not the observation's, each with the profile's
+/// own.
+#[derive(Debug, Clone)]
+pub(super) struct Made(Recent<(Arc<DeclaredQuota>, Arc<DeclaredQuota>)>);
+
+impl Made {
+    /// Room for four times so many.
+    pub(super) const fn new(sets: usize) -> Self {
+        Self(Recent::new(sets))
     }
-    let mut quota = (**quota).clone();
-    quota.scope_kind = Arc::clone(kind);
-    quota.scope = own.filter(|own| Some(own) != scope);
-    if let Some(endpoint) = endpoint {
-        quota.policy = Arc::clone(endpoint);
-        quota.endpoints = Arc::clone(endpoint);
+
+    /// A quota to count: with the party it is counted for where that is not the observation's, and with the endpoint where
+    /// each endpoint has its own.
+    fn declared(
+        &mut self,
+        class: &QuotaClass,
+        rule: &QuotaRule,
+        context: Context<'_>,
+        scope: Option<&Scope>,
+    ) -> Option<Arc<DeclaredQuota>> {
+        let quota = rule.declared(context.environment)?;
+        let own = context.identities.scope(context.caller, rule.scope().or_else(|| context.profile.scope()));
+        let kind = own.as_ref().map_or(&quota.scope_kind, |own| &own.kind);
+        let endpoint = Some(context.endpoint).filter(|_| class.is_per_endpoint());
+        if own.as_ref() == scope && *kind == quota.scope_kind && endpoint.is_none() {
+            return Some(Arc::clone(quota));
+        }
+        let party = own.as_ref().filter(|own| Some(*own) != scope);
+        let policy = endpoint.unwrap_or(&quota.policy);
+        let id = party.and_then(|party| party.id.as_deref()).unwrap_or_default();
+        let hash = Hash::of(&[policy.as_bytes(), id.as_bytes(), &quota.window.as_nanos().to_le_bytes()]);
+        let known = self.0.known(hash, |(of, made)| {
+            Arc::ptr_eq(of, quota) && made.policy == *policy && made.scope_kind == *kind && made.scope.as_ref() == party
+        });
+        if let Some((_, made)) = known {
+            return Some(Arc::clone(made));
+        }
+        let mut made = (**quota).clone();
+        made.scope_kind = Arc::clone(kind);
+        made.scope = party.cloned();
+        if let Some(endpoint) = endpoint {
+            made.policy = Arc::clone(endpoint);
+            made.endpoints = Arc::clone(endpoint);
+        }
+        let made = Arc::new(made);
+        self.0.keep(hash, (Arc::clone(quota), Arc::clone(&made)));
+        Some(made)
     }
-    Some(Arc::new(quota))
 }
 
 #[cfg(test)]
@@ -188,8 +221,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::extract::scope::Addresses;
     use crate::extract::{Profiles, segments};
-    use crate::model::{Amount, Credential, Dimension, Fields, Request, Response, Timestamp};
+    use crate::model::{Amount, Client, Credential, Dimension, Exchange, Fields, Request, Response, Timestamp};
 
     fn exchange(request: &str, credential: Option<&str>) -> Exchange {
         let (method, path) = request.split_once(' ').unwrap();
@@ -239,23 +273,25 @@ mod tests {
         let exchange = exchange(request, credential);
         let identities = Identities::new(std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
         let endpoint: Arc<str> = request.into();
+        let caller = Caller::of(&exchange, &mut Addresses::new(1));
         let context = Context {
-            exchange: &exchange,
+            caller: &caller,
             profile,
             identities: &identities,
             environment: profile.environments().default_position(),
-            endpoint: Some(&endpoint),
+            endpoint: &endpoint,
             party_is_stated: false,
             count_announced: false,
         };
         let (method, path) = request.split_once(' ').unwrap();
-        let mut selection = Selection::new(profile, method, &segments(path));
+        let (class, all) = classes(profile, method, &segments(path));
+        let mut selection = Selection::new(class.as_ref(), &all);
         let code = refused.and_then(|code| profile.code(code));
         selection.refuse(code.and_then(|c| c.quota()).and_then(|name| profile.class(name)).map(|class| &**class));
         selection.consider_unauthenticated(context, &readings);
         let rule = code.and_then(|code| code.scope()).or_else(|| selection.scope_rule(profile));
-        let scope = identities.scope(&exchange, rule);
-        let declared = selection.apply(context, &mut readings, scope.as_ref());
+        let scope = identities.scope(&caller, rule);
+        let declared = selection.apply(context, &mut readings, scope.as_ref(), &mut Made::new(1));
         let shown = readings.iter().map(|reading| {
             let bucket = reading.bucket.as_deref().unwrap_or("-");
             let limit = reading.limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());

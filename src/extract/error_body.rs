@@ -1,22 +1,23 @@
 //! What the content of a refusal says: its code, how long to wait, which limit.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::clock::Clock;
 use super::dialect::{Quota, Unit};
-use super::{WireRules, error_code, http_date, plain, retry_after, span};
+use super::json::Json;
+use super::phrases::Phrases;
+use super::{WireRules, error_code, http_date, phrases, plain, retry_after, span};
 use crate::model::{Amount, Body};
 
 /// The content of a response, as far as it can be read.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum Content<'a> {
     /// JSON.
-    Json(Value),
+    Json(Json<'a>),
     /// XML or HTML, and plain text: searched, never parsed.
-    Text(String),
+    Text(Cow<'a, str>),
     /// Nothing that can be read.
     Unreadable,
 }
@@ -25,8 +26,16 @@ pub(super) enum Content {
 const LONGEST_TEXT: usize = 4096;
 
 /// Objects that hold the fields of an error.
-const PARENTS: [&str; 8] =
-    ["", "/error", "/error/details", "/meta", "/details", "/error/data/rate", "/errors/0", "/errors/0/extensions"];
+const PARENTS: [&[&str]; 8] = [
+    &[],
+    &["error"],
+    &["error", "details"],
+    &["meta"],
+    &["details"],
+    &["error", "data", "rate"],
+    &["errors", "0"],
+    &["errors", "0", "extensions"],
+];
 
 /// Keys whose value is the wait, and the unit of a bare number.
 const WAITS: [(&str, Unit); 12] = [
@@ -67,34 +76,48 @@ const SENTENCES: [&str; 7] = [
     "available again in ",
 ];
 
+/// Whether there is such a sentence at all.
+static WAITING: Phrases = Phrases::new(&[
+    (SENTENCES[0], 1),
+    (SENTENCES[1], 1),
+    (SENTENCES[2], 1),
+    (SENTENCES[3], 1),
+    (SENTENCES[4], 1),
+    (SENTENCES[5], 1),
+    (SENTENCES[6], 1),
+]);
+
 /// Where the sentence for people stands.
-const MESSAGES: [&str; 10] = [
-    "/message",
-    "/error/message",
-    "/error",
-    "/errors/0/message",
-    "/errors/0/detail",
-    "/detail",
-    "/title",
-    "/error_description",
-    "/error_message",
-    "/msg",
+const MESSAGES: [&[&str]; 10] = [
+    &["message"],
+    &["error", "message"],
+    &["error"],
+    &["errors", "0", "message"],
+    &["errors", "0", "detail"],
+    &["detail"],
+    &["title"],
+    &["error_description"],
+    &["error_message"],
+    &["msg"],
 ];
 
 /// Where the name of what is limited stands.
-const SCOPES: [&str; 3] =
-    ["/error/details/*/metadata/quota_limit", "/error/details/*/violations/*/quotaId", "/policyName"];
+const SCOPES: [&[&str]; 3] = [
+    &["error", "details", "*", "metadata", "quota_limit"],
+    &["error", "details", "*", "violations", "*", "quotaId"],
+    &["policyName"],
+];
 
-impl Content {
+impl<'a> Content<'a> {
     /// Reads a body by its first octet; what its type claims is not needed, and often wrong.
-    pub(super) fn of(body: &Body) -> Self {
+    pub(super) fn of(body: &'a Body) -> Self {
         let octets = body.octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body.octets).trim_ascii_start();
         match octets.first() {
             None => Self::Unreadable,
-            Some(b'{' | b'[') => serde_json::from_slice(octets).map_or(Self::Unreadable, Self::Json),
+            Some(b'{' | b'[') => Json::read(octets).map_or(Self::Unreadable, Self::Json),
             Some(_) => {
                 let start = octets.get(..LONGEST_TEXT).unwrap_or(octets);
-                Self::Text(String::from_utf8_lossy(start).into_owned())
+                Self::Text(String::from_utf8_lossy(start))
             }
         }
     }
@@ -118,26 +141,23 @@ impl Content {
     }
 
     /// The JSON document.
-    pub(super) const fn json(&self) -> Option<&Value> {
+    pub(super) const fn json(&self) -> Option<&Json<'a>> {
         match self {
             Self::Json(body) => Some(body),
             _ => None,
         }
     }
 
-    /// The sentences for people, in lower case: a few, and bounded.
-    pub(super) fn messages(&self) -> Vec<String> {
-        let text = |text: &str| text.chars().take(LONGEST_TEXT).collect::<String>().to_ascii_lowercase();
-        match self {
-            Self::Json(body) => MESSAGES
-                .iter()
-                .filter_map(|place| error_code::at(body, place).and_then(Value::as_str))
-                .map(text)
-                .collect(),
+    /// The sentences for people: a few, and bounded.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &str> {
+        let (body, page) = match self {
+            Self::Json(body) => (Some(body), None),
             // A page for people quotes what it likes; only plain text is a message.
-            Self::Text(page) if !page.starts_with('<') => vec![text(page)],
-            _ => Vec::new(),
-        }
+            Self::Text(page) if !page.starts_with('<') => (None, Some(&**page)),
+            _ => (None, None),
+        };
+        let places = MESSAGES.iter().filter_map(move |place| error_code::at(body?, place)?.text());
+        places.chain(page).map(beginning)
     }
 
     /// The wait that the body asks for. `near` is how far the header's reset is, to settle a unit.
@@ -150,33 +170,35 @@ impl Content {
     ) -> Option<Duration> {
         if let Self::Json(body) = self {
             let own = rules.map_or(&[][..], |rules| &rules.retry_pointers);
-            for value in own.iter().flat_map(|place| error_code::matches(body, place)) {
-                if let Some(Ok(wait)) = wait(value, Unit::Delta(1.0), clock, near) {
+            for place in own {
+                let steps: Vec<&str> = place.split('/').skip(1).collect();
+                let wait = |value: &Json<'_>| wait(value, Unit::Delta(1.0), clock, near)?.ok();
+                if let Some(wait) = error_code::first(body, &steps, wait) {
                     return Some(wait);
                 }
             }
-            for (parent, (key, unit)) in PARENTS.iter().flat_map(|parent| WAITS.iter().map(move |wait| (parent, wait)))
-            {
-                let Some(value) = error_code::at(body, parent).and_then(|parent| parent.get(key)) else { continue };
-                match wait(value, *unit, clock, near) {
-                    Some(Ok(wait)) => return Some(wait),
-                    Some(Err(doubt)) => doubts.push(doubt),
-                    None => {}
+            for parent in PARENTS.iter().filter_map(|parent| error_code::at(body, parent)) {
+                for (key, unit) in WAITS {
+                    match parent.get(key).and_then(|value| wait(value, unit, clock, near)) {
+                        Some(Ok(wait)) => return Some(wait),
+                        Some(Err(doubt)) => doubts.push(doubt),
+                        None => {}
+                    }
                 }
             }
             // google.rpc.RetryInfo
-            for value in error_code::matches(body, "/error/details/*/retryDelay") {
-                let seconds = value.as_str().and_then(|text| span::seconds(text.as_bytes()));
+            for value in error_code::matches(body, &["error", "details", "*", "retryDelay"]) {
+                let seconds = value.text().and_then(|text| span::seconds(text.as_bytes()));
                 if let Some(wait) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
                     return Some(wait);
                 }
             }
         }
-        let messages = self.messages();
         let own = rules.map_or(&[][..], |rules| &rules.retry_messages);
-        messages.iter().find_map(|message| {
+        self.messages().find_map(|message| {
             own.iter().find_map(|sentence| by_pattern(message, sentence)).or_else(|| {
-                let rest = SENTENCES.iter().find_map(|start| message.split_once(start))?.1;
+                let known = WAITING.are_in(message.as_bytes()).then_some(SENTENCES);
+                let rest = known?.iter().find_map(|start| phrases::after(message, start))?;
                 leading_span(rest)
             })
         })
@@ -188,7 +210,7 @@ impl Content {
         let mut quotas = Vec::new();
         let body_quota = || Quota { body: true, family: "body-only", ..Quota::default() };
         // A GraphQL API that counts costs.
-        if let Some(state) = error_code::at(body, "/extensions/cost/throttleStatus") {
+        if let Some(state) = error_code::at(body, &["extensions", "cost", "throttleStatus"]) {
             quotas.push(Quota {
                 dimension: Some(Arc::from("cost")),
                 limit: state.get("maximumAvailable").and_then(amount),
@@ -199,9 +221,9 @@ impl Content {
         if throttled {
             quotas.extend(PARENTS.iter().find_map(|parent| limit_of(error_code::at(body, parent)?, clock)));
             // google.rpc.QuotaFailure
-            for violation in error_code::matches(body, "/error/details/*/violations/*") {
+            for violation in error_code::matches(body, &["error", "details", "*", "violations", "*"]) {
                 let limit = violation.get("quotaValue").and_then(amount);
-                let policy = violation.get("quotaId").and_then(Value::as_str).and_then(|id| plain::word(id.as_bytes()));
+                let policy = violation.get("quotaId").and_then(Json::text).and_then(|id| plain::word(id.as_bytes()));
                 if limit.is_some() {
                     quotas.push(Quota { policy, limit, ..body_quota() });
                 }
@@ -214,27 +236,28 @@ impl Content {
     /// What the body says is limited.
     pub(super) fn scope(&self) -> Option<Arc<str>> {
         let Self::Json(body) = self else { return None };
-        if let Some(Value::Array(policies)) = body.get("violated-policies") {
-            let names: Vec<&str> = policies.iter().take(8).filter_map(Value::as_str).collect();
+        if let Some(Json::List(policies)) = body.get("violated-policies") {
+            let names: Vec<&str> = policies.iter().take(8).filter_map(Json::text).collect();
             return plain::word(names.join(",").as_bytes());
         }
-        let named = SCOPES.iter().flat_map(|place| error_code::matches(body, place)).find_map(Value::as_str);
+        let named =
+            SCOPES.iter().find_map(|place| error_code::first(body, place, |value| Some(value.text()?.to_owned())));
         if let Some(name) = named {
             return plain::word(name.as_bytes());
         }
         // OpenAI's type of a rate limit error is what ran out.
-        let kind = error_code::at(body, "/error/type").and_then(Value::as_str)?;
+        let kind = error_code::at(body, &["error", "type"]).and_then(Json::text)?;
         matches!(kind, "tokens" | "requests" | "input_tokens" | "output_tokens").then(|| Arc::from(kind))
     }
 }
 
 /// A limit with its window, what remains of it, or when it is whole again.
-fn limit_of(parent: &Value, clock: &Clock) -> Option<Quota> {
+fn limit_of(parent: &Json<'_>, clock: &Clock) -> Option<Quota> {
     let limit = parent.get("limit").and_then(amount)?;
     let window = WINDOWS.iter().find_map(|(key, unit)| seconds(parent.get(key)?, *unit));
     let remaining = parent.get("remaining").and_then(amount);
     let reset = ["reset", "reset_at", "resetAt", "resets_at"].iter().find_map(|key| match parent.get(key)? {
-        Value::String(text) => http_date::read(text.as_bytes(), clock.server),
+        Json::Text(text) => http_date::read(text.as_bytes(), clock.server),
         _ => None,
     });
     let stated = window.is_some() || remaining.is_some() || reset.is_some();
@@ -249,10 +272,10 @@ fn limit_of(parent: &Value, clock: &Clock) -> Option<Quota> {
     })
 }
 
-fn seconds(value: &Value, unit: f64) -> Option<f64> {
+fn seconds(value: &Json<'_>, unit: f64) -> Option<f64> {
     let seconds = match value {
-        Value::Number(number) => number.as_f64()? * unit,
-        Value::String(text) => {
+        Json::Number(number) => number.as_f64()? * unit,
+        Json::Text(text) => {
             span::seconds(text.as_bytes()).or_else(|| plain::number(text.as_bytes()).map(|number| number * unit))?
         }
         _ => return None,
@@ -260,19 +283,19 @@ fn seconds(value: &Value, unit: f64) -> Option<f64> {
     (seconds > 0.0 && seconds <= 366.0 * 86_400.0).then_some(seconds)
 }
 
-fn amount(value: &Value) -> Option<Amount> {
+fn amount(value: &Json<'_>) -> Option<Amount> {
     match value {
-        Value::Number(number) => number.as_f64().and_then(Amount::new),
-        Value::String(text) => plain::number(text.as_bytes()).and_then(Amount::new),
+        Json::Number(number) => number.as_f64().and_then(Amount::new),
+        Json::Text(text) => plain::number(text.as_bytes()).and_then(Amount::new),
         _ => None,
     }
 }
 
 /// A wait as a number, a numeral, a length of time or a date; `None` where the value is none of them.
-fn wait(value: &Value, unit: Unit, clock: &Clock, near: Option<Duration>) -> Option<Result<Duration, &'static str>> {
+fn wait(value: &Json<'_>, unit: Unit, clock: &Clock, near: Option<Duration>) -> Option<Result<Duration, &'static str>> {
     let text = match value {
-        Value::Number(number) => number.to_string(),
-        Value::String(text) if text.len() <= 64 => text.clone(),
+        Json::Number(number) => number.to_string(),
+        Json::Text(text) if text.len() <= 64 => text.to_string(),
         _ => return None,
     };
     let read = retry_after::read(text.as_bytes(), unit, clock);
@@ -296,14 +319,21 @@ fn settled(wait: Duration, number: f64, near: Option<Duration>) -> Result<Durati
     }
 }
 
+/// What of a text is looked at.
+fn beginning(text: &str) -> &str {
+    // A text of so many octets has no more characters.
+    let end = (text.len() > LONGEST_TEXT).then(|| text.char_indices().nth(LONGEST_TEXT)).flatten();
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
 /// The seconds at `{n}` of a sentence, in any case.
 fn by_pattern(message: &str, sentence: &str) -> Option<Duration> {
-    let sentence = sentence.to_ascii_lowercase();
     let (before, after) = sentence.split_once("{n}")?;
-    let rest = message.split_once(before).map(|(_, rest)| rest)?;
+    let rest = phrases::after(message, before)?;
     let digits = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
     let (number, rest) = rest.split_at_checked(digits)?;
-    rest.starts_with(after).then(|| plain::number(number.as_bytes()))?.and_then(|n| Duration::try_from_secs_f64(n).ok())
+    let follows = rest.get(..after.len()).is_some_and(|start| start.eq_ignore_ascii_case(after));
+    follows.then(|| plain::number(number.as_bytes()))?.and_then(|n| Duration::try_from_secs_f64(n).ok())
 }
 
 /// `45 seconds.`, `524ms.`, `1h2m3s`, `1 minute`: the length of time at the start of a text.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use super::json::Json;
+use super::phrases::Phrases;
 use super::plain::LONGEST_WORD;
 
 /// The longest code that is kept where it is a problem type, which is a URI (RFC 9457 section 3.1.1).
@@ -22,127 +22,130 @@ enum Holds {
     Text,
 }
 
-/// The places, in the order in which they are believed: RFC 6901 pointers, `*` for any element of an array.
-const PLACES: &[(&str, Holds)] = &[
-    ("/error/details/*/reason", Holds::Code),
-    ("/error/code", Holds::Code),
-    ("/errors/0/extensions/code", Holds::Code),
-    ("/errors/0/code", Holds::Code),
-    ("/code", Holds::Code),
-    ("/error_code", Holds::Code),
-    ("/errorCode", Holds::Code),
-    ("/0/errorCode", Holds::Code),
-    ("/serviceErrorCode", Holds::Code),
-    ("/retCode", Holds::Code),
-    ("/status/error_code", Holds::Code),
-    ("/error/type", Holds::Type),
-    ("/error/reason/.tag", Holds::Code),
-    ("/error/errors/0/reason", Holds::Code),
-    ("/error/status", Holds::Code),
-    ("/errorType", Holds::Code),
-    ("/error_type", Holds::Code),
-    ("/errors/0/type", Holds::Type),
-    ("/errors/0/id", Holds::Word),
-    ("/errors/0/error", Holds::Text),
-    ("/__type", Holds::Type),
-    ("/Error/Code", Holds::Code),
-    ("/details/0/code", Holds::Code),
-    ("/type", Holds::Type),
-    ("/detail/code", Holds::Code),
-    ("/name", Holds::Word),
-    ("/id", Holds::Word),
-    ("/reason", Holds::Word),
-    ("/sys/id", Holds::Word),
-    ("/error", Holds::Text),
-    ("/message", Holds::Text),
-    ("/1", Holds::Code),
-    ("/error/0", Holds::Text),
+/// The places, in the order in which they are believed: the steps of RFC 6901 pointers, `*` for any element of an array.
+const PLACES: &[(&[&str], Holds)] = &[
+    (&["error", "details", "*", "reason"], Holds::Code),
+    (&["error", "code"], Holds::Code),
+    (&["errors", "0", "extensions", "code"], Holds::Code),
+    (&["errors", "0", "code"], Holds::Code),
+    (&["code"], Holds::Code),
+    (&["error_code"], Holds::Code),
+    (&["errorCode"], Holds::Code),
+    (&["0", "errorCode"], Holds::Code),
+    (&["serviceErrorCode"], Holds::Code),
+    (&["retCode"], Holds::Code),
+    (&["status", "error_code"], Holds::Code),
+    (&["error", "type"], Holds::Type),
+    (&["error", "reason", ".tag"], Holds::Code),
+    (&["error", "errors", "0", "reason"], Holds::Code),
+    (&["error", "status"], Holds::Code),
+    (&["errorType"], Holds::Code),
+    (&["error_type"], Holds::Code),
+    (&["errors", "0", "type"], Holds::Type),
+    (&["errors", "0", "id"], Holds::Word),
+    (&["errors", "0", "error"], Holds::Text),
+    (&["__type"], Holds::Type),
+    (&["Error", "Code"], Holds::Code),
+    (&["details", "0", "code"], Holds::Code),
+    (&["type"], Holds::Type),
+    (&["detail", "code"], Holds::Code),
+    (&["name"], Holds::Word),
+    (&["id"], Holds::Word),
+    (&["reason"], Holds::Word),
+    (&["sys", "id"], Holds::Word),
+    (&["error"], Holds::Text),
+    (&["message"], Holds::Text),
+    (&["1"], Holds::Code),
+    (&["error", "0"], Holds::Text),
 ];
 
 /// Types that only say that the document is an error.
 const MERE_TYPES: [&str; 8] =
     ["error", "error.list", "errorresponse", "about:blank", "object", "list", "fault", "exception"];
 
-/// Words that providers use as codes for "too fast", in lower case without punctuation; a longer code may contain them.
-const THROTTLE_WORDS: [&str; 21] = [
-    "ratelimit",
-    "throttl",
-    "toomanyrequest",
-    "toomanycalls",
-    "requestlimitexceeded",
-    "requestlimitreached",
-    "requestsexceeded",
-    "requestquotaexceeded",
-    "quotaexceeded",
-    "slowdown",
-    "resourceexhausted",
-    "rateexceeded",
-    "dailylimitexceeded",
-    "calllimitexceeded",
-    "apilimitexceeded",
-    "usagelimitreached",
-    "provisionedthroughputexceeded",
-    "bandwidthlimitexceeded",
-    "temporaryreducedcapacity",
-    "abnormalusagedetected",
-    "concurrencylimit",
-];
+/// Words that providers use as codes for "too fast", in lower case without punctuation, where a longer code may contain them;
+/// and those that turn such a code into something else: settings of a limit, a limit that is not there.
+static THROTTLE_WORDS: Phrases = Phrases::new(&[
+    ("ratelimit", THROTTLED),
+    ("throttl", THROTTLED),
+    ("toomanyrequest", THROTTLED),
+    ("toomanycalls", THROTTLED),
+    ("requestlimitexceeded", THROTTLED),
+    ("requestlimitreached", THROTTLED),
+    ("requestsexceeded", THROTTLED),
+    ("requestquotaexceeded", THROTTLED),
+    ("quotaexceeded", THROTTLED),
+    ("slowdown", THROTTLED),
+    ("resourceexhausted", THROTTLED),
+    ("rateexceeded", THROTTLED),
+    ("dailylimitexceeded", THROTTLED),
+    ("calllimitexceeded", THROTTLED),
+    ("apilimitexceeded", THROTTLED),
+    ("usagelimitreached", THROTTLED),
+    ("provisionedthroughputexceeded", THROTTLED),
+    ("bandwidthlimitexceeded", THROTTLED),
+    ("temporaryreducedcapacity", THROTTLED),
+    ("abnormalusagedetected", THROTTLED),
+    ("concurrencylimit", THROTTLED),
+    ("invalid", NOT_THROTTLED),
+    ("notfound", NOT_THROTTLED),
+    ("missing", NOT_THROTTLED),
+    ("storagequota", NOT_THROTTLED),
+    ("disk", NOT_THROTTLED),
+    ("unsupported", NOT_THROTTLED),
+]);
 
-/// Words that turn such a code into something else: settings of a limit, a limit that is not there.
-const NOT_THROTTLED_WORDS: [&str; 6] = ["invalid", "notfound", "missing", "storagequota", "disk", "unsupported"];
+const THROTTLED: u32 = 1;
+const NOT_THROTTLED: u32 = 1 << 1;
 
-/// A code from the first place that holds a plausible one; the provider's own places come first.
-pub(super) fn find(body: &Value, status: u16, own_places: &[String]) -> Option<Arc<str>> {
-    let own = own_places.iter().map(|place| (place.as_str(), Holds::Code));
-    own.chain(PLACES.iter().copied())
-        .find_map(|(place, holds)| matches(body, place).into_iter().find_map(|value| plausible(value, holds, status)))
+/// A code from the first place that holds a plausible one; the provider's own places, as JSON pointers, come first.
+pub(super) fn find(body: &Json<'_>, status: u16, own_places: &[String]) -> Option<Arc<str>> {
+    let own = own_places.iter().find_map(|place| {
+        let steps: Vec<&str> = place.split('/').skip(1).collect();
+        first(body, &steps, |value| plausible(value, Holds::Code, status))
+    });
+    own.or_else(|| {
+        PLACES.iter().find_map(|(place, holds)| first(body, place, |value| plausible(value, *holds, status)))
+    })
 }
 
 /// The first code, at any place, that says "too fast".
-pub(super) fn find_throttling(body: &Value, status: u16, is_throttling: impl Fn(&str) -> bool) -> Option<Arc<str>> {
+pub(super) fn find_throttling(body: &Json<'_>, status: u16, is_throttling: impl Fn(&str) -> bool) -> Option<Arc<str>> {
     PLACES.iter().find_map(|(place, holds)| {
         first(body, place, |value| plausible(value, *holds, status).filter(|code| is_throttling(code)))
     })
 }
 
-/// The first value at a pointer of which something can be made.
-fn first<T>(body: &Value, pointer: &str, make: impl Fn(&Value) -> Option<T>) -> Option<T> {
-    if pointer.contains('*') {
-        return matches(body, pointer).into_iter().find_map(make);
+/// The first value at a place of which something can be made.
+pub(super) fn first<T>(body: &Json<'_>, place: &[&str], mut make: impl FnMut(&Json<'_>) -> Option<T>) -> Option<T> {
+    if place.contains(&"*") {
+        return matches(body, place).into_iter().find_map(make);
     }
-    make(at(body, pointer)?)
+    make(at(body, place)?)
 }
 
-/// The value at a pointer without a `*`.
-pub(super) fn at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
-    pointer.split('/').skip(1).try_fold(body, |value, step| match value {
-        Value::Array(list) => step.parse().ok().and_then(|index: usize| list.get(index)),
-        Value::Object(object) => object.get(step),
-        _ => None,
-    })
+/// The value at a place without a `*`.
+pub(super) fn at<'v, 'a>(body: &'v Json<'a>, place: &[&str]) -> Option<&'v Json<'a>> {
+    place.iter().try_fold(body, |value, step| value.step(step))
 }
 
 /// Whether the code says "too fast" in anyone's words.
 pub(super) fn says_throttled(code: &str) -> bool {
-    let mut letters = String::with_capacity(code.len());
-    letters.extend(code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()));
-    THROTTLE_WORDS.iter().any(|word| letters.contains(word))
-        && !NOT_THROTTLED_WORDS.iter().any(|word| letters.contains(word))
+    let letters: Vec<u8> = code.bytes().filter(u8::is_ascii_alphanumeric).collect();
+    THROTTLE_WORDS.groups_in(&letters) == THROTTLED
 }
 
-/// The values at a pointer, at most a few where it has a `*`.
-pub(super) fn matches<'v>(body: &'v Value, pointer: &str) -> Vec<&'v Value> {
+/// The values at a place, at most a few where it has a `*`.
+pub(super) fn matches<'v, 'a>(body: &'v Json<'a>, place: &[&str]) -> Vec<&'v Json<'a>> {
     /// More elements than any list of details has.
     const MOST: usize = 16;
     let mut found = vec![body];
-    for step in pointer.split('/').skip(1) {
+    for step in place {
         let mut next = Vec::new();
         for value in found {
-            match (value, step) {
-                (Value::Array(list), "*") => next.extend(list.iter().take(MOST)),
-                (Value::Array(list), index) => next.extend(index.parse().ok().and_then(|i: usize| list.get(i))),
-                (Value::Object(object), key) => next.extend(object.get(key)),
-                _ => {}
+            match (value, *step) {
+                (Json::List(list), "*") => next.extend(list.iter().take(MOST)),
+                (value, step) => next.extend(value.step(step)),
             }
         }
         if next.is_empty() {
@@ -155,9 +158,9 @@ pub(super) fn matches<'v>(body: &'v Value, pointer: &str) -> Vec<&'v Value> {
 }
 
 /// The code that a value is, if it is one: no flag, no echo of the status, no prose, bounded and printable.
-fn plausible(value: &Value, holds: Holds, status: u16) -> Option<Arc<str>> {
+fn plausible(value: &Json<'_>, holds: Holds, status: u16) -> Option<Arc<str>> {
     match value {
-        Value::Number(number) => {
+        Json::Number(number) => {
             let text = match (number.as_i64(), number.as_f64()) {
                 (Some(whole), _) => whole.to_string(),
                 (None, Some(whole)) if whole.fract() == 0.0 && whole.abs() < 1e15 => format!("{whole:.0}"),
@@ -165,7 +168,7 @@ fn plausible(value: &Value, holds: Holds, status: u16) -> Option<Arc<str>> {
             };
             (holds == Holds::Code && text != "0" && !is_echo(&text, status)).then(|| Arc::from(text))
         }
-        Value::String(text) => text_code(text, holds, status),
+        Json::Text(text) => text_code(text, holds, status),
         _ => None,
     }
 }
@@ -231,7 +234,7 @@ mod tests {
     use super::*;
 
     fn code(body: &str) -> Option<String> {
-        find(&serde_json::from_str(body).unwrap(), 429, &[]).map(|code| code.to_string())
+        find(&Json::read(body.as_bytes()).unwrap(), 429, &[]).map(|code| code.to_string())
     }
 
     #[test]

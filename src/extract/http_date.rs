@@ -145,15 +145,27 @@ fn spelled(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn is_weekday(part: &str) -> bool {
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    part.len() >= 3 && part.get(..3).is_some_and(|start| DAYS.iter().any(|day| start.eq_ignore_ascii_case(day)))
+    let start = part.as_bytes().first_chunk::<3>().map(|start| start.map(|letter| letter.to_ascii_lowercase()));
+    matches!(start.as_ref(), Some(b"mon" | b"tue" | b"wed" | b"thu" | b"fri" | b"sat" | b"sun"))
 }
 
 fn month_number(word: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let start = word.get(..3)?;
-    let place = MONTHS.iter().position(|month| start.eq_ignore_ascii_case(month))?;
-    i64::try_from(place).ok().map(|place| place + 1)
+    let start = word.as_bytes().first_chunk::<3>()?.map(|letter| letter.to_ascii_lowercase());
+    Some(match &start {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
+        _ => return None,
+    })
 }
 
 /// `GMT`, `UTC`, `Z`, `+0200`, `GMT+0100`.

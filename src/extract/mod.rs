@@ -1,18 +1,24 @@
 //! Exchanges to observations: what a response says of quotas, and what the provider's documents add to it.
 //!
-//! [`Extractor::observe`] has no memory and may run on any worker; [`Bounds::settle`] has, and runs where observations come in
-//! event order. Knows no packets, no files and no clock: profiles come as text, time comes with the exchange.
+//! What an [`Extractor`] finds depends on nothing but the exchange, so that it may run on any worker; an [`Observer`] finds the
+//! same sooner, because it remembers what it found for the same names. [`Bounds::settle`] depends on what came before, and
+//! runs where observations come in event order. Knows no packets, no files and no clock: profiles come as text, time comes
+//! with the exchange.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod bounds;
 mod clock;
 mod declared;
+mod destination;
 mod dialect;
 mod error_body;
 mod error_code;
 mod http_date;
 mod interest;
+mod json;
+mod observer;
+mod phrases;
 mod plain;
 mod profile;
 mod recent;
@@ -32,19 +38,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use bounds::{BoundOptions, Bounds};
+pub use observer::Observer;
 pub use profile::{
     CodeRule, EndpointPattern, Environments, HostPattern, PathPattern, Profile, ProfileError, Profiles, QuotaClass,
     QuotaRule, Rank, ScopeRule, segments,
 };
-pub use response::{Hints, Said, is_telling_field, may_explain_refusal, read_response};
+pub use response::{Hints, Reader, Said, is_telling_field, may_explain_refusal, read_response};
 pub use wire_rules::{ResetUnit, WireRules};
 
-use crate::model::{Exchange, Interest, Observation, Scope};
+use crate::model::{DeclaredQuota, Exchange, Interest, Observation, Request, Scope};
 
-use declared::{Context, Selection};
+use declared::{Context, Made, Selection};
+use destination::{Destination, Interchangeable};
 use interest::Wanted;
+use observer::Memory;
 use route::Routes;
-use scope::Identities;
+use scope::{Caller, Identities};
 use template::TemplateRule;
 
 /// What the user says beside the profiles.
@@ -65,7 +74,7 @@ pub struct ExtractOptions {
     pub count_announced: bool,
 }
 
-/// Exchanges to observations. Without memory: any number of workers may share one.
+/// Exchanges to observations. It never changes: any number of workers may share one.
 #[derive(Debug, Clone)]
 pub struct Extractor {
     profiles: Profiles,
@@ -75,6 +84,7 @@ pub struct Extractor {
     environments: Vec<EnvironmentRule>,
     templates: Vec<TemplateRule>,
     count_announced: bool,
+    interchangeable: Interchangeable,
 }
 
 impl Extractor {
@@ -85,10 +95,12 @@ impl Extractor {
     pub fn new(profiles: Profiles, options: ExtractOptions) -> Result<Self, ProfileError> {
         let routes = Arc::new(Routes::new(&profiles, &options.providers)?);
         let wanted = Arc::new(Wanted::new(&profiles, Arc::clone(&routes)));
-        let environments =
+        let environments: Vec<EnvironmentRule> =
             options.environments.into_iter().map(|pair| environment_rule(&profiles, pair)).collect::<Result<_, _>>()?;
-        let templates = options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
+        let templates: Vec<TemplateRule> =
+            options.templates.into_iter().map(template_rule).collect::<Result<_, _>>()?;
         let identities = Identities::new(options.aliases, options.pools);
+        let interchangeable = interchangeable(&profiles, &routes, &environments, &templates);
         Ok(Self {
             profiles,
             routes,
@@ -97,6 +109,7 @@ impl Extractor {
             environments,
             templates,
             count_announced: options.count_announced,
+            interchangeable,
         })
     }
 
@@ -115,90 +128,117 @@ impl Extractor {
         self.routes.profile(host, path)
     }
 
-    /// What an exchange says of quotas and throttling.
+    /// What one exchange says of quotas and throttling. Whoever has many has an [`Observer`], which says the same.
     pub fn observe(&self, exchange: &Exchange) -> Observation {
-        let mut observation = Observation::of(exchange);
-        let request = exchange.request.as_ref();
-        let host = request.and_then(|r| r.host.as_deref());
-        let path = request.map(|r| &*r.path);
-        let profile = host.and_then(|host| self.profile(host, path.unwrap_or("/")));
-        let hints =
-            Hints { host, method: request.map(|r| &*r.method), path, rules: profile.map(|profile| profile.wire()) };
-        let said = read_response(&exchange.response, &hints);
-        observation.provider = profile.map(|profile| Arc::clone(profile.name()));
-        observation.dialect = said.dialect;
-        observation.readings = said.readings;
-        observation.retry_after = said.retry_after;
-        observation.throttled = said.throttled;
-        observation.error_code = said.error_code;
-        observation.doubts = said.doubts;
-
-        let parts = path.map(segments).unwrap_or_default();
-        if let Some(request) = request {
-            let asked = (host.unwrap_or_default(), &*request.method, &*request.path);
-            let target = template::target(&self.templates, profile.map(|p| &**p), asked, &parts);
-            observation.endpoint = Some(target.endpoint.into());
-            observation.path = target.concealed.map(String::into_boxed_str).or(observation.path);
-        }
-        match profile {
-            Some(profile) => self.apply(profile, exchange, &parts, said.scope.as_ref(), &mut observation),
-            None => self.apply_scope(exchange, said.scope.as_ref(), None, None, &mut observation),
-        }
-        observation
+        self.observe_with(exchange.clone(), &mut Memory::new(1))
     }
 
-    /// Adds what the profile says.
+    fn observe_with(&self, exchange: Exchange, memory: &mut Memory) -> Observation {
+        let request = exchange.request.as_ref();
+        let destination =
+            request.map(|request| memory.destinations.of(request, &self.interchangeable, || self.destination(request)));
+        let profile = destination.as_ref().and_then(|destination| destination.profile.as_deref());
+        let hints = Hints {
+            host: request.and_then(|r| r.host.as_deref()),
+            method: request.map(|r| &*r.method),
+            path: request.map(|r| &*r.path),
+            rules: profile.map(Profile::wire),
+        };
+        let mut said = memory.reader.read(&exchange.response, &hints);
+        let caller = Caller::of(&exchange, &mut memory.addresses);
+        let (scope, declared) = match (&destination, profile) {
+            (Some(destination), Some(profile)) => {
+                self.apply(profile, destination, &caller, &mut said, &mut memory.made)
+            }
+            _ => {
+                let scope = self.scope(&caller, said.scope.as_ref(), None, None);
+                self.apply_scope(&caller, &mut said, scope.as_ref(), None, None);
+                (scope, Vec::new())
+            }
+        };
+        let mut observation = Observation::of(exchange);
+        if let Some(destination) = destination {
+            observation.provider = destination.profile.as_ref().map(|profile| Arc::clone(profile.name()));
+            observation.endpoint = Some(Arc::clone(&destination.endpoint));
+            observation.path = destination.concealed.clone().or(observation.path);
+        }
+        Observation {
+            dialect: said.dialect,
+            readings: said.readings,
+            declared,
+            retry_after: said.retry_after,
+            throttled: said.throttled,
+            error_code: said.error_code,
+            scope,
+            doubts: said.doubts,
+            ..observation
+        }
+    }
+
+    /// What a request leads to.
+    fn destination(&self, request: &Request) -> Destination {
+        let (host, method, path) = (request.host.as_deref(), &*request.method, &*request.path);
+        let profile = host.and_then(|host| self.profile(host, path));
+        let host = host.unwrap_or_default();
+        let parts = segments(path);
+        let target = template::target(&self.templates, profile.map(|p| &**p), (host, method, path), &parts);
+        let shown_path = target.concealed.as_deref().unwrap_or(path);
+        let environment = profile.map_or(0, |profile| self.environment(profile, host, shown_path));
+        let (class, classes) = profile.map(|profile| declared::classes(profile, method, &parts)).unwrap_or_default();
+        Destination {
+            profile: profile.cloned(),
+            environment,
+            endpoint: target.endpoint.into(),
+            concealed: target.concealed.map(String::into_boxed_str),
+            class,
+            classes,
+        }
+    }
+
+    /// Adds what the profile says; gives for whom is counted, and what the agent must count.
     fn apply(
         &self,
         profile: &Profile,
-        exchange: &Exchange,
-        parts: &[&str],
-        stated: Option<&Stated>,
-        observation: &mut Observation,
-    ) {
-        let endpoint = observation.endpoint.clone();
+        destination: &Destination,
+        caller: &Caller<'_>,
+        said: &mut Said,
+        made: &mut Made,
+    ) -> (Option<Scope>, Vec<Arc<DeclaredQuota>>) {
         let context = Context {
-            exchange,
-            party_is_stated: stated.is_some_and(scope::names_party),
-            endpoint: endpoint.as_ref(),
+            caller,
+            party_is_stated: said.scope.as_ref().is_some_and(scope::names_party),
+            endpoint: &destination.endpoint,
             count_announced: self.count_announced,
             profile,
             identities: &self.identities,
-            environment: self.environment(
-                profile,
-                observation.host.as_deref().unwrap_or_default(),
-                observation.path.as_deref().unwrap_or("/"),
-            ),
+            environment: destination.environment,
         };
-        let mut selection = match (&observation.method, &observation.path) {
-            (Some(method), Some(_)) => Selection::new(profile, method, parts),
-            _ => Selection::default(),
-        };
-        let code =
-            observation.error_code.as_deref().and_then(|code| profile.code(code)).filter(|code| code.throttles());
+        let mut selection = Selection::new(destination.class.as_ref(), &destination.classes);
+        let code = said.error_code.as_deref().and_then(|code| profile.code(code)).filter(|code| code.throttles());
         if let Some(code) = code {
             selection.refuse(code.quota().and_then(|name| profile.class(name)).map(|class| &**class));
-            observation.throttled = observation.throttled.map(|cause| code.cause().unwrap_or(cause));
+            said.throttled = said.throttled.map(|cause| code.cause().unwrap_or(cause));
         }
-        selection.consider_unauthenticated(context, &observation.readings);
+        selection.consider_unauthenticated(context, &said.readings);
         let usual = selection.scope_rule(profile);
         let own = code.and_then(|code| code.scope());
-        let scope = self.scope(exchange, stated, own, usual);
-        observation.declared = selection.apply(context, &mut observation.readings, scope.as_ref());
-        self.apply_scope(exchange, stated, own, usual, observation);
+        let scope = self.scope(caller, said.scope.as_ref(), own, usual);
+        let declared = selection.apply(context, &mut said.readings, scope.as_ref(), made);
+        self.apply_scope(caller, said, scope.as_ref(), own, usual);
+        (scope, declared)
     }
 
     /// For whom the provider counts: what the response states, else what its error code means, else the usual.
     fn scope(
         &self,
-        exchange: &Exchange,
+        caller: &Caller<'_>,
         stated: Option<&Stated>,
         of_code: Option<&ScopeRule>,
         usual: Option<&ScopeRule>,
     ) -> Option<Scope> {
         match stated {
-            Some(stated) => Some(self.identities.stated(exchange, stated, usual)),
-            None => self.identities.scope(exchange, of_code.or(usual)),
+            Some(stated) => Some(self.identities.stated(caller, stated, usual)),
+            None => self.identities.scope(caller, of_code.or(usual)),
         }
     }
 
@@ -206,20 +246,20 @@ impl Extractor {
     /// names their scope by a word of its own, or a refusal speaks of another one: the same quota must not look like two.
     fn apply_scope(
         &self,
-        exchange: &Exchange,
-        stated: Option<&Stated>,
+        caller: &Caller<'_>,
+        said: &mut Said,
+        scope: Option<&Scope>,
         of_code: Option<&ScopeRule>,
         usual: Option<&ScopeRule>,
-        observation: &mut Observation,
     ) {
-        observation.scope = self.scope(exchange, stated, of_code, usual);
-        if !stated.is_some_and(scope::names_party) {
-            let party = self.identities.scope(exchange, usual);
-            for reading in observation.readings.iter_mut().filter(|reading| reading.scope.is_none()) {
+        let is_usual = said.scope.is_none() && of_code.is_none();
+        if !is_usual && !said.scope.as_ref().is_some_and(scope::names_party) {
+            let party = self.identities.scope(caller, usual);
+            for reading in said.readings.iter_mut().filter(|reading| reading.scope.is_none()) {
                 reading.scope.clone_from(&party);
             }
         }
-        for reading in observation.readings.iter_mut().filter(|reading| reading.scope == observation.scope) {
+        for reading in said.readings.iter_mut().filter(|reading| reading.scope.as_ref() == scope) {
             reading.scope = None;
         }
     }
@@ -252,6 +292,29 @@ struct EnvironmentRule {
 enum EnvironmentOf {
     Host(HostPattern),
     Provider(Arc<str>),
+}
+
+/// The segments of paths that nothing here tells apart: all patterns that a path is compared with say their texts.
+fn interchangeable(
+    profiles: &Profiles,
+    routes: &Routes,
+    environments: &[EnvironmentRule],
+    templates: &[TemplateRule],
+) -> Interchangeable {
+    let own_hosts = environments.iter().filter_map(|rule| match &rule.of {
+        EnvironmentOf::Host(pattern) => Some(pattern),
+        EnvironmentOf::Provider(_) => None,
+    });
+    let hosts = routes
+        .hosts()
+        .chain(profiles.iter().flat_map(|profile| profile.environments().hosts()))
+        .chain(own_hosts)
+        .chain(templates.iter().filter_map(|rule| rule.host.as_ref()));
+    let endpoints = profiles
+        .iter()
+        .flat_map(|profile| profile.classes().iter().flat_map(|class| class.endpoints()).chain(profile.templates()))
+        .chain(templates.iter().map(|rule| &rule.pattern));
+    Interchangeable::new(hosts.flat_map(HostPattern::texts).chain(endpoints.flat_map(|pattern| pattern.path().texts())))
 }
 
 fn environment_rule(profiles: &Profiles, (of, environment): (String, String)) -> Result<EnvironmentRule, ProfileError> {

@@ -1,63 +1,92 @@
-//! What was looked up lately, found again without a search.
+//! What was found lately, found again without a search.
 
-/// Places: the endpoints and callers of a busy integration have one each, almost always.
-const PLACES: usize = 2048;
+/// How many that fall on one place are kept there: with fewer, two that come in turn would often push each other out.
+const WAYS: usize = 4;
 
-/// One value for each of a fixed number of places; a new one takes the place of the one before.
+/// A bounded memory of small values: what came last is kept, and takes the place of something older.
 ///
 /// The place says nothing of the value: whoever looks compares. Names that were chosen to meet in one place therefore cost
 /// the search that this would have saved, no more, so that the place needs no secret.
 #[derive(Debug, Clone)]
-pub(super) struct Recent<T>(Vec<Option<T>>);
+pub(super) struct Recent<V> {
+    /// Empty until something is kept.
+    slots: Vec<Option<(Hash, V)>>,
+    places: usize,
+    /// Which of a full place's slots is taken next.
+    turn: usize,
+}
 
-impl<T: Clone> Recent<T> {
-    pub(super) fn new() -> Self {
-        Self(vec![None; PLACES])
+impl<V> Recent<V> {
+    /// Room for four times so many.
+    pub(super) const fn new(places: usize) -> Self {
+        Self { slots: Vec::new(), places, turn: 0 }
     }
 
-    /// What was last put in the place of a hash.
-    pub(super) fn at(&self, hash: u64) -> Option<&T> {
-        self.0.get(place(hash))?.as_ref()
+    /// What is kept under a hash and is meant.
+    pub(super) fn known(&self, hash: Hash, is_meant: impl Fn(&V) -> bool) -> Option<&V> {
+        let start = self.start(hash);
+        let at_place = self.slots.get(start..start + WAYS)?.iter().flatten();
+        at_place.filter(|(of, _)| *of == hash).map(|(_, value)| value).find(|value| is_meant(value))
     }
 
-    /// Puts a value in the place of a hash.
-    pub(super) fn put(&mut self, hash: u64, value: T) {
-        if let Some(slot) = self.0.get_mut(place(hash)) {
-            *slot = Some(value);
+    /// Keeps what is not yet known under a hash.
+    pub(super) fn keep(&mut self, hash: Hash, value: V) {
+        if self.slots.is_empty() {
+            self.slots.resize_with(self.places * WAYS, || None);
+        }
+        self.turn = (self.turn + 1) % WAYS;
+        let start = self.start(hash);
+        let at_place = self.slots.get_mut(start..start + WAYS).unwrap_or_default();
+        let way = at_place.iter().position(Option::is_none).unwrap_or(self.turn);
+        if let Some(slot) = at_place.get_mut(way) {
+            *slot = Some((hash, value));
         }
     }
+
+    /// Where the slots of a hash begin. The upper bits: multiplication mixes into them.
+    const fn start(&self, Hash(hash): Hash) -> usize {
+        (hash >> 32) as usize % self.places * WAYS
+    }
 }
 
-/// The upper bits: multiplication mixes into them.
-const fn place(hash: u64) -> usize {
-    (hash >> 32) as usize % PLACES
-}
+/// A number that tells lists of texts apart, almost always; it takes a multiplication for eight octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hash(u64);
 
-/// A hash of some names that takes a multiplication for eight octets.
-pub(super) fn mix(names: &[&str]) -> u64 {
-    // The fractional part of the golden ratio: an odd number whose bits look like chance.
+impl Hash {
+    /// The fractional part of the golden ratio: an odd number whose bits look like chance.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = FACTOR;
-    let mut take = |word: u64| {
-        hash = (hash ^ word).wrapping_mul(FACTOR);
-        hash ^= hash >> 32;
-    };
-    for name in names {
-        let octets = name.as_bytes();
-        take(octets.len() as u64);
-        for word in octets.as_chunks::<8>().0 {
-            take(u64::from_le_bytes(*word));
-        }
-        // The last word overlaps the one before it.
-        match (octets.last_chunk::<8>(), octets.first_chunk::<4>(), octets.last_chunk::<4>()) {
-            (Some(last), ..) => take(u64::from_le_bytes(*last)),
-            (None, Some(first), Some(last)) => {
-                take(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)));
+
+    /// Of texts, whole.
+    pub(super) fn of(texts: &[&[u8]]) -> Self {
+        let mut hash = Self(Self::FACTOR);
+        for text in texts {
+            for word in text.as_chunks::<8>().0 {
+                hash.take(u64::from_le_bytes(*word));
             }
-            _ => take(octets.iter().fold(0, |word, octet| word << 8 | u64::from(*octet))),
+            hash.take_end(text);
         }
+        hash
     }
-    hash.wrapping_mul(FACTOR)
+
+    /// Of texts, by their lengths and last eight octets: enough for names of which most end with words of their own.
+    pub(super) fn of_ends<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut hash = Self(Self::FACTOR);
+        texts.for_each(|text| hash.take_end(text));
+        hash
+    }
+
+    fn take_end(&mut self, text: &[u8]) {
+        let end = match text.last_chunk::<8>() {
+            Some(end) => u64::from_le_bytes(*end),
+            None => text.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+        };
+        self.take(end ^ (text.len() as u64) << 56);
+    }
+
+    const fn take(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(Self::FACTOR);
+    }
 }
 
 #[cfg(test)]
@@ -65,23 +94,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_put_is_found_until_another_takes_its_place() {
-        let mut recent = Recent::new();
-        let hash = mix(&["api.example.com", "GET /v1/payment/{id}"]);
-        assert_eq!(recent.at(hash), None);
-        recent.put(hash, 1);
-        recent.put(hash, 2);
-        assert_eq!(recent.at(hash), Some(&2));
+    fn keeps_what_came_last_and_never_more_than_its_room() {
+        let mut recent = Recent::new(8);
+        for number in 0..1000 {
+            let text = format!("text {number}");
+            let hash = Hash::of(&[text.as_bytes()]);
+            assert_eq!(recent.known(hash, |known| *known == text), None);
+            recent.keep(hash, text.clone());
+            assert_eq!(recent.known(hash, |known| *known == text), Some(&text));
+        }
+        assert_eq!(recent.slots.iter().flatten().count(), 8 * WAYS);
+    }
+
+    #[test]
+    fn one_hash_may_stand_for_two_texts() {
+        let mut recent = Recent::new(1);
+        recent.keep(Hash(7), "a");
+        recent.keep(Hash(7), "b");
+        for text in ["a", "b"] {
+            assert_eq!(recent.known(Hash(7), |known| *known == text).copied(), Some(text));
+        }
     }
 
     #[test]
     fn names_spread_over_the_places() {
-        let names: Vec<String> = (0..PLACES).map(|n| format!("k:{n:08x}")).collect();
-        let mut places: Vec<usize> = names.iter().map(|name| place(mix(&["api-key", name]))).collect();
-        places.sort_unstable();
-        places.dedup();
-        // Thrown at chance, they fill 63 % of the places.
-        assert!(places.len() * 100 > PLACES * 55, "{}", places.len());
-        assert_ne!(mix(&["ab", "c"]), mix(&["a", "bc"]));
+        let recent = Recent::<()>::new(512);
+        let mut room = vec![0; 512];
+        for number in 0..2048 {
+            room[recent.start(Hash::of(&[b"api-key", format!("k:{number:08x}").as_bytes()])) / WAYS] += 1;
+        }
+        // Thrown at chance, four fifths of so many find room.
+        let kept: usize = room.iter().map(|count| *count.min(&WAYS)).sum();
+        assert!(kept * 10 > 2048 * 7, "{kept}");
+        assert_ne!(Hash::of(&[b"ab", b"c"]), Hash::of(&[b"a", b"bc"]));
     }
 }

@@ -1,10 +1,9 @@
 //! A response to what it says of quotas, throttling and waiting.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dialect::{self, Headers, Quota};
+use super::dialect::{self, Headers, Layouts, Quota};
 use super::error_body::Content;
 use super::throttle::Refusal;
 use super::{WireRules, error_code, plain};
@@ -42,14 +41,47 @@ pub struct Said {
     pub doubts: Vec<&'static str>,
 }
 
-/// Reads one response.
+/// Reads one response alone. Whoever reads many has a [`Reader`], which says the same.
 pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
+    Reader::new(1).read(response, hints)
+}
+
+/// Reads responses, and remembers what the names of their field lines mean.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    layouts: Layouts,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new(LAYOUT_SETS)
+    }
+}
+
+/// Room for 256 lists of names: a lane sees the responses of some dozens of servers, each of which has a few.
+const LAYOUT_SETS: usize = 64;
+
+impl Reader {
+    pub(super) fn new(sets: usize) -> Self {
+        Self { layouts: Layouts::new(sets) }
+    }
+
+    /// What a response says: the same as [`read_response`] finds, whatever was read before.
+    pub fn read(&mut self, response: &Response, hints: &Hints<'_>) -> Said {
+        read(response, hints, &mut self.layouts)
+    }
+}
+
+fn read(response: &Response, hints: &Hints<'_>, layouts: &mut Layouts) -> Said {
     let rules = hints.rules;
     let status = response.status;
-    let mut headers = dialect::read(&response.fields, response.at, rules.and_then(|rules| rules.reset));
+    let reset_rule = rules.and_then(|rules| rules.reset);
+    let mut headers = dialect::read(&response.fields, response.at, reset_rule, layouts);
     let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
-    let throttled = Refusal { status, headers: &headers, content: content.as_ref(), rules }.is_throttled();
-    let error_code = throttled.then(|| code(&headers, content.as_ref(), status, rules)).flatten();
+    let stated = content.as_ref().and_then(|content| content.code(status, rules));
+    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), code: stated.as_ref(), rules };
+    let throttled = refusal.is_throttled();
+    let error_code = throttled.then(|| code(&refusal)).flatten();
     let nearest_reset = headers.quotas.iter().filter_map(|quota| quota.reset).min();
     let near = nearest_reset.map(|reset| reset.since(headers.clock.server));
     let mut quotas = std::mem::take(&mut headers.quotas);
@@ -57,7 +89,7 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
         add_body_quota(&mut quotas, quota);
     }
     dialect::unite(&mut quotas);
-    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), rules };
+    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), code: stated.as_ref(), rules };
     let cause = throttled.then(|| refusal.cause(error_code.as_deref(), &quotas));
     let mut doubts = std::mem::take(&mut headers.doubts);
     let retry_after = match headers.retry_after {
@@ -115,21 +147,21 @@ fn is_worth_reading(body: &Body, status: u16, rules: Option<&WireRules>) -> bool
 }
 
 /// The body's code goes before the field's: it says more.
-fn code(headers: &Headers<'_>, content: Option<&Content>, status: u16, rules: Option<&WireRules>) -> Option<Arc<str>> {
+fn code(refusal: &Refusal<'_>) -> Option<Arc<str>> {
+    let Refusal { status, headers, content, code, rules } = *refusal;
     if headers.grpc_status == Some(b"8") {
         return Some(Arc::from("RESOURCE_EXHAUSTED"));
     }
-    let from_body = match status {
-        // A successful document has members of other meaning: only the code of the refusal itself counts.
-        200..=299 => content.and_then(|content| {
-            let known = |code: &str| {
-                error_code::says_throttled(code)
-                    || rules.is_some_and(|rules| rules.throttle_codes.iter().any(|known| known == code))
-            };
-            content.throttling_code(status, known).or_else(|| content.code(status, rules))
-        }),
-        _ => content.and_then(|content| content.code(status, rules)),
-    };
+    // A successful document has members of other meaning: only the code of the refusal itself counts.
+    let is_success = (200..300).contains(&status);
+    let of_refusal = content.filter(|_| is_success).and_then(|content| {
+        let known = |code: &str| {
+            error_code::says_throttled(code)
+                || rules.is_some_and(|rules| rules.throttle_codes.iter().any(|known| known == code))
+        };
+        content.throttling_code(status, known)
+    });
+    let from_body = of_refusal.or_else(|| code.cloned());
     from_body.or_else(|| {
         let name = headers.code?.split(|octet| *octet == b':').next()?;
         let name = name.rsplit(|octet| *octet == b'#').next()?;
@@ -173,18 +205,21 @@ fn family(quotas: &[Quota], headers: &Headers<'_>, body_speaks: bool) -> Option<
     {
         return Some(only.family);
     }
-    let mut owners: BTreeMap<u64, &'static str> = BTreeMap::new();
+    let mut owners: Vec<(u64, &'static str)> = Vec::new();
     for quota in quotas.iter().filter(|quota| !quota.body) {
-        let family = owners.entry(quota.owner).or_insert(quota.family);
-        if (rank(quota.family), quota.family) > (rank(family), *family) {
-            *family = quota.family;
+        match owners.iter_mut().find(|(owner, _)| *owner == quota.owner) {
+            Some((_, family)) if (rank(quota.family), quota.family) > (rank(family), *family) => *family = quota.family,
+            Some(_) => {}
+            None => owners.push((quota.owner, quota.family)),
         }
     }
-    let families: BTreeSet<&'static str> = owners.into_values().collect();
+    let mut families: Vec<&'static str> = owners.into_iter().map(|(_, family)| family).collect();
+    families.sort_unstable();
+    families.dedup();
     let only = |wanted: fn(&Quota) -> bool| {
         quotas.iter().all(|q| wanted(q) && !q.body && q.utilization.is_none() && q.reset.is_none())
     };
-    match families.iter().copied().collect::<Vec<_>>().as_slice() {
+    match families.as_slice() {
         [] => {}
         [one @ ("x-ratelimit" | "x-rate-limit" | "ietf-08+" | "parallel-list" | "ratio" | "per-dimension")] => {
             return Some(one);

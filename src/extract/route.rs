@@ -54,6 +54,12 @@ impl Routes {
         Ok(routes)
     }
 
+    /// The patterns of all hosts.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
+        let by_domain = self.by_domain.iter().flat_map(|(_, routes)| routes);
+        self.overrides.iter().chain(by_domain).chain(&self.others).map(|route| &route.pattern)
+    }
+
     /// The profile of a host (in lower case, perhaps with a port).
     pub(super) fn profile(&self, host: &str, path: &str) -> Option<&Arc<Profile>> {
         if let Some(route) = best_of(self.overrides.iter(), host, path) {

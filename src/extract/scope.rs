@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::model::{Client, Credential, Exchange, Scope};
 
 use super::profile::ScopeRule;
+use super::recent::{Hash, Recent};
 
 /// The scope's kind where a credential identifies the caller and nothing says what stands behind it.
 const API_KEY: &str = "api-key";
@@ -39,34 +40,35 @@ impl Identities {
     }
 
     /// For whom a rule counts an exchange; without a rule, its credential's or else its address's owner.
-    pub(super) fn scope(&self, exchange: &Exchange, rule: Option<&ScopeRule>) -> Option<Scope> {
-        let credentials = exchange.request.as_ref().map_or(&[][..], |r| &r.credentials);
+    pub(super) fn scope(&self, caller: &Caller<'_>, rule: Option<&ScopeRule>) -> Option<Scope> {
         let Some(rule) = rule else {
-            return match credential(credentials, &[]) {
+            return match credential(caller.credentials, &[]) {
                 Some(id) => Some(Scope { kind: Arc::clone(&self.api_key), id: Some(self.party(id)) }),
-                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(address(&exchange.client)?)) }),
+                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(caller.address.clone()?)) }),
             };
         };
-        let id = match &**rule.kind() {
-            IP => address(&exchange.client).map(|address| self.named(address)),
-            "global" | "endpoint" => None,
-            _ => credential(credentials, rule.credentials()).map(|id| self.party(id)),
-        };
-        Some(Scope { kind: Arc::clone(rule.kind()), id })
+        Some(Scope { kind: Arc::clone(rule.kind()), id: self.of_kind(caller, rule.kind(), rule.credentials()) })
     }
 
     /// A scope whose kind a response states; its identity is the stated one, else that of the party that `rule` names.
     pub(super) fn stated(
         &self,
-        exchange: &Exchange,
+        caller: &Caller<'_>,
         (kind, id): &(Arc<str>, Option<Arc<str>>),
         rule: Option<&ScopeRule>,
     ) -> Scope {
-        let credentials = rule.map(|r| r.credentials().to_vec()).unwrap_or_default();
-        let id = id.clone().map(|id| self.named(id)).or_else(|| {
-            self.scope(exchange, Some(&ScopeRule::new(Arc::clone(kind), credentials))).and_then(|scope| scope.id)
-        });
+        let carriers = rule.map_or(&[][..], ScopeRule::credentials);
+        let id = id.clone().map(|id| self.named(id)).or_else(|| self.of_kind(caller, kind, carriers));
         Scope { kind: Arc::clone(kind), id }
+    }
+
+    /// The identity of the party of that kind.
+    fn of_kind(&self, caller: &Caller<'_>, kind: &str, carriers: &[Arc<str>]) -> Option<Arc<str>> {
+        match kind {
+            IP => caller.address.clone().map(|address| self.named(address)),
+            "global" | "endpoint" => None,
+            _ => credential(caller.credentials, carriers).map(|id| self.party(id)),
+        }
     }
 
     /// The party that a credential belongs to: its pool, else its alias, else its hash.
@@ -100,19 +102,61 @@ fn credential(credentials: &[Credential], carriers: &[Arc<str>]) -> Option<Arc<s
     found.map(|c| Arc::clone(&c.id))
 }
 
-/// The address that asked, without its port.
-fn address(client: &Client) -> Option<Arc<str>> {
-    match client {
-        Client::Address(address) => Some(address.ip().to_canonical().to_string().into()),
-        Client::Named(name) => {
-            let ip = name.parse::<IpAddr>().ok().or_else(|| name.parse::<SocketAddr>().ok().map(|a| a.ip()));
-            match ip {
-                Some(ip) => Some(ip.to_canonical().to_string().into()),
-                None => {
-                    (name.len() <= MAX_CLIENT_NAME && !name.chars().any(char::is_control)).then(|| Arc::clone(name))
+/// What of an exchange may identify who asked.
+#[derive(Debug, Clone)]
+pub(super) struct Caller<'a> {
+    pub(super) credentials: &'a [Credential],
+    /// The address that asked, without its port, or the name that a log gives the client.
+    pub(super) address: Option<Arc<str>>,
+    /// Whether the input says who asked.
+    pub(super) is_known: bool,
+}
+
+impl<'a> Caller<'a> {
+    /// Who asked in an exchange.
+    pub(super) fn of(exchange: &'a Exchange, addresses: &mut Addresses) -> Self {
+        let credentials = exchange.request.as_ref().map_or(&[][..], |request| &request.credentials);
+        let is_known = exchange.client != Client::Unknown;
+        Self { credentials, address: addresses.address(&exchange.client), is_known }
+    }
+}
+
+/// The addresses of the clients that came last, as they are shown.
+#[derive(Debug, Clone)]
+pub(super) struct Addresses(Recent<(IpAddr, Arc<str>)>);
+
+impl Addresses {
+    /// Room for four times so many.
+    pub(super) const fn new(sets: usize) -> Self {
+        Self(Recent::new(sets))
+    }
+
+    fn address(&mut self, client: &Client) -> Option<Arc<str>> {
+        match client {
+            Client::Address(address) => Some(self.shown(address.ip())),
+            Client::Named(name) => {
+                let ip = name.parse::<IpAddr>().ok().or_else(|| name.parse::<SocketAddr>().ok().map(|a| a.ip()));
+                match ip {
+                    Some(ip) => Some(self.shown(ip)),
+                    None => {
+                        (name.len() <= MAX_CLIENT_NAME && !name.chars().any(char::is_control)).then(|| Arc::clone(name))
+                    }
                 }
             }
+            Client::Unknown => None,
         }
-        Client::Unknown => None,
+    }
+
+    fn shown(&mut self, ip: IpAddr) -> Arc<str> {
+        let hash = match ip {
+            IpAddr::V4(ip) => Hash::of(&[&ip.octets()]),
+            IpAddr::V6(ip) => Hash::of(&[&ip.octets()]),
+        };
+        if let Some((_, known)) = self.0.known(hash, |(known, _)| *known == ip) {
+            return Arc::clone(known);
+        }
+        let shown: Arc<str> = ip.to_canonical().to_string().into();
+        self.0.keep(hash, (ip, Arc::clone(&shown)));
+        shown
     }
 }

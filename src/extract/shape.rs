@@ -21,6 +21,14 @@ pub(super) fn push(segment: &str, is_first: bool, is_last: bool, out: &mut Strin
     }
 }
 
+/// Whether a segment that is not the first stands for one thing among many, and is shown as nothing but `{id}`.
+pub(super) fn is_identity(segment: &str) -> bool {
+    !is_version(segment) && placeholder(segment) == Some(IDENTITY)
+}
+
+/// What stands for a value of no other kind.
+const IDENTITY: &str = "{id}";
+
 /// A value with an extension (`450789469.json`) or an action (`gpt-1234567:predict`) behind it.
 fn with_tail(segment: &str) -> Option<(&'static str, &str)> {
     let is_word = |tail: &str, most: usize| {
@@ -53,7 +61,7 @@ fn placeholder(segment: &str) -> Option<&'static str> {
         || is_numbered(segment)
         || is_random(segment)
         || is_prefixed_token(segment);
-    is_value.then_some("{id}")
+    is_value.then_some(IDENTITY)
 }
 
 fn is_printable(segment: &str) -> bool {

@@ -1,7 +1,11 @@
 //! Whether a provider refused an exchange for its rate, and why.
 
+use std::sync::Arc;
+
 use super::dialect::{Headers, Quota};
 use super::error_body::Content;
+use super::json::Json;
+use super::phrases::Phrases;
 use super::{WireRules, error_code};
 use crate::model::{Amount, ThrottleCause};
 
@@ -9,7 +13,9 @@ use crate::model::{Amount, ThrottleCause};
 pub(super) struct Refusal<'a> {
     pub(super) status: u16,
     pub(super) headers: &'a Headers<'a>,
-    pub(super) content: Option<&'a Content>,
+    pub(super) content: Option<&'a Content<'a>>,
+    /// The content's error code.
+    pub(super) code: Option<&'a Arc<str>>,
     pub(super) rules: Option<&'a WireRules>,
 }
 
@@ -17,12 +23,11 @@ impl Refusal<'_> {
     /// Whether the exchange was refused for its rate.
     pub(super) fn is_throttled(&self) -> bool {
         if let Some(rules) = self.rules {
-            let code = self.content.and_then(|content| content.code(self.status, self.rules));
-            if let Some(code) = code {
-                if rules.other_codes.iter().any(|other| **other == *code) {
+            if let Some(code) = self.code {
+                if rules.other_codes.iter().any(|other| **other == **code) {
                     return false;
                 }
-                if rules.throttle_codes.iter().any(|other| **other == *code) {
+                if rules.throttle_codes.iter().any(|other| **other == **code) {
                     return true;
                 }
             }
@@ -46,28 +51,25 @@ impl Refusal<'_> {
     ///
     /// `quotas` are those of the field lines and of the content together.
     pub(super) fn cause(&self, code: Option<&str>, quotas: &[Quota]) -> ThrottleCause {
-        let mut words = self.content.map(Content::messages).unwrap_or_default();
-        words.extend(code.map(str::to_ascii_lowercase));
-        words.extend(self.headers.scope.iter().map(|(kind, _)| kind.to_ascii_lowercase()));
-        words.extend(self.content.and_then(Content::scope).map(|scope| scope.to_ascii_lowercase()));
-        let says = |wanted: &[&str]| words.iter().any(|word| wanted.iter().any(|w| word.contains(w)));
-        if says(&["insufficient_quota", "billing", "insufficient_credit", "upgrade your plan", "payment required"]) {
+        let scope = self.content.and_then(Content::scope);
+        let kind = self.headers.scope.as_ref().map(|(kind, _)| &**kind);
+        let words =
+            self.content.into_iter().flat_map(Content::messages).chain(code).chain(kind).chain(scope.as_deref());
+        let said = words.fold(0, |said, text| said | CAUSES.groups_in(text.as_bytes()));
+        let says = |group: u32| said & group != 0;
+        if says(BILLING) {
             return ThrottleCause::Billing;
         }
-        if says(&["concurren", "in flight", "inflight", "simultaneous", "lock_timeout"])
-            || ran_out_of_concurrency(quotas)
-        {
+        if says(CONCURRENCY) || ran_out_of_concurrency(quotas) {
             return ThrottleCause::Concurrency;
         }
-        if says(&["secondary rate limit", "abuse", "abnormal-usage", "banned", "spam", "suspicious"]) {
+        if says(ABUSE) {
             return ThrottleCause::Abuse;
         }
-        if says(&["burst", "spike", "per second", "per-second", "persecond", "qps", "secondly"]) || is_burst(quotas) {
+        if says(BURST) || is_burst(quotas) {
             return ThrottleCause::Burst;
         }
-        if quotas.iter().any(|quota| is_spent(quota) || quota.body)
-            || says(&["quota", "daily", "per day", "perday", "per month", "per hour", "per minute"])
-        {
+        if quotas.iter().any(|quota| is_spent(quota) || quota.body) || says(QUOTA) {
             return ThrottleCause::Quota;
         }
         ThrottleCause::Unspecified
@@ -81,7 +83,7 @@ impl Refusal<'_> {
         // A successful document may speak of rate limits as its subject: only what is marked as an error counts.
         let Some(body) = self.content.and_then(Content::json) else { return false };
         let marked =
-            ["errors", "error", "__type"].iter().any(|key| body.get(key).is_some_and(|value| !value.is_null()));
+            ["errors", "error", "__type"].iter().any(|key| body.get(key).is_some_and(|value| *value != Json::Null));
         marked && (self.has_code() || is_json_rpc_limit(body))
     }
 
@@ -100,24 +102,83 @@ impl Refusal<'_> {
 
     /// Whether a sentence says that a rate limit was passed.
     fn says_so(&self) -> bool {
-        const LIMITS: [&str; 4] = ["rate limit", "rate-limit", "request limit", "api limit"];
-        const PASSED: [&str; 6] = ["exceed", "reached", "secondary", "hit", "too many", "been rate limited"];
-        const ALONE: [&str; 4] = ["too many requests", "throttled", "too many calls", "request rate is too"];
         self.content.is_some_and(|content| {
-            content.messages().iter().any(|message| {
-                ALONE.iter().any(|words| message.contains(words))
-                    || LIMITS.iter().any(|limit| message.contains(limit))
-                        && PASSED.iter().any(|passed| message.contains(passed))
+            content.messages().any(|message| {
+                let said = REFUSALS.groups_in(message.as_bytes());
+                said & ALONE != 0 || said & (LIMIT | PASSED) == LIMIT | PASSED
             })
         })
     }
 }
 
+/// What words say of a refusal's cause.
+const BILLING: u32 = 1;
+const CONCURRENCY: u32 = 1 << 1;
+const ABUSE: u32 = 1 << 2;
+const BURST: u32 = 1 << 3;
+const QUOTA: u32 = 1 << 4;
+
+static CAUSES: Phrases = Phrases::new(&[
+    ("insufficient_quota", BILLING),
+    ("billing", BILLING),
+    ("insufficient_credit", BILLING),
+    ("upgrade your plan", BILLING),
+    ("payment required", BILLING),
+    ("concurren", CONCURRENCY),
+    ("in flight", CONCURRENCY),
+    ("inflight", CONCURRENCY),
+    ("simultaneous", CONCURRENCY),
+    ("lock_timeout", CONCURRENCY),
+    ("secondary rate limit", ABUSE),
+    ("abuse", ABUSE),
+    ("abnormal-usage", ABUSE),
+    ("banned", ABUSE),
+    ("spam", ABUSE),
+    ("suspicious", ABUSE),
+    ("burst", BURST),
+    ("spike", BURST),
+    ("per second", BURST),
+    ("per-second", BURST),
+    ("persecond", BURST),
+    ("qps", BURST),
+    ("secondly", BURST),
+    ("quota", QUOTA),
+    ("daily", QUOTA),
+    ("per day", QUOTA),
+    ("perday", QUOTA),
+    ("per month", QUOTA),
+    ("per hour", QUOTA),
+    ("per minute", QUOTA),
+]);
+
+/// What a sentence says of a refusal: that there is a limit, that it was passed, or both at once.
+const LIMIT: u32 = 1;
+const PASSED: u32 = 1 << 1;
+const ALONE: u32 = 1 << 2;
+
+static REFUSALS: Phrases = Phrases::new(&[
+    ("rate limit", LIMIT),
+    ("rate-limit", LIMIT),
+    ("request limit", LIMIT),
+    ("api limit", LIMIT),
+    ("exceed", PASSED),
+    ("reached", PASSED),
+    ("secondary", PASSED),
+    ("hit", PASSED),
+    ("too many", PASSED),
+    ("been rate limited", PASSED),
+    ("too many requests", ALONE),
+    ("throttled", ALONE),
+    ("too many calls", ALONE),
+    ("request rate is too", ALONE),
+]);
+
 /// JSON-RPC servers refuse with -32005, "limit exceeded".
 ///
 /// Source: <https://eips.ethereum.org/EIPS/eip-1474>
-fn is_json_rpc_limit(body: &serde_json::Value) -> bool {
-    body.get("jsonrpc").is_some() && body.pointer("/error/code").and_then(serde_json::Value::as_i64) == Some(-32_005)
+fn is_json_rpc_limit(body: &Json<'_>) -> bool {
+    let code = error_code::at(body, &["error", "code"]);
+    body.get("jsonrpc").is_some() && matches!(code, Some(Json::Number(code)) if code.as_i64() == Some(-32_005))
 }
 
 fn is_spent(quota: &Quota) -> bool {

@@ -55,6 +55,12 @@ impl Fields {
         self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 
+    /// The value of a line, by its place from 0; empty past the last.
+    pub fn value(&self, line: usize) -> &[u8] {
+        let end = self.ends.get(line).map(|(name_end, value_end)| (*name_end as usize)..(*value_end as usize));
+        end.and_then(|range| self.octets.get(range)).unwrap_or_default()
+    }
+
     /// How many lines there are.
     pub fn len(&self) -> usize {
         self.ends.len()

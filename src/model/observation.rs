@@ -134,18 +134,19 @@ pub enum ThrottleCause {
 
 impl Observation {
     /// An observation that so far says only who asked whom, and what the status was.
-    pub fn of(exchange: &Exchange) -> Self {
-        let request = exchange.request.as_ref();
+    pub fn of(exchange: Exchange) -> Self {
+        let Exchange { source, client, server, request, response, latency } = exchange;
+        let (host, method, path) = request.map_or((None, None, None), |r| (r.host, Some(r.method), Some(r.path)));
         Self {
-            at: exchange.response.at,
-            source: Arc::clone(&exchange.source),
-            client: exchange.client.clone(),
-            server: exchange.server,
-            host: request.and_then(|r| r.host.clone()),
-            method: request.map(|r| Arc::clone(&r.method)),
-            path: request.map(|r| r.path.clone()),
+            at: response.at,
+            source,
+            client,
+            server,
+            host,
+            method,
+            path,
             endpoint: None,
-            status: exchange.response.status,
+            status: response.status,
             provider: None,
             dialect: None,
             readings: Vec::new(),
@@ -154,7 +155,7 @@ impl Observation {
             throttled: None,
             error_code: None,
             scope: None,
-            latency: exchange.latency,
+            latency,
             doubts: Vec::new(),
         }
     }

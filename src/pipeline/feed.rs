@@ -148,7 +148,7 @@ impl LineFile {
             match self.lines.next_line(&mut counters) {
                 Ok(Some(line)) if line.trim_ascii().is_empty() => {}
                 Ok(Some(line)) => match exchange_line::parse(line, &self.source, &*self.interest, &self.key) {
-                    Ok(exchange) => self.lane.handle_exchange(&exchange),
+                    Ok(exchange) => self.lane.handle_exchange(exchange),
                     Err(anomaly) => counters.count(anomaly),
                 },
                 Ok(None) => self.ended = true,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::decode::{DecodeOptions, Decoder};
-use crate::extract::Extractor;
+use crate::extract::{Extractor, Observer};
 use crate::model::{Exchange, Frame, HashKey, InputCounters, Observation, Timestamp};
 
 /// Decodes and extracts what one source gives; knows no thread and no clock.
 pub(super) struct Lane {
     decoder: Decoder,
-    extractor: Arc<Extractor>,
+    observer: Observer,
     #[expect(clippy::vec_box, reason = "each moves on by itself, through a heap")]
     observations: Vec<Box<Observation>>,
     /// What did not come through the decoder: lines.
@@ -37,7 +37,7 @@ impl Lane {
     pub(super) fn new(extractor: Arc<Extractor>, options: DecodeOptions, key: HashKey) -> Self {
         Self {
             decoder: Decoder::new(options, key, extractor.interest()),
-            extractor,
+            observer: Observer::new(extractor),
             observations: Vec::new(),
             lines: InputCounters::default(),
             newest_line: None,
@@ -51,13 +51,13 @@ impl Lane {
     }
 
     /// Takes an exchange that a line held.
-    pub(super) fn handle_exchange(&mut self, exchange: &Exchange) {
+    pub(super) fn handle_exchange(&mut self, exchange: Exchange) {
         self.lines.requests = self.lines.requests.saturating_add(u64::from(exchange.request.is_some()));
         self.lines.responses = self.lines.responses.saturating_add(1);
         self.lines.exchanges = self.lines.exchanges.saturating_add(1);
         let at = exchange.response.at;
         self.newest_line = Some(self.newest_line.map_or(at, |newest| newest.max(at)));
-        self.observations.push(Box::new(self.extractor.observe(exchange)));
+        self.observations.push(Box::new(self.observer.observe(exchange)));
     }
 
     /// The counters of lines and files, to add to.
@@ -96,7 +96,7 @@ impl Lane {
 
     fn drain(&mut self) {
         while let Some(exchange) = self.decoder.poll_exchange() {
-            self.observations.push(Box::new(self.extractor.observe(&exchange)));
+            self.observations.push(Box::new(self.observer.observe(exchange)));
         }
     }
 }

@@ -186,7 +186,7 @@ fn follow(mut tail: Tail, context: &Context, link: &mut Link) -> Result<(), Sour
                 return;
             }
             match exchange_line::parse(line, &source, &*interest, &context.key) {
-                Ok(exchange) => lane.handle_exchange(&exchange),
+                Ok(exchange) => lane.handle_exchange(exchange),
                 Err(anomaly) => damaged.count(anomaly),
             }
         })?;

@@ -2,104 +2,138 @@
 
 use std::sync::Arc;
 
-use super::Context;
 use super::counts::Counts;
 use super::ietf::Announced;
+use super::layout::Claim;
 use super::name::{Field, Mark, Name, Unit};
 use super::quota::Quota;
 use super::resets::Resets;
 use super::special::{self, Stated};
 use super::words::Share;
+use super::{Context, forms};
 use crate::extract::{plain, span};
-use crate::model::Amount;
+use crate::model::{Amount, Fields};
 
-/// A field line that says a part of a quota.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Claim<'a> {
-    /// The draft that it belongs to.
-    pub(super) draft: usize,
-    pub(super) field: Field,
-    pub(super) unit: Unit,
-    pub(super) value: &'a [u8],
-}
-
-/// What the claims of one quota have in common.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Draft<'a> {
-    pub(super) name: Name<'a>,
+/// What the fields of one quota have in common, by their names.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that names say or do not")]
+pub(super) struct Draft {
+    /// The quota as far as the names say.
+    pub(super) base: Quota,
     /// Whether one of the names alone is proof enough.
     pub(super) certain: bool,
-    /// Whether the names begin with `anthropic-ratelimit`.
-    pub(super) anthropic: bool,
+    /// Whether the first of them says more of a quota than that something is counted.
+    is_evident: bool,
+    /// Whether they are unprefixed names of the IETF draft.
+    is_unprefixed: bool,
+    /// Whether a field of that name may hold the whole state.
+    may_hold_state: bool,
+    /// Whether the names say nothing but that requests are counted.
+    pub(super) is_requests_only: bool,
+    /// Whether they say nothing but a window.
+    pub(super) is_window_only: bool,
 }
 
-/// The claims of one draft, by field.
-struct Claims<'c, 'a> {
-    all: &'c [Claim<'a>],
-    draft: usize,
+impl Draft {
+    /// From the first of its names; `anthropic`: whether that begins with `anthropic-ratelimit`.
+    pub(super) fn of(name: &Name<'_>, anthropic: bool) -> Self {
+        let base = Quota {
+            dimension: dimension(name),
+            policy: name.policy.map(Arc::from).or_else(|| policy(name)),
+            owner: name.owner,
+            plain: name.is_plain(),
+            family: if anthropic { "anthropic" } else { family(name) },
+            window: name.span.and_then(|(seconds, _)| seconds).or(name.documented_window),
+            ..Quota::default()
+        };
+        Self {
+            base,
+            certain: name.certain,
+            is_evident: name.evident,
+            is_unprefixed: name.is_unprefixed(),
+            may_hold_state: name.is_plain() && name.mark == Mark::Joined,
+            is_requests_only: name.is_requests_only(),
+            is_window_only: name.is_window_only(),
+        }
+    }
 }
 
-impl<'a> Claims<'_, 'a> {
-    fn of(&self, wanted: impl Fn(Field) -> bool) -> impl Iterator<Item = &Claim<'a>> {
-        self.all.iter().filter(move |claim| claim.draft == self.draft && wanted(claim.field))
+/// The claims of one draft, with the lines that they speak of.
+#[derive(Clone, Copy)]
+pub(super) struct Claims<'c> {
+    pub(super) all: &'c [Claim],
+    pub(super) fields: &'c Fields,
+    pub(super) draft: usize,
+}
+
+impl<'c> Claims<'c> {
+    fn of(self, wanted: impl Fn(Field) -> bool) -> impl Iterator<Item = (&'c Claim, &'c [u8])> {
+        let own = self.all.iter().filter(move |claim| claim.draft == self.draft && wanted(claim.field));
+        own.map(move |claim| (claim, self.fields.value(claim.line)))
     }
 
-    fn lines(&self, wanted: impl Fn(Field) -> bool) -> Vec<&'a [u8]> {
-        self.of(wanted).map(|claim| claim.value).filter(|value| !value.is_empty()).collect()
+    fn lines(self, wanted: impl Fn(Field) -> bool) -> Vec<&'c [u8]> {
+        self.of(wanted).map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
+    }
+
+    /// Whether one of them says that nothing remains.
+    pub(super) fn say_exhausted(self) -> bool {
+        self.of(|field| field == Field::Remaining).any(|(_, value)| plain::number(value) == Some(0.0))
+    }
+
+    /// Whether the draft's names, or what they say together, prove that it is a quota.
+    pub(super) fn prove(self, draft: &Draft) -> bool {
+        const LENGTH: u8 = 64;
+        let part = |field: Field| match field {
+            Field::Limit | Field::Bare => 1u8,
+            Field::Remaining | Field::Status => 2,
+            Field::Used => 4,
+            Field::Utilization(_) | Field::RemainingShare(_) => 8,
+            Field::Reset => 16,
+            Field::Policy => 32,
+            Field::Window(_) => LENGTH,
+            _ => 0,
+        };
+        let own = self.all.iter().filter(|claim| claim.draft == self.draft);
+        let parts = own.fold(0, |parts, claim| parts | part(claim.field));
+        let counts = parts & !LENGTH;
+        // A name that is no proof by itself needs a value of a form of its own, or a second part beside it; where nothing
+        // says that it is a quota that has them (a theatre has seats left, too), one that tells of time.
+        let evident = draft.is_evident || parts & (part(Field::Reset) | LENGTH) != 0;
+        let mut named = self.all.iter().filter(|claim| claim.named == self.draft);
+        counts != 0
+            && (draft.certain
+                || counts.count_ones() > 1 && evident
+                || named.any(|claim| special(claim.field, self.fields.value(claim.line))))
     }
 }
 
-/// Whether the names of a draft, or what they say together, prove that it is a quota.
-pub(super) fn is_proven(draft: &Draft<'_>, claims: &[Claim<'_>], index: usize) -> bool {
-    const LENGTH: u8 = 64;
-    let part = |field: Field| match field {
-        Field::Limit | Field::Bare => 1u8,
-        Field::Remaining | Field::Status => 2,
-        Field::Used => 4,
-        Field::Utilization(_) | Field::RemainingShare(_) => 8,
-        Field::Reset => 16,
-        Field::Policy => 32,
-        Field::Window(_) => LENGTH,
-        _ => 0,
-    };
-    let parts = claims.iter().filter(|claim| claim.draft == index).fold(0, |parts, claim| parts | part(claim.field));
-    let counts = parts & !LENGTH;
-    // A name that is no proof by itself needs a second part beside it; where nothing says that it is a quota that has
-    // them (a theatre has seats left, too), one that tells of time.
-    let evident = draft.name.evident || parts & (part(Field::Reset) | LENGTH) != 0;
-    counts != 0 && (draft.certain || counts.count_ones() > 1 && evident)
+/// A value of a form that only quotas have proves a name that is built of common words.
+fn special(field: Field, value: &[u8]) -> bool {
+    match field {
+        Field::Limit | Field::Used | Field::Remaining => {
+            let first_pair = plain::split(value, b';').next().and_then(|part| forms::pair(part, b'='));
+            forms::ratio(value).is_some() || first_pair.is_some_and(|(_, value)| forms::ratio(value).is_some())
+        }
+        Field::Bare => forms::is_state(value),
+        _ => false,
+    }
 }
 
 /// Reads one draft's claims and adds its quotas.
-pub(super) fn read<'a>(
-    draft: &Draft<'a>,
-    index: usize,
-    all: &[Claim<'a>],
-    context: &mut Context<'_>,
-    quotas: &mut Vec<Quota>,
-) {
-    let claims = Claims { all, draft: index };
-    let name = &draft.name;
-    let mut base = Quota {
-        dimension: dimension(name),
-        policy: name.policy.map(Arc::from).or_else(|| policy(name)),
-        owner: name.owner,
-        plain: name.is_plain(),
-        family: family(draft),
-        window: name.span.and_then(|(seconds, _)| seconds).or(name.documented_window),
-        ..Quota::default()
-    };
-    if plain_numbers(&claims, &mut base, name, context) {
+pub(super) fn read(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
+    let mut base = draft.base.clone();
+    if plain_numbers(claims, draft, &mut base, context) {
         quotas.push(base);
         return;
     }
     if let Some(named) = claims.lines(|field| field == Field::Name).first().and_then(|value| plain::word(value)) {
         base.policy = Some(named);
     }
-    window(&claims, &mut base, context);
+    window(claims, &mut base, context);
     let mut bare = claims.lines(|field| field == Field::Bare);
     let mut announced = Announced::default();
-    if name.is_plain() && name.mark == Mark::Joined && !bare.iter().all(|value| plain::number(value).is_some()) {
+    if draft.may_hold_state && !bare.iter().all(|value| plain::number(value).is_some()) {
         announced.state(&std::mem::take(&mut bare), context);
     }
     let policies = claims.lines(|field| field == Field::Policy);
@@ -110,7 +144,7 @@ pub(super) fn read<'a>(
         context.scope(3, &policy, None);
         base.bucket = Some(policy);
     }
-    let is_delta = name.is_unprefixed() || announced.has_windows();
+    let is_delta = draft.is_unprefixed || announced.has_windows();
     let is_structured = !announced.is_empty();
     announced.complete(&base, context, quotas);
 
@@ -131,7 +165,7 @@ pub(super) fn read<'a>(
     counts.count_doubts(context);
     let unnamed = announced.take_unnamed();
     let has_windows = counts.has_windows() || !unnamed.is_empty();
-    let resets = claims.of(|field| field == Field::Reset).map(|claim| (claim.unit, claim.value));
+    let resets = claims.of(|field| field == Field::Reset).map(|(claim, value)| (claim.unit, value));
     let resets = Resets::of(resets, is_delta || has_windows);
     if has_windows {
         counts.with_policies(&base, unnamed, &resets, context, quotas);
@@ -139,9 +173,9 @@ pub(super) fn read<'a>(
         counts.in_parallel(&base, &resets, context, quotas);
     } else {
         counts.single(&mut base);
-        shares(&claims, &mut base);
+        shares(claims, &mut base);
         base.reset = resets.of_quota(&base, context);
-        if name.is_unprefixed() && !is_structured {
+        if draft.is_unprefixed && !is_structured {
             base.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
         }
         quotas.push(base);
@@ -150,29 +184,29 @@ pub(super) fn read<'a>(
 
 /// The shape of almost all responses, without detours: one number each of limit, remaining and used, and one reset.
 /// `false` where there is anything else; then nothing was changed.
-fn plain_numbers(claims: &Claims<'_, '_>, base: &mut Quota, name: &Name<'_>, context: &mut Context<'_>) -> bool {
+fn plain_numbers(claims: Claims<'_>, draft: &Draft, base: &mut Quota, context: &mut Context<'_>) -> bool {
     let mut counts = [None; 3];
     let mut reset = None;
-    for claim in claims.of(|_| true) {
+    for (claim, value) in claims.of(|_| true) {
         let slot = match claim.field {
             Field::Limit => &mut counts[0],
             Field::Remaining => &mut counts[1],
             Field::Used => &mut counts[2],
             Field::Reset if reset.is_none() => {
-                reset = Some((claim.unit, claim.value));
+                reset = Some((claim.unit, value));
                 continue;
             }
             _ => return false,
         };
-        let Some(amount) = plain::number(claim.value).and_then(Amount::new) else { return false };
+        let Some(amount) = plain::number(value).and_then(Amount::new) else { return false };
         if slot.replace(amount).is_some() {
             return false;
         }
     }
     [base.limit, base.remaining, base.used] = counts;
-    let resets = Resets::of(reset.into_iter(), name.is_unprefixed());
+    let resets = Resets::of(reset, draft.is_unprefixed);
     base.reset = resets.of_quota(base, context);
-    if name.is_unprefixed() {
+    if draft.is_unprefixed {
         base.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
     }
     true
@@ -203,11 +237,7 @@ fn policy(name: &Name<'_>) -> Option<Arc<str>> {
 }
 
 /// The family by the shape of the name.
-fn family(draft: &Draft<'_>) -> &'static str {
-    let name = &draft.name;
-    if draft.anthropic {
-        return "anthropic";
-    }
+fn family(name: &Name<'_>) -> &'static str {
     match (name.span, name.dimension, name.mark) {
         (Some(_), ..) => "window-in-name",
         (None, Some(dimension), _) if dimension != "requests" || !name.narrows.is_empty() => "per-dimension",
@@ -219,9 +249,9 @@ fn family(draft: &Draft<'_>) -> &'static str {
 }
 
 /// The window that a field of its own says.
-fn window(claims: &Claims<'_, '_>, base: &mut Quota, context: &mut Context<'_>) {
-    for claim in claims.of(|field| matches!(field, Field::Window(_))) {
-        let seconds = match (plain::number(claim.value), claim.unit) {
+fn window(claims: Claims<'_>, base: &mut Quota, context: &mut Context<'_>) {
+    for (claim, value) in claims.of(|field| matches!(field, Field::Window(_))) {
+        let seconds = match (plain::number(value), claim.unit) {
             (Some(number), Unit::Delta(unit)) => Some(number * unit),
             // Providers write seconds and milliseconds here; only `-Interval` is known for both.
             (Some(_), _) if claim.field == Field::Window(true) => {
@@ -233,7 +263,7 @@ fn window(claims: &Claims<'_, '_>, base: &mut Quota, context: &mut Context<'_>) 
                 None
             }
             (Some(number), _) => Some(number),
-            (None, _) => span::seconds(plain::unquoted(claim.value)),
+            (None, _) => span::seconds(plain::unquoted(value)),
         };
         if let Some(seconds) = seconds.filter(|seconds| (0.0..=LONGEST_WINDOW).contains(seconds) && *seconds > 0.0) {
             base.window = Some(seconds);
@@ -245,9 +275,9 @@ fn window(claims: &Claims<'_, '_>, base: &mut Quota, context: &mut Context<'_>) 
 const LONGEST_WINDOW: f64 = 366.0 * 86_400.0;
 
 /// Ratios and percentages.
-fn shares(claims: &Claims<'_, '_>, quota: &mut Quota) {
-    for claim in claims.of(|field| matches!(field, Field::Utilization(_) | Field::RemainingShare(_))) {
-        let Some(number) = plain::number(claim.value.strip_suffix(b"%").unwrap_or(claim.value)) else { continue };
+fn shares(claims: Claims<'_>, quota: &mut Quota) {
+    for (claim, value) in claims.of(|field| matches!(field, Field::Utilization(_) | Field::RemainingShare(_))) {
+        let Some(number) = plain::number(value.strip_suffix(b"%").unwrap_or(value)) else { continue };
         let (share, is_left) = match claim.field {
             Field::Utilization(share) => (share, false),
             Field::RemainingShare(share) => (share, true),

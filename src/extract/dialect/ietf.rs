@@ -2,6 +2,7 @@
 //!
 //! Source: <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>, versions 00 to 10.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Context;
@@ -85,12 +86,13 @@ impl Announced {
 
     /// Reads the lines of a `RateLimit` field.
     pub(super) fn state(&mut self, lines: &[&[u8]], context: &mut Context<'_>) {
-        let Some(members) = whole(lines, context) else { return };
+        let joined = joined(lines);
+        let Some(members) = members(&joined, context) else { return };
         let mut whole = (None, None, None);
         let mut keyed = false;
         for member in members {
             // Some separate the members with semicolons.
-            let pairs = member.parameters.iter().map(|(key, value)| (key.as_str(), value));
+            let pairs = member.parameters.iter().map(|(key, value)| (&**key, value));
             for (key, value) in member.key.as_deref().map(|key| (key, &member.value)).into_iter().chain(pairs) {
                 match key {
                     "limit" => (whole.0, keyed) = (count(Some(value), context), true),
@@ -113,7 +115,8 @@ impl Announced {
         if lines.iter().all(|line| line.iter().all(|octet| !b"=;\",".contains(octet))) {
             return false;
         }
-        let Some(members) = whole(lines, context) else { return true };
+        let joined = joined(lines);
+        let Some(members) = members(&joined, context) else { return true };
         for member in members {
             let mut policy = Policy {
                 name: name_of(&member),
@@ -204,14 +207,19 @@ pub(super) fn unify(
     quotas.extend(policies.into_iter().map(|policy| policy.into_quota(base)));
 }
 
-fn whole(lines: &[&[u8]], context: &mut Context<'_>) -> Option<Vec<Member>> {
-    if lines.is_empty() {
+/// The lines of one field as one (RFC 9110 section 5.3).
+fn joined<'a>(lines: &[&'a [u8]]) -> Cow<'a, [u8]> {
+    match lines {
+        [only] => Cow::Borrowed(only),
+        _ => Cow::Owned(lines.join(&b", "[..])),
+    }
+}
+
+fn members<'a>(line: &'a [u8], context: &mut Context<'_>) -> Option<Vec<Member<'a>>> {
+    if line.is_empty() {
         return None;
     }
-    let members = match lines {
-        [only] => structured::members(only),
-        _ => structured::members(&lines.join(&b", "[..])),
-    };
+    let members = structured::members(line);
     if members.is_none() {
         context.doubt("structured-field-malformed");
     }
@@ -229,7 +237,7 @@ fn push_new(policies: &mut Vec<Policy>, policy: Policy) {
 /// that the state has: `"fixed window";"api";q=1000;w=300`.
 ///
 /// Source: <https://huggingface.co/docs/hub/rate-limits>
-fn name_of(member: &Member) -> Option<Arc<str>> {
+fn name_of(member: &Member<'_>) -> Option<Arc<str>> {
     if member.key.is_some() {
         return None;
     }
@@ -238,22 +246,24 @@ fn name_of(member: &Member) -> Option<Arc<str>> {
     plain::word(name.as_bytes())
 }
 
-fn text(value: &Bare) -> Option<&str> {
+fn text<'a>(value: &'a Bare<'_>) -> Option<&'a str> {
     match value {
-        Bare::Text(text) | Bare::Token(text) => Some(text),
+        Bare::Text(text) => Some(text),
+        Bare::Token(text) => Some(text),
         _ => None,
     }
 }
 
-fn partition(member: &Member) -> Option<Vec<u8>> {
+fn partition(member: &Member<'_>) -> Option<Vec<u8>> {
     match member.parameter(&["pk"])? {
-        Bare::Bytes(octets) => Some(octets.clone()),
-        Bare::Text(text) | Bare::Token(text) => Some(text.clone().into_bytes()),
+        Bare::Bytes(octets) => Some(octets.to_vec()),
+        Bare::Text(text) => Some(text.as_bytes().to_vec()),
+        Bare::Token(text) => Some(text.as_bytes().to_vec()),
         _ => None,
     }
 }
 
-fn count(value: Option<&Bare>, context: &mut Context<'_>) -> Option<f64> {
+fn count(value: Option<&Bare<'_>>, context: &mut Context<'_>) -> Option<f64> {
     let number = value?.number();
     if number.is_none() {
         context.doubt("number-unreadable");

@@ -1,11 +1,13 @@
 //! Field lines to quotas: what providers write, as data and a grammar of names.
 //!
-//! [`table`] has the names that only their documents explain, [`words`] the words that all other names are made of.
+//! [`table`] has the names that only their documents explain, [`words`] the words that all other names are made of;
+//! [`layout`] is what the names of a response say together, [`draft`] reads the values.
 
 mod counts;
 mod draft;
 mod forms;
 mod ietf;
+mod layout;
 mod name;
 mod quota;
 mod resets;
@@ -14,16 +16,20 @@ mod table;
 mod usage;
 mod words;
 
-use std::sync::{Arc, LazyLock};
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use layout::Layouts;
 pub(super) use name::Unit;
 pub(super) use quota::{Quota, unite};
 
-use self::draft::{Claim, Draft};
-use self::name::{Field, Name};
+use self::draft::Claims;
+use self::layout::{Claim, Layout};
+use self::name::Field;
 use self::table::Means;
 use super::clock::Clock;
+use super::phrases::Phrases;
 use super::retry_after::{self, Rank};
 use super::wire_rules::ResetUnit;
 use super::{http_date, plain};
@@ -93,125 +99,98 @@ pub(super) fn is_telling(name: &[u8]) -> bool {
     if name.len() <= 4 {
         return name.eq_ignore_ascii_case(b"date") || name.eq_ignore_ascii_case(b"age");
     }
-    name.iter().enumerate().any(|(place, octet)| {
-        let words = RARE.get(usize::from(*octet)).copied().unwrap_or(0);
-        words != 0 && tells_at(name, place, words)
-    })
+    TELLING.are_in(name)
 }
 
-/// For each octet, in both cases, the telling words that have it as their rarest: a bit for each. Most octets of most
-/// names are of no word.
-const RARE: [u16; 256] = {
-    let mut rare = [0; 256];
-    let mut place = 0;
-    while place < TELLING.len() {
-        let (word, at) = TELLING[place];
-        rare[word[at] as usize] |= 1 << place;
-        rare[word[at].to_ascii_uppercase() as usize] |= 1 << place;
-        place += 1;
-    }
-    rare
-};
-
-/// What names that say something contain, and where in it its rarest octet stands.
-const TELLING: [(&[u8], usize); 16] = [
-    (b"limit", 2),
-    (b"remain", 2),
-    (b"quota", 0),
-    (b"reset", 2),
-    (b"retry", 4),
-    (b"left", 2),
-    (b"throttl", 1),
-    (b"usage", 3),
-    (b"used", 0),
-    (b"utili", 0),
-    (b"concurren", 4),
-    (b"window", 0),
-    (b"order-count", 7),
-    (b"errortype", 6),
-    (b"grpc-status", 9),
-    (b"bucket-level", 2),
-];
-
-/// Whether one of the words (a bit for each) has its rarest octet at that place of the name.
-fn tells_at(name: &[u8], place: usize, mut words: u16) -> bool {
-    while words != 0 {
-        if let Some((word, at)) = TELLING.get(words.trailing_zeros() as usize)
-            && let Some(start) = place.checked_sub(*at)
-            && let Some(text) = name.get(start..start + word.len())
-            && text.iter().zip(*word).all(|(octet, wanted)| octet | 0x20 == *wanted)
-        {
-            return true;
-        }
-        words &= words - 1;
-    }
-    false
-}
+/// What names that say something contain.
+static TELLING: Phrases = Phrases::new(&[
+    ("limit", 1),
+    ("remain", 1),
+    ("quota", 1),
+    ("reset", 1),
+    ("retry", 1),
+    ("left", 1),
+    ("throttl", 1),
+    ("usage", 1),
+    ("used", 1),
+    ("utili", 1),
+    ("concurren", 1),
+    ("window", 1),
+    ("order-count", 1),
+    ("errortype", 1),
+    ("grpc-status", 1),
+    ("bucket-level", 1),
+]);
 
 /// Reads the field lines of a response that was seen at `seen`.
-pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUnit>) -> Headers<'_> {
-    let mut sorted = Sorted::default();
-    let mut lines: Vec<(&[u8], &[u8], Option<&CommonName>)> = Vec::new();
-    for (name, value) in fields.iter() {
-        // Almost every response has these two, and most of them nothing else.
-        match name {
-            b"date" => sorted.date = sorted.date.or(Some(value)),
-            b"age" => sorted.age = sorted.age.or(Some(value)),
-            _ => {
-                let common = COMMON.iter().find(|(common, _)| *common == name);
-                if lines.len() < MOST_LINES && (common.is_some() || is_telling(name)) {
-                    lines.push((name, value, common));
-                }
-            }
-        }
+pub(super) fn read<'f>(
+    fields: &'f Fields,
+    seen: Timestamp,
+    reset_rule: Option<ResetUnit>,
+    layouts: &mut Layouts,
+) -> Headers<'f> {
+    let layout = layouts.layout(fields);
+    let is_too_long = |line: usize| fields.value(line).len() > LONGEST_VALUE;
+    let has_too_long = layout.telling.iter().any(|line| is_too_long(*line));
+    // A switch is no count: `X-RateLimit-Global: true`.
+    let is_switch = |claim: &Claim| {
+        let value = fields.value(claim.line);
+        claim.field == Field::Bare && (value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"false"))
+    };
+    if !has_too_long && !layout.claims.iter().any(is_switch) {
+        return read_by(&layout, fields, seen, reset_rule);
     }
-    // The order of lines of different names says nothing; that of lines of one name does (RFC 9110 section 5.3).
-    lines.sort_by_key(|(name, ..)| *name);
-    for &(name, value, common) in &lines {
-        if value.len() <= LONGEST_VALUE {
-            match common {
-                Some((_, meant)) => sorted.named(name, *meant, value),
-                None => sorted.take(name, value),
-            }
-        }
+    // What the names of the other lines say together may be another thing without these.
+    let is_read =
+        |line: usize| !is_too_long(line) && !layout.claims.iter().any(|claim| claim.line == line && is_switch(claim));
+    let mut out = read_by(&Layout::of(fields, is_read), fields, seen, reset_rule);
+    if has_too_long {
+        out.doubts.insert(0, "value-too-long");
     }
+    out
+}
+
+/// Reads field lines by what their names say.
+fn read_by<'f>(layout: &Layout, fields: &'f Fields, seen: Timestamp, reset_rule: Option<ResetUnit>) -> Headers<'f> {
+    let value = |line: Option<usize>| line.map(|line| fields.value(line));
     let mut out = Headers {
         quotas: Vec::new(),
         retry_after: None,
         regain: None,
         scope: None,
-        refused: sorted.refused,
-        code: sorted.code,
-        grpc_status: sorted.grpc_status,
+        refused: layout.refused.iter().any(|line| fields.value(*line).eq_ignore_ascii_case(b"true")),
+        code: value(layout.code),
+        grpc_status: value(layout.grpc_status),
         clock: Clock::new(seen, None, None),
-        spoke: !sorted.documents.is_empty(),
+        spoke: !layout.documents.is_empty(),
         doubts: Vec::new(),
     };
-    if lines.iter().any(|(_, value, _)| value.len() > LONGEST_VALUE) {
-        out.doubts.push("value-too-long");
-    }
-    if sorted.is_empty() {
+    if layout.is_silent() {
         return out;
     }
-    let date = sorted.date.and_then(|date| http_date::read(date, seen));
+    let date = value(layout.date).and_then(|date| http_date::read(date, seen));
     // Of several ages the first counts (RFC 9111 section 5.1).
-    let age = sorted.age.and_then(|age| plain::split(age, b',').next()).and_then(plain::number);
+    let age = value(layout.age).and_then(|age| plain::split(age, b',').next()).and_then(plain::number);
     out.clock = Clock::new(seen, date, age);
     let mut context =
         Context { clock: out.clock, reset_rule, wait: None, regain: None, scopes: None, doubts: &mut out.doubts };
-    out.retry_after = longest_wait(&mut sorted.waits, &mut context);
+    out.retry_after = longest_wait(layout, fields, &mut context);
     context.wait = out.retry_after.map(|wait| wait.as_secs_f64());
-    out.spoke |= out.retry_after.is_none() && !sorted.waits.is_empty();
-    let bucket = scopes_of(&sorted.scopes, &mut context);
-    let Sorted { drafts, mut claims, documents, .. } = sorted;
-    join(&drafts, &mut claims);
-    for (index, draft) in drafts.iter().enumerate() {
-        if draft::is_proven(draft, &claims, index) {
+    out.spoke |= out.retry_after.is_none() && !layout.waits.is_empty();
+    let bucket = scopes_of(layout, fields, &mut context);
+    let mut joined = Cow::Borrowed(&*layout.claims);
+    if layout.joins_by_value {
+        layout::join(&layout.drafts, joined.to_mut(), |all, draft| Claims { all, fields, draft }.say_exhausted());
+    }
+    for (index, draft) in layout.drafts.iter().enumerate() {
+        let claims = Claims { all: &joined, fields, draft: index };
+        if claims.prove(draft) {
             out.spoke = true;
-            draft::read(draft, index, &claims, &mut context, &mut out.quotas);
+            draft::read(draft, claims, &mut context, &mut out.quotas);
         }
     }
-    for (document, value) in documents {
+    for (document, line) in &layout.documents {
+        let value = fields.value(*line);
         match document {
             Means::JsonUsage(policy) => usage::json(value, policy, &mut context, &mut out.quotas),
             Means::SentryLimits => usage::sentry(value, &mut context, &mut out.quotas),
@@ -234,113 +213,11 @@ pub(super) fn read(fields: &Fields, seen: Timestamp, reset_rule: Option<ResetUni
     out
 }
 
-/// Field lines by what their names mean.
-#[derive(Default)]
-struct Sorted<'a> {
-    drafts: Vec<Draft<'a>>,
-    claims: Vec<Claim<'a>>,
-    documents: Vec<(Means, &'a [u8])>,
-    waits: Vec<(Rank, Unit, &'a [u8])>,
-    scopes: Vec<(u8, &'static str, &'a [u8])>,
-    date: Option<&'a [u8]>,
-    age: Option<&'a [u8]>,
-    refused: bool,
-    code: Option<&'a [u8]>,
-    grpc_status: Option<&'a [u8]>,
-}
-
-impl<'a> Sorted<'a> {
-    fn is_empty(&self) -> bool {
-        self.claims.is_empty() && self.documents.is_empty() && self.waits.is_empty() && self.scopes.is_empty()
-    }
-
-    fn take(&mut self, name: &'a [u8], value: &'a [u8]) {
-        let Some((row, tail)) = table::row(name) else { return self.named(name, name::read(name), value) };
-        match row.means {
-            Means::GrpcStatus => self.grpc_status = Some(value),
-            Means::Code => self.code = self.code.or(Some(value)),
-            Means::Refused => self.refused |= value.eq_ignore_ascii_case(b"true"),
-            Means::Scope(kind) => self.scopes.push((0, kind, value)),
-            document @ (Means::JsonUsage(_) | Means::SentryLimits | Means::NamedRemaining) => {
-                self.documents.push((document, value));
-            }
-            Means::Like(other) => self.named(name, name::read(other.as_bytes()), value),
-            Means::Part(part) => self.named(name, Some(part.name().with_span(words::span_of(tail))), value),
-        }
-    }
-
-    fn named(&mut self, name: &[u8], meant: Option<Name<'a>>, value: &'a [u8]) {
-        let Some(meant) = meant else { return };
-        match meant.field {
-            Field::Retry => self.waits.push((Rank::of(name, meant.unit), meant.unit, value)),
-            Field::Scope(rank) => self.scopes.push((rank + 1, "", value)),
-            // A switch is no count: `X-RateLimit-Global: true`.
-            Field::Bare if value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"false") => {}
-            field => {
-                let place = self.drafts.iter().position(|draft| draft.name.same_quota(&meant));
-                let place = place.unwrap_or_else(|| {
-                    let anthropic = name.starts_with(b"anthropic-ratelimit-");
-                    self.drafts.push(Draft { name: meant, certain: false, anthropic });
-                    self.drafts.len() - 1
-                });
-                if let Some(draft) = self.drafts.get_mut(place) {
-                    draft.certain |= meant.certain || special(field, value);
-                }
-                self.claims.push(Claim { draft: place, field, unit: meant.unit, value });
-            }
-        }
-    }
-}
-
-/// What the grammar reads of the names that most responses have: to read a name anew costs more than its value. No row of
-/// the table has one of them.
-static COMMON: LazyLock<Vec<CommonName>> =
-    LazyLock::new(|| COMMON_NAMES.iter().map(|name| (name.as_bytes(), name::read(name.as_bytes()))).collect());
-
-/// A name, and what the grammar reads of it.
-type CommonName = (&'static [u8], Option<Name<'static>>);
-
-const COMMON_NAMES: [&str; 20] = [
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-ratelimit-reset",
-    "x-ratelimit-used",
-    "x-ratelimit-resource",
-    "x-ratelimit-bucket",
-    "x-ratelimit-reset-after",
-    "x-ratelimit-limit-requests",
-    "x-ratelimit-limit-tokens",
-    "x-ratelimit-remaining-requests",
-    "x-ratelimit-remaining-tokens",
-    "x-ratelimit-reset-requests",
-    "x-ratelimit-reset-tokens",
-    "x-rate-limit-limit",
-    "x-rate-limit-remaining",
-    "x-rate-limit-reset",
-    "ratelimit-limit",
-    "ratelimit-remaining",
-    "ratelimit-reset",
-    "retry-after",
-];
-
-/// A value of a form that only quotas have proves a name that is built of common words.
-fn special(field: Field, value: &[u8]) -> bool {
-    match field {
-        Field::Limit | Field::Used | Field::Remaining => {
-            let first_pair = plain::split(value, b';').next().and_then(|part| forms::pair(part, b'='));
-            forms::ratio(value).is_some() || first_pair.is_some_and(|(_, value)| forms::ratio(value).is_some())
-        }
-        Field::Bare => forms::is_state(value),
-        _ => false,
-    }
-}
-
 /// The wait of the field that is believed most; the longest of those that are believed as much.
-fn longest_wait(waits: &mut Vec<(Rank, Unit, &[u8])>, context: &mut Context<'_>) -> Option<Duration> {
-    waits.sort_by_key(|(rank, ..)| *rank);
+fn longest_wait(layout: &Layout, fields: &Fields, context: &mut Context<'_>) -> Option<Duration> {
     let mut best: Option<(Rank, Duration)> = None;
-    for (rank, unit, value) in waits {
-        match retry_after::read(value, *unit, &context.clock) {
+    for (rank, unit, line) in &layout.waits {
+        match retry_after::read(fields.value(*line), *unit, &context.clock) {
             Ok(wait) => match best {
                 Some((believed, longest)) if believed != *rank || longest >= wait => {}
                 _ => best = Some((*rank, wait)),
@@ -352,10 +229,10 @@ fn longest_wait(waits: &mut Vec<(Rank, Unit, &[u8])>, context: &mut Context<'_>)
 }
 
 /// Notes for whom or what is counted; gives the bucket that a resource names.
-fn scopes_of(scopes: &[(u8, &str, &[u8])], context: &mut Context<'_>) -> Option<Arc<str>> {
+fn scopes_of(layout: &Layout, fields: &Fields, context: &mut Context<'_>) -> Option<Arc<str>> {
     let mut bucket = None;
-    for (rank, kind, value) in scopes {
-        let Some(word) = plain::word(value) else { continue };
+    for (rank, kind, line) in &layout.scopes {
+        let Some(word) = plain::word(fields.value(*line)) else { continue };
         match *kind {
             "" => {
                 // A resource or a category is what several endpoints share.
@@ -373,67 +250,4 @@ fn scopes_of(scopes: &[(u8, &str, &[u8])], context: &mut Context<'_>) -> Option<
         }
     }
     bucket
-}
-
-/// Lets drafts that complete each other be one: `…-limit` with `…-requests-remain`, a lone `…-reset` with its quota.
-fn join(drafts: &[Draft<'_>], claims: &mut [Claim<'_>]) {
-    let Some(plain) = drafts.iter().position(|draft| draft.name.is_plain()) else { return };
-    let fields = |claims: &[Claim<'_>], draft: usize| -> Vec<Field> {
-        claims.iter().filter(|claim| claim.draft == draft).map(|claim| claim.field).collect()
-    };
-    for (plain, draft) in drafts.iter().enumerate().skip(plain).filter(|(_, draft)| draft.name.is_plain()) {
-        let own = fields(claims, plain);
-        let lacks_counts = own.iter().all(|field| matches!(field, Field::Reset | Field::Window(_) | Field::Name));
-        let lacks_limit = !own.contains(&Field::Limit) && !own.contains(&Field::Bare);
-        let others: Vec<usize> = (0..drafts.len())
-            .filter(|other| {
-                *other != plain && drafts.get(*other).is_some_and(|other| other.name.owner == draft.name.owner)
-            })
-            .collect();
-        let target = if lacks_counts {
-            let exhausted = |other: &&usize| {
-                claims.iter().any(|claim| {
-                    claim.draft == **other && claim.field == Field::Remaining && plain::number(claim.value) == Some(0.0)
-                })
-            };
-            match others.as_slice() {
-                [] => continue,
-                [only] => Some(*only),
-                // A lone reset speaks of the quota that ran out.
-                several => {
-                    let mut out = several.iter().filter(exhausted);
-                    out.next().filter(|_| out.next().is_none()).copied()
-                }
-            }
-        } else if let ([only], true) = (others.as_slice(), lacks_limit)
-            && drafts.get(*only).is_some_and(|draft| draft.name.is_window_only())
-            && fields(claims, *only) == [Field::Limit]
-        {
-            // A daily limit, and what remains of it.
-            Some(*only)
-        } else {
-            others.into_iter().find(|other| {
-                let is_requests = drafts.get(*other).is_some_and(|draft| draft.name.is_requests_only());
-                is_requests && !fields(claims, *other).iter().any(|field| own.contains(field))
-            })
-        };
-        if let Some(target) = target {
-            for claim in claims.iter_mut().filter(|claim| claim.draft == plain) {
-                claim.draft = target;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn common_names_are_telling_and_no_rows() {
-        for (name, meant) in COMMON.iter() {
-            let text = String::from_utf8_lossy(name);
-            assert!(is_telling(name) && table::row(name).is_none() && meant.is_some(), "{text}");
-        }
-    }
 }

@@ -12,10 +12,12 @@ use crate::model::{Amount, Timestamp};
 /// The reset values of one quota.
 #[derive(Debug, Default)]
 pub(super) struct Resets<'a> {
+    /// The one that says most; almost always the only one.
+    first: Option<(Unit, &'a [u8])>,
     /// Those whose name says no unit first, then points in time, then times from now: an exact point says most.
-    values: Vec<(Unit, &'a [u8])>,
+    others: Vec<(Unit, &'a [u8])>,
     /// Whether the family counts from now by its standard.
-    pub(super) is_delta: bool,
+    is_delta: bool,
 }
 
 /// Two ways of writing one reset differ by rounding.
@@ -23,20 +25,30 @@ const SLACK: Duration = Duration::from_secs(2);
 
 impl<'a> Resets<'a> {
     /// From the values and the units that their names say.
-    pub(super) fn of(values: impl Iterator<Item = (Unit, &'a [u8])>, is_delta: bool) -> Self {
-        let mut values: Vec<_> = values.filter(|(_, value)| !value.is_empty()).collect();
-        values.sort_by_key(|(unit, _)| match unit {
-            Unit::Unsaid => 0,
-            Unit::Moment => 1,
-            Unit::Delta(_) => 2,
-        });
-        values.dedup();
-        Self { values, is_delta }
+    pub(super) fn of(values: impl IntoIterator<Item = (Unit, &'a [u8])>, is_delta: bool) -> Self {
+        let mut values = values.into_iter().filter(|(_, value)| !value.is_empty());
+        let Some(mut first) = values.next() else { return Self { is_delta, ..Self::default() } };
+        let mut others: Vec<_> = values.collect();
+        if !others.is_empty() {
+            others.insert(0, first);
+            others.sort_by_key(|(unit, _)| match unit {
+                Unit::Unsaid => 0,
+                Unit::Moment => 1,
+                Unit::Delta(_) => 2,
+            });
+            others.dedup();
+            first = others.remove(0);
+        }
+        Self { first: Some(first), others, is_delta }
+    }
+
+    fn values(&self) -> impl Iterator<Item = (Unit, &'a [u8])> {
+        self.first.iter().chain(&self.others).copied()
     }
 
     /// Whether a value has the size of an epoch.
     pub(super) fn is_epoch(&self) -> bool {
-        self.values.iter().any(|(_, value)| plain::number(value).is_some_and(|number| number >= 1e9))
+        self.values().any(|(_, value)| plain::number(value).is_some_and(|number| number >= 1e9))
     }
 
     /// The first reset that can be believed, for a quota whose other parts are known.
@@ -45,7 +57,7 @@ impl<'a> Resets<'a> {
     pub(super) fn of_quota(&self, quota: &Quota, context: &mut Context<'_>) -> Option<Timestamp> {
         // A second field that counts from now settles the unit of the first.
         let wait = context.wait.or_else(|| {
-            self.values.iter().find_map(|(unit, value)| match unit {
+            self.values().find_map(|(unit, value)| match unit {
                 Unit::Delta(seconds) => plain::number(value).map(|value| value * seconds),
                 _ => None,
             })
@@ -59,19 +71,19 @@ impl<'a> Resets<'a> {
             wait,
         };
         let mut found: Option<(Unit, Timestamp)> = None;
-        for (unit, value) in &self.values {
+        for (unit, value) in self.values() {
             let value = match numbers_of(value) {
                 Some(parts) if parts.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) => parts.first().copied(),
                 Some(_) => None,
-                None => Some(*value),
+                None => Some(value),
             };
             let Some(value) = value else {
                 context.doubt("lists-not-aligned");
                 continue;
             };
-            match (reset::read(value, *unit, &beside), found) {
-                (Ok(Some(point)), None) => found = Some((*unit, point)),
-                (Ok(Some(point)), Some((same, other))) if same == *unit && apart(point, other) > SLACK => {
+            match (reset::read(value, unit, &beside), found) {
+                (Ok(Some(point)), None) => found = Some((unit, point)),
+                (Ok(Some(point)), Some((same, other))) if same == unit && apart(point, other) > SLACK => {
                     // Two layers say two things, and nothing says which belongs to these counts.
                     context.doubt("reset-conflicting");
                     return None;
@@ -85,11 +97,11 @@ impl<'a> Resets<'a> {
 
     /// One reset for each element of the lists beside it.
     pub(super) fn aligned(&self, count: usize) -> Option<Vec<Self>> {
-        let unit = self.values.first()?.0;
+        let unit = self.first?.0;
         let mut aligned = Vec::new();
-        for (_, value) in self.values.iter().filter(|(other, _)| *other == unit) {
-            let parts = numbers_of(value).unwrap_or_else(|| vec![*value]);
-            aligned.extend(parts.into_iter().map(|part| Self { values: vec![(unit, part)], is_delta: self.is_delta }));
+        for (_, value) in self.values().filter(|(other, _)| *other == unit) {
+            let parts = numbers_of(value).unwrap_or_else(|| vec![value]);
+            aligned.extend(parts.into_iter().map(|part| Self::of([(unit, part)], self.is_delta)));
         }
         (aligned.len() == count).then_some(aligned)
     }

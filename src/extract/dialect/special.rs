@@ -120,7 +120,7 @@ fn pairs(base: &Quota, value: &[u8], context: &mut Context<'_>, quotas: &mut Vec
         known = true;
     }
     if let Some(text) = reset {
-        whole.reset = Resets::of(std::iter::once((Unit::Unsaid, text)), true).of_quota(&whole, context);
+        whole.reset = Resets::of([(Unit::Unsaid, text)], true).of_quota(&whole, context);
     }
     if whole.says_something() {
         quotas.push(whole);

@@ -15,11 +15,6 @@ pub struct ScopeRule {
 }
 
 impl ScopeRule {
-    /// A rule of that kind; without carriers any credential identifies the party.
-    pub(in crate::extract) const fn new(kind: Arc<str>, credentials: Vec<Arc<str>>) -> Self {
-        Self { kind, credentials }
-    }
-
     /// `ip`, `account`, `merchant`, `global`, …
     pub const fn kind(&self) -> &Arc<str> {
         &self.kind

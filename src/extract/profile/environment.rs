@@ -17,6 +17,11 @@ impl Environments {
         self.named.iter().map(|(name, _)| name)
     }
 
+    /// The patterns of their hosts.
+    pub(in crate::extract) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
+        self.named.iter().flat_map(|(_, patterns)| patterns)
+    }
+
     /// The position of the one of that name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.named.iter().position(|(known, _)| **known == *name)

@@ -65,6 +65,11 @@ impl HostPattern {
         text.len() >= start.max(end) && same_end && text.get(..start) == pattern.get(..start)
     }
 
+    /// The segments of the path prefix.
+    pub(in crate::extract) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.prefix.split('/')
+    }
+
     /// A host without its port.
     pub(in crate::extract) fn name_of(host: &str) -> &str {
         split_port(host).0
@@ -220,6 +225,14 @@ impl PathPattern {
             .collect();
         let literals = segments.iter().filter(|s| matches!(s, Segment::Literal(_) | Segment::Shape(..))).count();
         Ok(Self { segments, literals })
+    }
+
+    /// The texts that it compares segments with; a `*` in one stands for any characters.
+    pub(in crate::extract) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(text) | Segment::Shape(_, text) => Some(&**text),
+            Segment::Any(_) | Segment::Rest(_) => None,
+        })
     }
 
     /// Whether it leaves no rest open.
