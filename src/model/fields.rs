@@ -29,8 +29,11 @@ impl Fields {
         }
         let start = self.octets.len();
         let value = value.trim_ascii();
-        self.octets.extend(name.iter().map(u8::to_ascii_lowercase));
+        self.octets.extend_from_slice(name);
         let name_end = self.octets.len();
+        if let Some(name) = self.octets.get_mut(start..) {
+            name.make_ascii_lowercase();
+        }
         self.octets.extend_from_slice(value);
         match (u32::try_from(name_end), u32::try_from(self.octets.len())) {
             (Ok(name_end), Ok(value_end)) => self.ends.push((name_end, value_end)),

@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::body::Held;
+use super::hosts::Host;
 use super::memory::Memory;
 use super::reader::{Chunk, Mark, Reader, State};
 use super::recognize;
-use super::request::LastHost;
 use super::waiting::Waiting;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
@@ -38,7 +38,7 @@ pub(crate) struct Conversation {
     readers: Sides<Reader>,
     waiting: Waiting,
     held: Option<Box<Held>>,
-    last_host: Option<LastHost>,
+    last_host: Option<Arc<Host>>,
     /// Whether the streams began as something else than HTTP: a proxy's protocol, or another one altogether.
     foreign: bool,
 }
