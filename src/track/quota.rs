@@ -10,6 +10,7 @@ use super::counted::CountedWindow;
 use super::identity::{Identity, ScopeRef};
 use super::pace::Pace;
 use super::recent::{Counts, RecentCounts};
+use super::resets::Resets;
 use super::trend::TrendRing;
 
 /// Names a quota as long as the tracker runs; never used twice.
@@ -19,13 +20,25 @@ pub struct QuotaId {
     pub(super) slot: u32,
 }
 
-/// A provider changed a limit.
+/// A provider changed how it counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LimitChange {
-    /// Before.
-    pub from: Amount,
-    /// Since.
-    pub to: Amount,
+pub enum QuotaChange {
+    /// The limit.
+    Limit {
+        /// Before.
+        from: Amount,
+        /// Since.
+        to: Amount,
+    },
+    /// The moment at which a window that was running begins anew.
+    Reset {
+        /// Before.
+        from: Timestamp,
+        /// Since.
+        to: Timestamp,
+    },
+    /// Its window turned out to slide: its reset moves on with the exchanges.
+    Slides,
 }
 
 /// The state of one quota.
@@ -71,8 +84,9 @@ pub struct TrackedQuota {
     pub(super) minute: Minute,
     /// The observation that began a new window.
     pub(super) reset_in: u64,
-    /// The observation that changed the limit.
-    pub(super) change: Option<(u64, LimitChange)>,
+    /// The last change, and the observation that showed it.
+    pub(super) change: Option<(u64, QuotaChange)>,
+    pub(super) resets: Resets,
     /// The observation that this quota refused.
     pub(super) refused_in: u64,
     pub(super) refused_at: Option<Timestamp>,
@@ -143,6 +157,7 @@ impl TrackedQuota {
             minute: Minute::default(),
             reset_in: 0,
             change: None,
+            resets: Resets::default(),
             refused_in: 0,
             refused_at: None,
             wakes_at: None,
@@ -307,8 +322,8 @@ impl TrackedQuota {
         self.blocked_until.filter(|until| now < *until)
     }
 
-    /// How the observation of that number changed the limit.
-    pub fn limit_change(&self, sequence: u64) -> Option<LimitChange> {
+    /// What the observation of that number showed to have changed.
+    pub fn change(&self, sequence: u64) -> Option<QuotaChange> {
         self.change.filter(|(at, _)| *at == sequence).map(|(_, change)| change)
     }
 

@@ -412,8 +412,8 @@ impl Tracker {
     }
 
     pub(super) fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
-        if let Some(change) = applied.limit_change {
-            let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from: change.from, to: change.to };
+        if let Some((from, to)) = applied.limit_change {
+            let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from, to };
             self.push(Pending::Ready(Box::new(event)));
         }
         if let Some((from, to)) = applied.reset_moved {

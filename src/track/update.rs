@@ -8,12 +8,11 @@ use crate::model::{Amount, DeclaredQuota, Observation, QuotaSource, Reading, Tim
 use super::counted::CountedWindow;
 use super::options::TrackOptions;
 use super::pace::Pace;
-use super::quota::{LimitChange, TrackedQuota};
+use super::quota::{QuotaChange, TrackedQuota};
 use super::recent::RecentCounts;
+use super::resets::{Lesson, RESET_JITTER, distance};
 use super::tally::count_code;
 
-/// A reset that moves by less than this is the rounding of a provider that states whole seconds.
-const RESET_JITTER: Duration = Duration::from_secs(2);
 /// A refusal that says neither when to come back nor how long its window is blocks for as long as people wait.
 const DENIED: Duration = Duration::from_mins(1);
 
@@ -23,7 +22,8 @@ pub(super) struct Applied {
     pub(super) new_window: bool,
     /// Whether the window before had run out in time, which was told when it did.
     pub(super) expired: bool,
-    pub(super) limit_change: Option<LimitChange>,
+    /// The limit before and since.
+    pub(super) limit_change: Option<(Amount, Amount)>,
     pub(super) reset_moved: Option<(Timestamp, Timestamp)>,
 }
 
@@ -46,9 +46,8 @@ impl TrackedQuota {
         }
         if let Some(limit) = reading.limit {
             if let Some(from) = self.limit.filter(|known| *known != limit) {
-                let change = LimitChange { from, to: limit };
-                applied.limit_change = Some(change);
-                self.change = Some((sequence, change));
+                applied.limit_change = Some((from, limit));
+                self.change = Some((sequence, QuotaChange::Limit { from, to: limit }));
                 self.pace.restart();
             }
             self.limit = Some(limit);
@@ -76,6 +75,15 @@ impl TrackedQuota {
                 && distance(from, reset) > RESET_JITTER
             {
                 applied.reset_moved = Some((from, reset));
+            }
+            let moves = matches!(self.window_kind, Some(WindowKind::Sliding | WindowKind::TokenBucket));
+            let lesson = if moves { None } else { self.resets.note(reset, at, applied.new_window) };
+            let change = lesson.map(|lesson| match lesson {
+                Lesson::Moved { from, to } => QuotaChange::Reset { from, to },
+                Lesson::Slides => QuotaChange::Slides,
+            });
+            if let Some(change) = change.filter(|_| applied.limit_change.is_none()) {
+                self.change = Some((sequence, change));
             }
             self.reset_at = Some(reset);
             self.longest_wait = self.longest_wait.max(reset.since(at));
@@ -209,10 +217,6 @@ impl TrackedQuota {
         // A window that moves gives back a little at a time; one that begins anew gives back most at once.
         moved && self.limit.is_some_and(|limit| limit.less(now).value() <= limit.less(before).value() / 2.0)
     }
-}
-
-fn distance(a: Timestamp, b: Timestamp) -> Duration {
-    a.since(b).max(b.since(a))
 }
 
 /// The window that a reading states; one of no length says nothing.
