@@ -22,6 +22,17 @@ pub(crate) struct LastHost {
     host: Arc<str>,
 }
 
+impl LastHost {
+    /// A host that TLS named.
+    pub(crate) fn named(host: &str) -> Self {
+        Self { authority: Box::default(), secure: true, host: host.into() }
+    }
+
+    pub(crate) fn host(&self) -> Arc<str> {
+        Arc::clone(&self.host)
+    }
+}
+
 /// What is kept of a request; `last_host` is the connection's former host, shared where it is the same.
 pub(crate) fn read(
     head: &RequestHead<'_>,

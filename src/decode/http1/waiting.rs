@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{Request, Timestamp};
+use crate::model::{Credential, Request, Timestamp};
 
 /// What a method means for the framing of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,14 @@ impl Asked {
         heard.is_none_or(|heard| self.head_end <= heard) && self.heard.is_none_or(|before| before <= start)
     }
 
+    /// The memory that it takes beyond its place.
+    fn footprint(&self) -> usize {
+        self.request
+            .path
+            .len()
+            .saturating_add(self.request.credentials.capacity().saturating_mul(size_of::<Credential>()))
+    }
+
     /// Whether the server had received another request behind this one.
     fn is_behind(&self, heard: Option<u64>) -> bool {
         matches!((heard, self.end), (Some(heard), Some(end)) if heard > end.saturating_add(STRAY_OCTETS))
@@ -71,6 +79,8 @@ enum Place {
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     places: VecDeque<Place>,
+    /// What the requests take beyond their places.
+    octets: usize,
     /// How many places behind the first one may be the next to be answered, for answers that a gap hid.
     spread: usize,
     /// Whether the client ever sent a request before the former answer had begun.
@@ -95,7 +105,7 @@ impl Waiting {
     pub(crate) fn push(&mut self, asked: Asked, bound: usize) -> u64 {
         let mut given_up = 0;
         if self.places.len() >= bound.max(1) {
-            given_up = u64::from(matches!(self.places.pop_front(), Some(Place::Asked { .. })));
+            given_up = u64::from(matches!(self.pop(), Some(Place::Asked { .. })));
             self.spread = self.places.len();
         }
         let progressed = match (self.last_heard, asked.heard) {
@@ -107,6 +117,11 @@ impl Waiting {
         }
         let apart = self.places.is_empty() || (progressed && !self.pipelines);
         self.last_heard = asked.heard.or(self.last_heard);
+        self.octets = self.octets.saturating_add(asked.footprint());
+        // Most clients have one request under way: room for four would double what a connection takes.
+        if self.places.capacity() == 0 {
+            self.places.reserve_exact(1);
+        }
         self.places.push_back(Place::Asked { asked, apart });
         given_up
     }
@@ -160,7 +175,7 @@ impl Waiting {
         let (first, last) = self.window(start, heard);
         let mut given_up = 0u64;
         for _ in 0..first {
-            given_up = given_up.saturating_add(u64::from(matches!(self.places.pop_front(), Some(Place::Asked { .. }))));
+            given_up = given_up.saturating_add(u64::from(matches!(self.pop(), Some(Place::Asked { .. }))));
         }
         self.spread = self.spread.saturating_sub(first);
         let Some(last) = last else {
@@ -168,7 +183,7 @@ impl Waiting {
         };
         let rest = last.saturating_sub(first);
         let unknown = Answered::Unknown { maybe_head: self.any_head(0, rest) };
-        match self.places.pop_front() {
+        match self.pop() {
             Some(Place::Asked { asked, .. }) if rest == 0 => {
                 self.spread = 0;
                 (Answered::Request(asked), given_up)
@@ -186,6 +201,30 @@ impl Waiting {
     /// How many requests wait.
     pub(crate) fn len(&self) -> u64 {
         self.places.iter().filter(|place| matches!(place, Place::Asked { .. })).count() as u64
+    }
+
+    /// The memory that they take.
+    pub(crate) fn footprint(&self) -> usize {
+        self.places.capacity().saturating_mul(size_of::<Place>()).saturating_add(self.octets)
+    }
+
+    /// Gives all requests up, as if they had gone unseen; returns how many that were.
+    pub(crate) fn give_up(&mut self) -> u64 {
+        let given_up = self.len();
+        let Self { pipelines, last_heard, .. } = *self;
+        *self = Self { pipelines, last_heard, ..Self::default() };
+        if given_up > 0 {
+            self.note_unseen_requests();
+        }
+        given_up
+    }
+
+    fn pop(&mut self) -> Option<Place> {
+        let place = self.places.pop_front();
+        if let Some(Place::Asked { asked, .. }) = &place {
+            self.octets = self.octets.saturating_sub(asked.footprint());
+        }
+        place
     }
 
     /// The places that may be the one that is answered: how many before them are certainly not, and the last one.
