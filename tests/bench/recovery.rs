@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             let recovered = grid::recover(&traffic, &frames, &damage, &file);
             let row = grid::row(shape, &damage, &recovered);
             print!("{row}");
-            if !recovered.is_enough(&damage) {
+            if !recovered.is_enough(shape, &damage) {
                 short.push(format!("{row}{:#?}", recovered.wrong.first()));
             }
         }

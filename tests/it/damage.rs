@@ -24,7 +24,7 @@ fn what_is_left_is_found_and_nothing_is_made_up() {
         for damage in grid::damages() {
             let recovered = grid::recover(&traffic, &frames, &damage, &file);
             let row = grid::row(shape, &damage, &recovered);
-            if !recovered.is_enough(&damage) {
+            if !recovered.is_enough(shape, &damage) {
                 faults.push(format!("{row}{:#?}", recovered.wrong.first()));
             }
             table.push_str(&row);

@@ -86,6 +86,8 @@ pub(crate) struct Waiting {
     /// Whether the client ever sent a request before the former answer had begun.
     pipelines: bool,
     last_heard: Option<u64>,
+    /// Where the last interim response ended.
+    interim_end: Option<u64>,
 }
 
 /// What is known of the request that a response answers.
@@ -114,6 +116,12 @@ impl Waiting {
         };
         if !progressed {
             self.pipelines = true;
+            // Nor did it wait before those that were taken for the next in turn.
+            for place in self.places.iter_mut().skip(1) {
+                if let Place::Asked { apart, .. } = place {
+                    *apart = false;
+                }
+            }
         }
         let apart = self.places.is_empty() || (progressed && !self.pipelines);
         self.last_heard = asked.heard.or(self.last_heard);
@@ -143,6 +151,7 @@ impl Waiting {
 
     /// Notes that an interim response ended at `end`: a client that has heard it has not heard an answer.
     pub(crate) fn note_interim(&mut self, end: u64) {
+        self.interim_end = Some(end);
         self.last_heard = Some(self.last_heard.map_or(end, |last| last.max(end)));
     }
 
@@ -242,8 +251,11 @@ impl Waiting {
                     reach = reach.max(first);
                     continue;
                 }
-                // All before it were answered before `start`: whatever the reach, it is this one or a later one.
-                Place::Asked { apart: true, asked } if asked.heard.is_some() && index > 0 => {
+                // All before it were answered before `start`: whatever the reach, it is this one or a later one. An
+                // answer that starts further on has another before it, which went unseen.
+                Place::Asked { apart: true, asked }
+                    if index > 0 && (asked.heard == Some(start) || self.interim_end == Some(start)) =>
+                {
                     first = index;
                     reach = reach.max(index);
                 }

@@ -113,6 +113,7 @@ impl Conversation {
             match parse_request(octets, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side);
+                    self.readers.of_mut(side).note_head(first.offset);
                     self.request(side, first, last, &head, length, cx);
                     return Some(length);
                 }
@@ -124,6 +125,7 @@ impl Conversation {
             match parse_response(octets, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
+                    self.readers.of_mut(side).note_head(first.offset);
                     self.response(side, first, last, &head, length, cx);
                     return Some(length);
                 }

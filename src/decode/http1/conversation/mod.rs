@@ -240,6 +240,9 @@ impl Conversation {
             self.give_up_tls(side, octets, cx);
             return false;
         }
+        if self.readers.of(side).has_read(mark.offset) {
+            return false;
+        }
         if self.client != Some(side) && recognize::starts_response(octets) {
             // Where another protocol was spoken, a response without a request is that protocol's text.
             return if self.client.is_none() {
