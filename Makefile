@@ -4,7 +4,7 @@ CARGO ?= cargo
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo test test-real bench lint build dependencies real-dependencies
+.PHONY: demo test test-real fuzz bench lint build dependencies real-dependencies
 
 demo: build
 	target/release/quotascope demo
@@ -18,6 +18,11 @@ test: dependencies
 # What needs the right to capture and real programs: run it as root, or with sudo at hand.
 test-real: dependencies real-dependencies build
 	tests/real/run
+
+# Each target for so long; what breaks one is kept as a file, and named.
+FUZZ_SECONDS = 600
+fuzz: dependencies
+	$(CARGO) test --locked --test fuzz -- all --seconds $(FUZZ_SECONDS)
 
 lint: dependencies
 	$(CARGO) fmt --check

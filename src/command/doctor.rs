@@ -19,16 +19,7 @@ pub(super) fn run(common: &Common, settings: &Settings) -> Result<Outcome, Comma
     let mut checks = captures();
     checks.push(store(settings));
     checks.push(exports(settings));
-    checks.push(Check {
-        name: "HTTPS".to_owned(),
-        good: false,
-        found: "connections are counted and named, their content is not read".to_owned(),
-        advice: Some(
-            "feed the exchanges from the HTTP client (see \"Feed it from my HTTP client\" in the README), or capture \
-             where TLS ends"
-                .to_owned(),
-        ),
-    });
+    checks.extend(unread_protocols());
     let mut output = Output::new();
     if common.json {
         let rows: Vec<serde_json::Value> = checks
@@ -84,6 +75,28 @@ fn captures() -> Vec<Check> {
         checks.push(Check { name: "interfaces".to_owned(), good: false, found: "none is up".to_owned(), advice });
     }
     checks
+}
+
+/// What is counted, by host, and not read.
+fn unread_protocols() -> [Check; 2] {
+    let found = "counted by host and port (`input.lost` in --json, the input panel, quotascope.decode.lost), not read";
+    let check = |name: &str, advice: &str| Check {
+        name: name.to_owned(),
+        good: false,
+        found: found.to_owned(),
+        advice: Some(advice.to_owned()),
+    };
+    [
+        check(
+            "HTTPS",
+            "feed the exchanges from the HTTP client (see \"Feed it from my HTTP client\" in the README), or capture \
+             where TLS ends",
+        ),
+        check(
+            "HTTP/2 and HTTP/3",
+            "have the client speak HTTP/1.1 on the way that is captured, or feed the exchanges from the HTTP client",
+        ),
+    ]
 }
 
 fn store(settings: &Settings) -> Check {

@@ -170,10 +170,10 @@ pub struct Alerts {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bounds {
-    /// Connections that are followed at a time.
+    /// What decoding takes of the memory at most.
+    pub memory: Option<Octets>,
+    /// Connections that are followed at a time; by default as many as half of the memory takes.
     pub connections: Option<usize>,
-    /// Octets that wait for a hole in their stream, in all.
-    pub out_of_order: Option<Octets>,
     /// Hosts.
     pub hosts: Option<usize>,
     /// Endpoints of each host.

@@ -269,15 +269,9 @@ fn add_profile(profiles: &mut Profiles, path: &Path) -> Result<String, ConfigErr
 }
 
 fn decode(file: &super::file::Bounds) -> DecodeOptions {
-    let default = DecodeOptions::default();
-    DecodeOptions {
-        connections: file.connections.unwrap_or(default.connections),
-        out_of_order_octets_in_all: file
-            .out_of_order
-            .and_then(|octets| usize::try_from(octets.0).ok())
-            .unwrap_or(default.out_of_order_octets_in_all),
-        ..default
-    }
+    let memory = file.memory.map_or(DecodeOptions::MEMORY, |octets| usize::try_from(octets.0).unwrap_or(usize::MAX));
+    let within = DecodeOptions::within(memory);
+    DecodeOptions { connections: file.connections.unwrap_or(within.connections), ..within }
 }
 
 fn bounds(file: &super::file::Bounds) -> BoundOptions {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Segment;
 use super::flow_key::{FlowKey, Side, Sides};
 use super::http1::{Context, Conversation, Mark};
-use super::tcp::{Half, Origin, Piece};
+use super::tcp::{Half, Origin, OutOfOrder, Piece};
 use crate::model::{Anomaly, Timestamp};
 
 /// One TCP connection.
@@ -51,9 +51,15 @@ impl Connection {
         self.reset_at.is_some() || Side::BOTH.iter().all(|side| self.halves.of(*side).closed)
     }
 
-    /// Octets that are kept out of order.
-    pub(crate) fn octets_kept(&self) -> usize {
-        Side::BOTH.iter().map(|side| self.halves.of(*side).early.octets()).fold(0, usize::saturating_add)
+    /// The memory that it takes beyond its record, to which a request that waits and the like belong.
+    pub(crate) fn footprint(&self) -> usize {
+        /// What a connection that is used as usual has beside its own fields.
+        const USUAL: usize = 512;
+        let streams = Side::BOTH.iter().map(|side| {
+            let half = self.halves.of(*side);
+            half.early.footprint().saturating_add(half.holes.footprint())
+        });
+        streams.fold(self.conversation.footprint(), usize::saturating_add).saturating_sub(USUAL)
     }
 
     /// Whether a segment opens another connection between the same ends, or belongs to one.
@@ -130,7 +136,7 @@ impl Connection {
 
     /// Whether it holds nothing back and waits for nothing.
     pub(crate) fn is_calm(&self) -> bool {
-        self.is_even() && self.reset_at.is_none() && self.conversation.held_since().is_none()
+        self.is_even() && self.reset_at.is_none() && self.conversation.held_since().is_none() && self.footprint() == 0
     }
 
     /// When the oldest thing was captured that is held back.
@@ -149,11 +155,16 @@ impl Connection {
 
     /// Ends what has waited long enough at `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, cx: &mut Context<'_>) {
-        let horizon = now.before(cx.options.hold);
         if self.stalled.is_some_and(|(at, _)| at.after(cx.options.reordering) <= now) {
             self.give_up(GiveUp::Acknowledged, cx);
         }
         let reset = self.reset_at.is_some_and(|at| at.after(cx.options.reordering) <= now);
+        self.release(now.before(cx.options.hold), reset, cx);
+        self.count_holes(now, cx);
+    }
+
+    /// Gives out what has been held back since `horizon`; all of it after a reset.
+    fn release(&mut self, horizon: Timestamp, reset: bool, cx: &mut Context<'_>) {
         let early = Side::BOTH.iter().filter_map(|side| self.halves.of(*side).early.oldest()).min();
         if reset || early.is_some_and(|at| at <= horizon) {
             self.give_up(GiveUp::Everything, cx);
@@ -161,12 +172,26 @@ impl Connection {
         if reset || self.conversation.held_since().is_some_and(|at| at <= horizon) {
             self.conversation.expire(cx);
         }
-        self.count_holes(now, cx);
     }
 
-    /// Gives up waiting for missing octets, to keep a bound.
+    /// Lets go of all that it holds, to keep a bound.
     pub(crate) fn shed(&mut self, cx: &mut Context<'_>) {
+        cx.counters.count(Anomaly::HeldPastBound);
         self.give_up(GiveUp::Everything, cx);
+        self.conversation.shed(cx);
+        for side in Side::BOTH {
+            let half = self.halves.of_mut(side);
+            half.early = OutOfOrder::default();
+            half.holes.settle();
+        }
+    }
+
+    /// Gives out what has been held back since `horizon`, so that others need not wait for it.
+    pub(crate) fn let_go(&mut self, horizon: Timestamp, cx: &mut Context<'_>) {
+        if self.held_since().is_some_and(|at| at <= horizon) {
+            cx.counters.count(Anomaly::HeldPastBound);
+            self.release(horizon, false, cx);
+        }
     }
 
     /// The connection ends here: everything that waits is read as far as it goes.
@@ -255,6 +280,7 @@ impl Connection {
             }
             if half.early.octets() > cx.options.out_of_order_octets || half.early.len() > cx.options.out_of_order_pieces
             {
+                cx.counters.count(Anomaly::OutOfOrderDropped);
                 self.give_up(GiveUp::Everything, cx);
             }
         }

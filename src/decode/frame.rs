@@ -63,7 +63,7 @@ impl FrameDecoder {
             Found::Tcp(carrier) => segment(carrier, at, counters, sink),
             Found::Quic(carrier) => {
                 if self.quic.is_new(carrier) {
-                    counters.count(Anomaly::QuicUnreadable);
+                    counters.count_at(super::quic::place(carrier), 1);
                 }
                 Ok(())
             }

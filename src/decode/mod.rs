@@ -26,6 +26,7 @@ mod shard;
 mod streams;
 mod table;
 mod tcp;
+mod tls;
 mod tunnel;
 mod url;
 

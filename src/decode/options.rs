@@ -13,8 +13,12 @@ pub struct DecodeOptions {
     /// Out-of-order octets that are kept for one direction of a connection: more than the usual receive window in which
     /// a sender goes on while a hole is filled. Octets of bodies that are stepped over do not count, they are not kept.
     pub out_of_order_octets: usize,
-    /// Out-of-order octets that are kept in all, so that many holes at once do not fill the memory.
-    pub out_of_order_octets_in_all: usize,
+    /// Octets that connections hold beyond their own record, in all: what waits for a hole, parts of heads, content,
+    /// requests that wait. Past it the connection that holds most lets go, so that one that holds little loses nothing.
+    pub held_octets_in_all: usize,
+    /// Exchanges that may wait behind what is held back on other connections, since all are given out in the order of
+    /// their time; about a kilobyte each. Past it, what holds them up is given out as far as it came.
+    pub exchanges_behind: usize,
     /// Pieces that are kept out of order for one direction, so that one-octet segments stay cheap.
     pub out_of_order_pieces: usize,
     /// Octets of a message's head: four times what common servers accept by default (16 KiB).
@@ -39,12 +43,28 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
+        Self::within(Self::MEMORY)
+    }
+}
+
+impl DecodeOptions {
+    /// What decoding takes of the memory at most, unless the user says otherwise.
+    pub const MEMORY: usize = 64 << 20;
+
+    /// The bounds that keep decoding within so many octets of memory: half of it for the records of connections, a
+    /// quarter for what they hold, an eighth for exchanges that wait for their turn; what is left is for fragments and
+    /// for connections that have ended.
+    pub const fn within(memory: usize) -> Self {
+        /// A connection's record with its places in the tables, or an exchange with what is made of it.
+        const RECORD: usize = 1 << 10;
+        let connections = memory / 2 / RECORD;
         Self {
-            connections: 32_768,
-            closed_connections: 4096,
+            connections,
+            closed_connections: connections / 8,
             out_of_order_octets: 1 << 20,
-            out_of_order_octets_in_all: 16 << 20,
             out_of_order_pieces: 1024,
+            held_octets_in_all: memory / 4,
+            exchanges_behind: memory / 8 / RECORD,
             head_octets: 64 << 10,
             field_lines: 200,
             pipelined_requests: 256,

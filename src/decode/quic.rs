@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::frame::{Carrier, address_hash, mix};
 use super::part::Part;
+use crate::model::{Anomaly, Peer, Place};
 
 /// Flows remembered. Past it the set starts anew, so that a long run may count a flow again: the number tells of a gap in
 /// the view, it is no bill.
@@ -29,6 +30,13 @@ impl QuicFlows {
         }
         self.seen.insert(flow)
     }
+}
+
+/// Whose traffic a packet hides: that of the end with the port of HTTPS.
+pub(super) fn place(carrier: &Carrier<'_>) -> Place {
+    let (from, to) = (carrier.payload.u16(0).unwrap_or(0), carrier.payload.u16(2).unwrap_or(0));
+    let (address, port) = if to <= from { (carrier.destination, to) } else { (carrier.source, from) };
+    Place { cause: Anomaly::QuicUnreadable, peer: Peer::Address(address), port }
 }
 
 /// Whether a UDP payload is a QUIC packet with a long header, as each QUIC connection starts.

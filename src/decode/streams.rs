@@ -21,7 +21,10 @@ pub(crate) struct Streams {
     memory: Memory,
     exchanges: VecDeque<Exchange>,
     table: Table,
-    octets_kept: usize,
+    /// What connections take beyond their records.
+    footprint: usize,
+    /// How many exchanges had been given out, and when, as something began to hold up the others.
+    held_up: Option<(u64, Timestamp)>,
     now: Timestamp,
     finished: bool,
 }
@@ -42,7 +45,8 @@ impl Streams {
             memory: Memory::default(),
             exchanges: VecDeque::new(),
             table: Table::default(),
-            octets_kept: 0,
+            footprint: 0,
+            held_up: None,
             now: Timestamp::MIN,
             finished: false,
         }
@@ -70,6 +74,9 @@ impl Streams {
             && let Some((place, _)) = self.table.oldest(Stage::Over)
         {
             self.forget(place);
+        }
+        if self.footprint > self.options.held_octets_in_all {
+            self.shed();
         }
     }
 
@@ -113,6 +120,7 @@ impl Streams {
                 self.forget(place);
             }
         }
+        self.let_pass();
         let horizon = now.before(self.options.idle);
         for stage in [Stage::Over, Stage::Open] {
             while let Some((place, at)) = self.table.oldest(stage)
@@ -181,14 +189,55 @@ impl Streams {
             return false;
         }
         let Some(connection) = self.table.connection_mut(place) else { return false };
-        let mut kept = connection.octets_kept();
-        if kept > 0 && self.octets_kept.saturating_add(kept) > self.options.out_of_order_octets_in_all {
-            connection.shed(&mut cx);
-            kept = connection.octets_kept();
-        }
+        let footprint = connection.footprint();
         let (held_since, deadline, over) = (connection.held_since(), connection.deadline(&cx), connection.is_over());
-        let before = self.table.schedule(place, held_since, deadline, kept);
-        self.octets_kept = self.octets_kept.saturating_sub(before).saturating_add(kept);
+        let before = self.table.schedule(place, held_since, deadline, footprint);
+        self.footprint = self.footprint.saturating_sub(before).saturating_add(footprint);
         over
+    }
+
+    /// Lets the connections that hold most go of it, until what all hold is within the bound. Where none holds much there
+    /// are too many, and those that were silent for longest make room.
+    fn shed(&mut self) {
+        while self.footprint > self.options.held_octets_in_all {
+            let held = self.footprint;
+            if let Some(place) = self.table.biggest() {
+                self.on_connection(place, Connection::shed);
+                if self.footprint >= held {
+                    self.forget(place);
+                }
+            } else if let Some((place, _)) = self.table.oldest(Stage::Over).or_else(|| self.table.oldest(Stage::Open)) {
+                self.counters.count(Anomaly::ConnectionEvicted);
+                self.forget(place);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Exchanges wait for those that began before them. What has held up too many is given out as far as it came.
+    fn let_pass(&mut self) {
+        let Some((held_since, _)) = self.table.holding_longest() else {
+            self.held_up = None;
+            return;
+        };
+        match self.held_up {
+            Some((before, until)) if held_since <= until => {
+                let behind = self.counters.exchanges.saturating_sub(before);
+                if behind <= self.options.exchanges_behind as u64 {
+                    return;
+                }
+                while let Some((since, place)) = self.table.holding_longest()
+                    && since <= until
+                {
+                    self.on_connection(place, |connection, cx| connection.let_go(until, cx));
+                    if self.table.holding_longest() == Some((since, place)) {
+                        self.forget(place);
+                    }
+                }
+                self.held_up = None;
+            }
+            _ => self.held_up = Some((self.counters.exchanges, self.now)),
+        }
     }
 }

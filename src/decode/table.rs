@@ -13,6 +13,9 @@ pub(crate) type Place = u32;
 /// No place: the end of a list.
 const NONE: Place = Place::MAX;
 
+/// What connections usually hold, a request that waits and a piece that came early, stays below.
+const BIG: usize = 4 << 10;
+
 /// Connections with the same ends that are told apart by tags or tunnels; more are an attack on the search among them.
 pub(crate) const SAME_ENDS: usize = 8;
 
@@ -33,6 +36,8 @@ pub(crate) struct Table {
     deadlines: BTreeSet<(Timestamp, Place)>,
     /// Since when they hold it back.
     holding: BTreeSet<(Timestamp, Place)>,
+    /// The connections that take more than [`BIG`] octets beyond their record.
+    big: BTreeSet<(usize, Place)>,
 }
 
 /// Which connections: those that go on, or those that have ended and are kept only for what comes late.
@@ -68,7 +73,7 @@ struct Slot {
     same_ends: Place,
     deadline: Option<Timestamp>,
     held_since: Option<Timestamp>,
-    octets_kept: usize,
+    footprint: usize,
 }
 
 impl Table {
@@ -101,7 +106,7 @@ impl Table {
             same_ends: NONE,
             deadline: None,
             held_since: None,
-            octets_kept: 0,
+            footprint: 0,
         };
         let place = if let Some(place) = self.free.pop() {
             if let Some(free) = self.slot_mut(place) {
@@ -179,24 +184,29 @@ impl Table {
 
     /// Whether something is noted of a connection, see [`Self::schedule`].
     pub(crate) fn is_scheduled(&self, place: Place) -> bool {
-        self.slot(place)
-            .is_some_and(|slot| slot.deadline.is_some() || slot.held_since.is_some() || slot.octets_kept > 0)
+        self.slot(place).is_some_and(|slot| slot.deadline.is_some() || slot.held_since.is_some() || slot.footprint > 0)
     }
 
-    /// Notes since when a connection holds something back, when it must let go, and how many octets it keeps; returns
-    /// how many it kept before.
+    /// Notes since when a connection holds something back, when it must let go, and how much memory it takes beyond its
+    /// record; returns how much it took before.
     pub(crate) fn schedule(
         &mut self,
         place: Place,
         held_since: Option<Timestamp>,
         deadline: Option<Timestamp>,
-        octets_kept: usize,
+        footprint: usize,
     ) -> usize {
         let Some(slot) = self.slot_mut(place) else { return 0 };
         let (held_before, deadline_before) = (slot.held_since, slot.deadline);
         slot.held_since = held_since;
         slot.deadline = deadline;
-        let kept_before = std::mem::replace(&mut slot.octets_kept, octets_kept);
+        let footprint_before = std::mem::replace(&mut slot.footprint, footprint);
+        if footprint_before != footprint && footprint_before.max(footprint) > BIG {
+            self.big.remove(&(footprint_before, place));
+            if footprint > BIG {
+                self.big.insert((footprint, place));
+            }
+        }
         if held_before != held_since {
             held_before.map(|at| self.holding.remove(&(at, place)));
             held_since.map(|at| self.holding.insert((at, place)));
@@ -205,7 +215,17 @@ impl Table {
             deadline_before.map(|at| self.deadlines.remove(&(at, place)));
             deadline.map(|at| self.deadlines.insert((at, place)));
         }
-        kept_before
+        footprint_before
+    }
+
+    /// The connection that takes most beyond its record, if one takes much.
+    pub(crate) fn biggest(&self) -> Option<Place> {
+        self.big.last().map(|(_, place)| *place)
+    }
+
+    /// The connection that has held something back for longest.
+    pub(crate) fn holding_longest(&self) -> Option<(Timestamp, Place)> {
+        self.holding.first().copied()
     }
 
     /// The next connection that must let go, and when.

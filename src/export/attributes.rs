@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opentelemetry::{KeyValue, Value};
 
 use super::catalogue::attribute as a;
-use crate::model::{Alert, EndpointState, QuotaKey, QuotaState, Scope};
+use crate::model::{Alert, EndpointState, Peer, Place, QuotaKey, QuotaState, Scope};
 
 /// What stands for all that is past a bound, as the semantic conventions have it for `error.type`.
 pub(crate) const OTHER: &str = "_OTHER";
@@ -105,6 +105,27 @@ impl Attributes {
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
 fn seconds(value: f64) -> Value {
     if value.fract() == 0.0 && value < 1e15 { Value::I64(value as i64) } else { Value::F64(value) }
+}
+
+/// Why and where something was lost: a host is the same with and without its port.
+pub(crate) fn place_key(place: &Place) -> (&'static str, String, Option<u16>) {
+    let address = match &place.peer {
+        Peer::Host(host) => split_port(host).0.to_owned(),
+        Peer::Address(address) => address.to_string(),
+        Peer::Others => OTHER.to_owned(),
+    };
+    (place.cause.label(), address, Some(place.port).filter(|port| *port > 0))
+}
+
+/// Why and where something was lost.
+pub(crate) fn of_place((cause, address, port): (&'static str, String, Option<u16>)) -> Vec<KeyValue> {
+    let attributes = Attributes::default().with(a::CAUSE, cause).with(a::ADDRESS, address);
+    attributes.maybe(a::PORT, port.map(i64::from)).build()
+}
+
+/// A host by itself.
+pub(crate) fn of_host(host: &str) -> Vec<KeyValue> {
+    Attributes::default().server(None, Some(host)).build()
 }
 
 /// A quota's own attributes. The host is given apart: a quota that is seen on several hosts keeps one.

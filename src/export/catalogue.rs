@@ -212,6 +212,8 @@ metrics! {
     DECODE_RESPONSES = Counter "quotascope.decode.responses" "{response}" &[], "Response heads, interim ones too.";
     DECODE_EXCHANGES = Counter "quotascope.decode.exchanges" "{exchange}" &[], "Requests with their final response.";
     DECODE_DAMAGED = Counter "quotascope.decode.damaged" "{anomaly}" &[a::CAUSE], "What could not be used of the input, by cause; gaps are `stream_gap`.";
+    DECODE_LOST = Counter "quotascope.decode.lost" "{anomaly}" &[a::CAUSE, a::ADDRESS, a::PORT], "What could not be seen of a host's traffic, by cause: connections that cannot be read, halves of exchanges, heads and contents.";
+    DECODE_COVERAGE = Gauge "quotascope.decode.coverage" "1" &[a::ADDRESS, a::PORT], "The share of a host's exchanges that were seen whole.";
     STORE_SIZE = Gauge "quotascope.store.size" "By" &[], "The store's size on disk.";
     STORE_TROUBLE = Gauge "quotascope.store.trouble" "1" &[], "1 while the store is in trouble.";
     EXPORT_FAILURES = Counter "quotascope.export.failures" "{export}" &[a::SIGNAL], "Exports that failed after their retries.";

@@ -164,6 +164,16 @@ impl Set {
         for (cause, count) in &input.damaged {
             self.count(c::DECODE_DAMAGED, *count, &[KeyValue::new(a::CAUSE, *cause)]);
         }
+        let mut lost: BTreeMap<_, u64> = BTreeMap::new();
+        for (place, count) in input.lost.iter() {
+            *lost.entry(attributes::place_key(place)).or_default() += count;
+        }
+        for (place, count) in lost {
+            self.count(c::DECODE_LOST, count, &attributes::of_place(place));
+        }
+        for host in snapshot.coverage() {
+            self.value(c::DECODE_COVERAGE, host.coverage, &attributes::of_host(&host.host));
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "sizes and queue lengths stay far below 2^53")]

@@ -64,6 +64,11 @@ impl Fields {
         end.and_then(|range| self.octets.get(range)).unwrap_or_default()
     }
 
+    /// The memory that they take, in octets.
+    pub const fn footprint(&self) -> usize {
+        self.octets.capacity().saturating_add(self.ends.capacity().saturating_mul(size_of::<(u32, u32)>()))
+    }
+
     /// How many lines there are.
     pub fn len(&self) -> usize {
         self.ends.len()

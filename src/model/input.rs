@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::{Losses, Place};
+
 /// A fault of the input, not of ours: a closed set, so that each is a counter's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Anomaly {
@@ -25,8 +27,10 @@ pub enum Anomaly {
     StreamGap,
     /// Octets that came again differ from the first ones.
     OverlapConflict,
-    /// Out-of-order octets past the bound were dropped.
+    /// A hole was given up because too much waited behind it.
     OutOfOrderDropped,
+    /// What a connection held was given up early to keep the bound on memory, or so that others need not wait for it.
+    HeldPastBound,
     /// A connection was forgotten to keep the bound.
     ConnectionEvicted,
     /// A connection whose start was not captured.
@@ -78,6 +82,7 @@ impl Anomaly {
             Self::StreamGap => "stream_gap",
             Self::OverlapConflict => "overlap_conflict",
             Self::OutOfOrderDropped => "out_of_order_dropped",
+            Self::HeldPastBound => "held_past_bound",
             Self::ConnectionEvicted => "connection_evicted",
             Self::JoinedMidStream => "joined_mid_stream",
             Self::HeadWithGap => "head_with_gap",
@@ -118,6 +123,9 @@ pub struct InputCounters {
     pub exchanges: u64,
     /// What could not be used, by cause ([`Anomaly::label`]).
     pub damaged: BTreeMap<&'static str, u64>,
+    /// Of that, what is known to have been lost of somebody's traffic: connections that cannot be read, halves of
+    /// exchanges, heads and contents.
+    pub lost: Losses,
 }
 
 impl InputCounters {
@@ -131,6 +139,14 @@ impl InputCounters {
         if times > 0 {
             let counter = self.damaged.entry(anomaly.label()).or_default();
             *counter = counter.saturating_add(times);
+        }
+    }
+
+    /// Counts a fault `times` over, and where it was.
+    pub fn count_at(&mut self, place: Place, times: u64) {
+        if times > 0 {
+            self.count_many(place.cause, times);
+            self.lost.count(place, times);
         }
     }
 
@@ -148,6 +164,7 @@ impl InputCounters {
         self.requests = self.requests.saturating_add(other.requests);
         self.responses = self.responses.saturating_add(other.responses);
         self.exchanges = self.exchanges.saturating_add(other.exchanges);
+        self.lost.add(&other.lost);
         for (label, count) in &other.damaged {
             let counter = self.damaged.entry(label).or_default();
             *counter = counter.saturating_add(*count);

@@ -8,11 +8,13 @@
 
 mod alert;
 mod caller;
+mod coverage;
 mod credential;
 mod exchange;
 mod fields;
 mod frame;
 mod input;
+mod loss;
 mod number;
 mod observation;
 mod quota;
@@ -20,11 +22,13 @@ mod snapshot;
 mod time;
 
 pub use alert::{Alert, AlertState, Rule, Severity, Subject};
+pub use coverage::Coverage;
 pub use credential::{Credential, HashKey, Redacted};
 pub use exchange::{Body, Client, Exchange, Interest, Request, Response};
 pub use fields::Fields;
 pub use frame::{Frame, LinkType, OwnedFrame};
 pub use input::{Anomaly, InputCounters};
+pub use loss::{Losses, Peer, Place};
 pub use number::Amount;
 pub use observation::{DeclaredQuota, Observation, Reading, ThrottleCause, WindowKind};
 pub use quota::{Dimension, QuotaKey, QuotaSource, Scope};

@@ -44,6 +44,8 @@ pub struct Observation {
     pub scope: Option<Scope>,
     /// From the request's last octet to the end of the response's head.
     pub latency: Option<Duration>,
+    /// Whether content that may explain a refusal was seen in part only, so that a code in it may be missing.
+    pub content_cut: bool,
     /// Numbers that stood on the wire but could not be believed, by reason; counted, never guessed.
     pub doubts: Vec<&'static str>,
 }
@@ -156,6 +158,7 @@ impl Observation {
             error_code: None,
             scope: None,
             latency,
+            content_cut: response.body.is_some_and(|body| body.truncated),
             doubts: Vec::new(),
         }
     }

@@ -87,7 +87,8 @@ impl Context {
     pub(super) fn lane(&self, of: usize) -> Lane {
         let mut decode = self.decode.clone();
         decode.connections = (decode.connections / of).max(1);
-        decode.out_of_order_octets_in_all /= of;
+        decode.held_octets_in_all /= of;
+        decode.exchanges_behind /= of;
         Lane::new(Arc::clone(&self.extractor), decode, self.key.clone())
     }
 }

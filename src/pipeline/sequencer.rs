@@ -25,7 +25,7 @@ pub struct Sequencer {
 
 /// Observations that wait for the slowest lane; past this the oldest go on without it (a lane that hangs must not
 /// cost memory without bound: about 1 KiB each).
-const MOST_WAITING: usize = 65_536;
+const MOST_WAITING: usize = 32_768;
 
 #[derive(Debug)]
 struct Entry {

@@ -47,6 +47,9 @@ struct EventLine<'a> {
     error_code: Option<&'a str>,
     scope: Option<&'a Scope>,
     latency_s: Option<Seconds>,
+    /// What of the exchange was not seen: `request`, `content`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unseen: Vec<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     doubts: &'a [&'static str],
 }
@@ -72,9 +75,15 @@ impl<'a> From<&'a Observation> for EventLine<'a> {
             error_code: observation.error_code.as_deref(),
             scope: observation.scope.as_ref(),
             latency_s: observation.latency.map(Seconds),
+            unseen: unseen(observation),
             doubts: &observation.doubts,
         }
     }
+}
+
+fn unseen(observation: &Observation) -> Vec<&'static str> {
+    let parts = [(observation.method.is_none(), "request"), (observation.content_cut, "content")];
+    parts.into_iter().filter_map(|(unseen, part)| unseen.then_some(part)).collect()
 }
 
 #[derive(Serialize)]

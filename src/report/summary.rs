@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::event::Seconds;
 use crate::model::{
-    Alert, Amount, CaptureState, Dimension, EndpointState, Finding, InputCounters, QuotaSource, QuotaState, Scope,
-    Snapshot, Timestamp, WindowKind,
+    Alert, Amount, CaptureState, Coverage, Dimension, EndpointState, Finding, InputCounters, QuotaSource, QuotaState,
+    Scope, Snapshot, Timestamp, WindowKind,
 };
 
 /// Writes the document of `replay --json`: everything of `snapshot`, with `alerts` the episodes of the whole run.
@@ -17,14 +17,16 @@ use crate::model::{
 /// # Errors
 /// Those of the writer.
 pub fn write_summary(out: &mut impl io::Write, snapshot: &Snapshot, alerts: &[Alert]) -> io::Result<()> {
+    let coverage = snapshot.coverage();
     let document = Document {
         schema: 1,
         input: &snapshot.input,
         captures: snapshot.captures.iter().map(CaptureLine::from).collect(),
-        quotas: snapshot.quotas.iter().map(QuotaLine::from).collect(),
+        quotas: snapshot.quotas.iter().map(|quota| QuotaLine::of(quota, &coverage)).collect(),
         endpoints: snapshot.endpoints.iter().map(EndpointLine::from).collect(),
         alerts,
         findings: &snapshot.findings,
+        coverage: &coverage,
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     out.write_all(b"\n")
@@ -40,6 +42,7 @@ struct Document<'a> {
     endpoints: Vec<EndpointLine<'a>>,
     alerts: &'a [Alert],
     findings: &'a [Finding],
+    coverage: &'a [Coverage],
 }
 
 #[derive(Serialize)]
@@ -94,6 +97,8 @@ struct QuotaLine<'a> {
     seen_at: Timestamp,
     stale: bool,
     learned_sharing: bool,
+    /// How much of the host's traffic was seen whole.
+    coverage: Option<f64>,
     endpoints: Vec<Share<'a>>,
 }
 
@@ -110,8 +115,9 @@ struct Share<'a> {
     requests: u64,
 }
 
-impl<'a> From<&'a QuotaState> for QuotaLine<'a> {
-    fn from(quota: &'a QuotaState) -> Self {
+impl<'a> QuotaLine<'a> {
+    fn of(quota: &'a QuotaState, coverage: &[Coverage]) -> Self {
+        let host = coverage.binary_search_by(|host| host.host.cmp(&quota.host)).ok();
         Self {
             provider: quota.provider.as_deref(),
             host: &quota.host,
@@ -140,6 +146,7 @@ impl<'a> From<&'a QuotaState> for QuotaLine<'a> {
             seen_at: quota.seen_at,
             stale: quota.stale,
             learned_sharing: quota.learned_sharing,
+            coverage: host.and_then(|at| coverage.get(at)?.coverage),
             endpoints: quota
                 .endpoints
                 .iter()

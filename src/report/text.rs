@@ -4,7 +4,10 @@ use std::io;
 
 use super::quantity::{ago, amount, duration, percent};
 use super::{Table, alert_line, printable};
-use crate::model::{Alert, InputCounters, QuotaSource, QuotaState, Snapshot, Timestamp};
+use crate::model::{Alert, InputCounters, Place, QuotaSource, QuotaState, Snapshot, Timestamp};
+
+/// Places of losses that are listed: what fits on a screen.
+const PLACES: usize = 20;
 
 /// Writes what `replay` says without `--json`: the input, the quotas with the fullest first, the alerts, what was damaged.
 ///
@@ -149,5 +152,22 @@ fn write_damage(out: &mut impl io::Write, input: &InputCounters) -> io::Result<(
     for (cause, count) in &input.damaged {
         table.row(vec![cause.replace('_', " "), count.to_string()]);
     }
-    table.write(out)
+    table.write(out)?;
+    if input.lost.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nOf these, by host")?;
+    let mut places: Vec<(&Place, u64)> = input.lost.iter().collect();
+    places.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut table = Table::new(&["CAUSE", "HOST", ">PORT", ">COUNT"]);
+    for (place, count) in places.iter().take(PLACES) {
+        let host = place.peer.name().map_or_else(|| "all others".to_owned(), |host| printable(&host).into_owned());
+        let port = if place.port == 0 { "–".to_owned() } else { place.port.to_string() };
+        table.row(vec![place.cause.label().replace('_', " "), host, port, count.to_string()]);
+    }
+    table.write(out)?;
+    if places.len() > PLACES {
+        writeln!(out, "  and {} more; `--json` lists them", places.len() - PLACES)?;
+    }
+    Ok(())
 }

@@ -22,7 +22,7 @@ use std::time::Instant;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-use traffic::{Traffic, write_file_header, write_record};
+use traffic::{Shape, Traffic, write_file_header, write_record};
 
 const RUNS: usize = 5;
 
@@ -66,7 +66,12 @@ fn main() {
 fn make(file: &PathBuf, mebibytes: u64) {
     // About 2,000 octets and 4.3 packets an exchange.
     let exchanges = (mebibytes << 20) / 2_000;
-    let traffic = Traffic { connections: u32::try_from(exchanges / 20).expect("it fits"), exchanges: 20, seed: 7 };
+    let traffic = Traffic {
+        connections: u32::try_from(exchanges / 20).expect("it fits"),
+        exchanges: 20,
+        seed: 7,
+        shape: Shape::Plain,
+    };
     let mut out = BufWriter::with_capacity(1 << 20, File::create(file).expect("the target folder is writable"));
     write_file_header(&mut out).expect("the disk has room");
     traffic.each(|frame| write_record(&mut out, &frame)).expect("the disk has room");

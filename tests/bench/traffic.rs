@@ -17,6 +17,17 @@ pub struct Traffic {
     pub exchanges: u32,
     /// The seed.
     pub seed: u64,
+    /// What the exchanges look like.
+    pub shape: Shape,
+}
+
+/// What the exchanges look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A GET and a response of one segment each.
+    Plain,
+    /// Also requests with bodies, heads over two segments, long and chunked bodies, HEAD, 204 and 304, pipelined requests.
+    Mixed,
 }
 
 /// One frame of the capture.
@@ -30,10 +41,21 @@ pub struct MadeFrame {
     pub index: u32,
     /// The connection.
     pub connection: u32,
-    /// The exchange whose response head it carries whole.
-    pub head: Option<u32>,
+    /// The response head that it carries, or a part of one.
+    pub head: Option<Head>,
     /// Its length on the wire, which a snaplen does not change.
     pub wire: usize,
+}
+
+/// A part of a response's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The exchange, counted on its connection.
+    pub exchange: u32,
+    /// Which part, from 0.
+    pub part: u32,
+    /// How many segments the head takes.
+    pub parts: u32,
 }
 
 /// What an exchange was.
@@ -41,7 +63,7 @@ pub struct MadeFrame {
 pub struct Truth {
     /// `GET /v1/payment/1000017`, unique.
     pub path: String,
-    /// 200 or 429.
+    /// 200, 204, 304 or 429.
     pub status: u16,
     /// Of `X-RateLimit-Remaining`.
     pub remaining: u64,
@@ -95,10 +117,35 @@ impl Traffic {
         let number = u64::from(connection) * u64::from(self.exchanges) + u64::from(exchange);
         let mut random = Random(self.seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d));
         let refused = random.permille(30);
+        let accepted = match self.form(number) {
+            Form::NoContent => 204,
+            Form::NotModified => 304,
+            _ => 200,
+        };
         Truth {
             path: format!("/v1/payment/{}", 1_000_000 + number),
-            status: if refused { 429 } else { 200 },
+            status: if refused { 429 } else { accepted },
             remaining: if refused { 0 } else { 1 + random.next() % REMAINING_SPAN },
+        }
+    }
+
+    fn form_of(&self, connection: u32, exchange: u32) -> Form {
+        self.form(u64::from(connection) * u64::from(self.exchanges) + u64::from(exchange))
+    }
+
+    fn form(&self, number: u64) -> Form {
+        if self.shape == Shape::Plain {
+            return Form::Plain;
+        }
+        match Random(self.seed.wrapping_add(number).wrapping_mul(0x9fb2_1c65_1e98_df25)).next() % 10 {
+            0 => Form::Posted,
+            1 => Form::SplitHead,
+            2 => Form::LongBody,
+            3 => Form::Chunked,
+            4 => Form::Head,
+            5 => Form::NoContent,
+            6 => Form::NotModified,
+            _ => Form::Plain,
         }
     }
 
@@ -114,7 +161,12 @@ impl Traffic {
             }
             for exchange in 0..self.exchanges {
                 for connection in &mut open {
-                    connection.exchange(self, exchange, &mut micros, &mut sink)?;
+                    // Every eighth connection of the mixed traffic asks three times before it hears an answer.
+                    let at_once = if self.shape == Shape::Mixed && connection.number % 8 == 7 { 3 } else { 1 };
+                    if exchange % at_once == 0 {
+                        let several = exchange..(exchange + at_once).min(self.exchanges);
+                        connection.exchanges(self, several, &mut micros, &mut sink)?;
+                    }
                 }
             }
             for connection in &mut open {
@@ -165,7 +217,8 @@ impl Damage {
             frame.micros = times.get(index).copied().unwrap_or_else(|| times.last().map_or(0, behind));
             if self.snaplen > 0 && frame.octets.len() > self.snaplen {
                 frame.octets.truncate(self.snaplen);
-                frame.head = frame.head.filter(|_| frame.octets.windows(4).any(|octets| octets == b"\r\n\r\n"));
+                let is_whole = frame.octets.windows(4).any(|octets| octets == b"\r\n\r\n");
+                frame.head = frame.head.filter(|head| head.part + 1 == head.parts && is_whole);
             }
         }
         damaged
@@ -216,7 +269,7 @@ impl Connection {
         to_server: bool,
         flags: u8,
         payload: &[u8],
-        head: Option<u32>,
+        head: Option<Head>,
         micros: &mut u64,
         sink: &mut impl FnMut(MadeFrame) -> io::Result<()>,
     ) -> io::Result<()> {
@@ -259,31 +312,72 @@ impl Connection {
         self.send(CLIENT_TO_SERVER, ACK, &[], None, micros, sink)
     }
 
-    fn exchange(
+    /// Requests one after the other, then their responses.
+    fn exchanges(
+        &mut self,
+        traffic: &Traffic,
+        several: std::ops::Range<u32>,
+        micros: &mut u64,
+        sink: &mut impl FnMut(MadeFrame) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for exchange in several.clone() {
+            let (truth, form) = (traffic.truth(self.number, exchange), traffic.form_of(self.number, exchange));
+            let (method, more, body) = match form {
+                Form::Posted => ("POST", "Content-Length: 1800\r\n", "p".repeat(1_800)),
+                Form::Head => ("HEAD", "", String::new()),
+                _ => ("GET", "", String::new()),
+            };
+            let request = format!(
+                "{method} {} HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: integration/2.1\r\nAccept: application/json\r\n{more}Authorization: Bearer key-{}\r\n\r\n{body}",
+                truth.path,
+                self.number % 8
+            );
+            for segment in request.as_bytes().chunks(SEGMENT) {
+                self.send(CLIENT_TO_SERVER, ACK | PSH, segment, None, micros, sink)?;
+            }
+        }
+        for exchange in several {
+            self.respond(traffic, exchange, micros, sink)?;
+        }
+        Ok(())
+    }
+
+    fn respond(
         &mut self,
         traffic: &Traffic,
         exchange: u32,
         micros: &mut u64,
         sink: &mut impl FnMut(MadeFrame) -> io::Result<()>,
     ) -> io::Result<()> {
-        let truth = traffic.truth(self.number, exchange);
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: integration/2.1\r\nAccept: application/json\r\nAuthorization: Bearer key-{}\r\n\r\n",
-            truth.path,
-            self.number % 8
-        );
-        self.send(CLIENT_TO_SERVER, ACK | PSH, request.as_bytes(), None, micros, sink)?;
-        let body = body(&truth);
-        let reason = if truth.status == 429 { "429 Too Many Requests" } else { "200 OK" };
-        let response = format!(
-            "HTTP/1.1 {reason}\r\nDate: Mon, 21 Sep 2026 12:53:20 GMT\r\nServer: nginx\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: keep-alive\r\nCache-Control: no-store\r\nVary: Accept-Encoding\r\nX-Request-Id: {:016x}\r\nStrict-Transport-Security: max-age=31536000\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nX-RateLimit-Limit: {LIMIT}\r\nX-RateLimit-Remaining: {}\r\nX-RateLimit-Reset: {}\r\n\r\n{body}",
-            body.len(),
+        let (truth, form) = (traffic.truth(self.number, exchange), traffic.form_of(self.number, exchange));
+        let body = body(&truth, form);
+        let reason = match truth.status {
+            429 => "429 Too Many Requests",
+            204 => "204 No Content",
+            304 => "304 Not Modified",
+            _ => "200 OK",
+        };
+        let framing = match form {
+            Form::Chunked => "Transfer-Encoding: chunked".to_owned(),
+            // What a GET would have had.
+            Form::Head => "Content-Length: 1000".to_owned(),
+            _ => format!("Content-Length: {}", body.len()),
+        };
+        let head = format!(
+            "HTTP/1.1 {reason}\r\nDate: Mon, 21 Sep 2026 12:53:20 GMT\r\nServer: nginx\r\nContent-Type: application/json\r\n{framing}\r\nConnection: keep-alive\r\nCache-Control: no-store\r\nVary: Accept-Encoding\r\nX-Request-Id: {:016x}\r\nStrict-Transport-Security: max-age=31536000\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nX-RateLimit-Limit: {LIMIT}\r\nX-RateLimit-Remaining: {}\r\nX-RateLimit-Reset: {}\r\n\r\n",
             u64::from(self.number) << 32 | u64::from(exchange),
             truth.remaining,
             *micros / 1_000_000 / 3_600 * 3_600 + 3_600,
         );
-        let mut head = Some(exchange);
-        for segment in response.as_bytes().chunks(SEGMENT) {
+        let response = format!("{head}{body}");
+        let parts = if form == Form::SplitHead { 2 } else { 1 };
+        let (first, rest) = if parts == 2 { response.split_at(head.len() / 2) } else { response.split_at(0) };
+        if parts == 2 {
+            let head = Some(Head { exchange, part: 0, parts });
+            self.send(!CLIENT_TO_SERVER, ACK | PSH, first.as_bytes(), head, micros, sink)?;
+        }
+        let mut head = Some(Head { exchange, part: parts - 1, parts });
+        for segment in rest.as_bytes().chunks(SEGMENT) {
             self.send(!CLIENT_TO_SERVER, ACK | PSH, segment, head.take(), micros, sink)?;
         }
         self.send(CLIENT_TO_SERVER, ACK, &[], None, micros, sink)
@@ -296,10 +390,36 @@ impl Connection {
     }
 }
 
-fn body(truth: &Truth) -> String {
-    if truth.status == 429 {
-        return r#"{"error":{"code":"rate_limited","message":"too many requests"}}"#.to_owned();
+/// What an exchange looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Posted,
+    SplitHead,
+    LongBody,
+    Chunked,
+    Head,
+    NoContent,
+    NotModified,
+}
+
+fn body(truth: &Truth, form: Form) -> String {
+    if matches!(form, Form::Head) || matches!(truth.status, 204 | 304) {
+        return String::new();
     }
-    let filler = "abcdefghijklmnopqrstuvwxyz012345".repeat(31);
-    format!(r#"{{"id":"{}","amount":1250,"currency":"EUR","note":"{filler}"}}"#, truth.path)
+    let body = if truth.status == 429 {
+        r#"{"error":{"code":"rate_limited","message":"too many requests"}}"#.to_owned()
+    } else {
+        let filler = "abcdefghijklmnopqrstuvwxyz012345".repeat(if form == Form::LongBody { 140 } else { 31 });
+        format!(r#"{{"id":"{}","amount":1250,"currency":"EUR","note":"{filler}"}}"#, truth.path)
+    };
+    if form != Form::Chunked {
+        return body;
+    }
+    let mut chunked = String::new();
+    for chunk in body.as_bytes().chunks(400) {
+        let text = std::str::from_utf8(chunk).expect("the body is ASCII");
+        chunked.push_str(&format!("{:x}\r\n{text}\r\n", chunk.len()));
+    }
+    chunked + "0\r\n\r\n"
 }

@@ -509,6 +509,7 @@ fn observation(timeline: &Timeline, exchange: &Exchange, at: f64, burnt: f64) ->
         error_code: arc(&exchange.code),
         scope,
         latency: None,
+        content_cut: false,
         doubts: Vec::new(),
     }
 }

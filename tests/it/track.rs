@@ -118,6 +118,7 @@ fn observation(said: &Said, at: Timestamp) -> Observation {
         error_code: said.code.filter(|_| said.throttled).map(|code| format!("{code}").into()),
         scope: (said.scope > 0).then(|| Scope { kind: "account".into(), id: Some(format!("k:{}", said.scope).into()) }),
         latency: None,
+        content_cut: false,
         doubts: Vec::new(),
     }
 }

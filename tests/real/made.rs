@@ -208,6 +208,7 @@ pub(crate) fn refusal(wait: Duration) -> Observation {
         error_code: Some("1454".into()),
         scope: Some(partner()),
         latency: None,
+        content_cut: false,
         doubts: Vec::new(),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Hosts {
 /// A host as requests name it.
 #[derive(Debug)]
 pub(crate) struct Host {
-    /// The authority as it stood, and whether its scheme was `https`.
+    /// The authority as it stood, empty where it is not kept, and whether its scheme was `https`.
     authority: Box<[u8]>,
     secure: bool,
     /// In lower case, with the port only where it is not the scheme's own.
@@ -29,9 +29,14 @@ pub(crate) struct Host {
 const HOSTS: usize = 64;
 
 impl Host {
+    /// A host that TLS named, in which no request is seen.
+    pub(crate) fn named(name: &str) -> Arc<Self> {
+        Arc::new(Self { authority: Box::default(), secure: true, name: name.into(), success_matters: true })
+    }
+
     /// Whether it was named so.
     pub(crate) fn is(&self, authority: &[u8], secure: bool) -> bool {
-        *self.authority == *authority && self.secure == secure
+        *self.authority == *authority && self.secure == secure && !authority.is_empty()
     }
 }
 

@@ -62,9 +62,27 @@ pub(crate) struct Reader {
     pub(crate) search: EndSearch,
     /// The shape of the last head.
     pub(crate) shape: ShapeId,
+    /// Where the last heads started: where framing was lost, a copy of a segment looks like another head.
+    heads: [u64; COPIES],
 }
 
+/// Heads behind which a copy of a segment may still come: capture points that see all twice do so at once.
+const COPIES: usize = 4;
+
 impl Reader {
+    /// Notes that a head starts at this offset.
+    pub(crate) fn note_head(&mut self, start: u64) {
+        self.heads.rotate_right(1);
+        if let Some(newest) = self.heads.first_mut() {
+            *newest = start;
+        }
+    }
+
+    /// Whether the head that starts at this offset was read before.
+    pub(crate) fn has_read(&self, start: u64) -> bool {
+        self.heads.contains(&start)
+    }
+
     /// Forgets an unfinished head; returns whether there was one.
     pub(crate) fn drop_partial(&mut self) -> bool {
         let was = !self.partial.is_empty();

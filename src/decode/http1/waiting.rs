@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{Request, Timestamp};
+use crate::model::{Credential, Request, Timestamp};
 
 /// What a method means for the framing of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,14 @@ impl Asked {
         heard.is_none_or(|heard| self.head_end <= heard) && self.heard.is_none_or(|before| before <= start)
     }
 
+    /// The memory that it takes beyond its place.
+    fn footprint(&self) -> usize {
+        self.request
+            .path
+            .len()
+            .saturating_add(self.request.credentials.capacity().saturating_mul(size_of::<Credential>()))
+    }
+
     /// Whether the server had received another request behind this one.
     fn is_behind(&self, heard: Option<u64>) -> bool {
         matches!((heard, self.end), (Some(heard), Some(end)) if heard > end.saturating_add(STRAY_OCTETS))
@@ -74,11 +82,15 @@ enum Place {
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     places: VecDeque<Place>,
+    /// What the requests take beyond their places.
+    octets: usize,
     /// How many places behind the first one may be the next to be answered, for answers that a gap hid.
     spread: usize,
     /// Whether the client ever sent a request before the former answer had begun.
     pipelines: bool,
     last_heard: Option<u64>,
+    /// Where the last interim response ended.
+    interim_end: Option<u64>,
 }
 
 /// What is known of the request that a response answers.
@@ -98,7 +110,7 @@ impl Waiting {
     pub(crate) fn push(&mut self, asked: Asked, bound: usize) -> u64 {
         let mut given_up = 0;
         if self.places.len() >= bound.max(1) {
-            given_up = u64::from(matches!(self.places.pop_front(), Some(Place::Asked { .. })));
+            given_up = u64::from(matches!(self.pop(), Some(Place::Asked { .. })));
             self.spread = self.places.len();
         }
         let progressed = match (self.last_heard, asked.heard) {
@@ -107,9 +119,20 @@ impl Waiting {
         };
         if !progressed {
             self.pipelines = true;
+            // Nor did it wait before those that were taken for the next in turn.
+            for place in self.places.iter_mut().skip(1) {
+                if let Place::Asked { apart, .. } = place {
+                    *apart = false;
+                }
+            }
         }
         let apart = self.places.is_empty() || (progressed && !self.pipelines);
         self.last_heard = asked.heard.or(self.last_heard);
+        self.octets = self.octets.saturating_add(asked.footprint());
+        // Most clients have one request under way: room for four would double what a connection takes.
+        if self.places.capacity() == 0 {
+            self.places.reserve_exact(1);
+        }
         self.places.push_back(Place::Asked { asked, apart });
         given_up
     }
@@ -131,6 +154,7 @@ impl Waiting {
 
     /// Notes that an interim response ended at `end`: a client that has heard it has not heard an answer.
     pub(crate) fn note_interim(&mut self, end: u64) {
+        self.interim_end = Some(end);
         self.last_heard = Some(self.last_heard.map_or(end, |last| last.max(end)));
     }
 
@@ -163,7 +187,7 @@ impl Waiting {
         let (first, last) = self.window(start, heard);
         let mut given_up = 0u64;
         for _ in 0..first {
-            given_up = given_up.saturating_add(u64::from(matches!(self.places.pop_front(), Some(Place::Asked { .. }))));
+            given_up = given_up.saturating_add(u64::from(matches!(self.pop(), Some(Place::Asked { .. }))));
         }
         self.spread = self.spread.saturating_sub(first);
         let Some(last) = last else {
@@ -171,7 +195,7 @@ impl Waiting {
         };
         let rest = last.saturating_sub(first);
         let unknown = Answered::Unknown { maybe_head: self.any_head(0, rest) };
-        match self.places.pop_front() {
+        match self.pop() {
             Some(Place::Asked { asked, .. }) if rest == 0 => {
                 self.spread = 0;
                 (Answered::Request(asked), given_up)
@@ -191,6 +215,30 @@ impl Waiting {
         self.places.iter().filter(|place| matches!(place, Place::Asked { .. })).count() as u64
     }
 
+    /// The memory that they take.
+    pub(crate) fn footprint(&self) -> usize {
+        self.places.capacity().saturating_mul(size_of::<Place>()).saturating_add(self.octets)
+    }
+
+    /// Gives all requests up, as if they had gone unseen; returns how many that were.
+    pub(crate) fn give_up(&mut self) -> u64 {
+        let given_up = self.len();
+        let Self { pipelines, last_heard, .. } = *self;
+        *self = Self { pipelines, last_heard, ..Self::default() };
+        if given_up > 0 {
+            self.note_unseen_requests();
+        }
+        given_up
+    }
+
+    fn pop(&mut self) -> Option<Place> {
+        let place = self.places.pop_front();
+        if let Some(Place::Asked { asked, .. }) = &place {
+            self.octets = self.octets.saturating_sub(asked.footprint());
+        }
+        place
+    }
+
     /// The places that may be the one that is answered: how many before them are certainly not, and the last one.
     fn window(&self, start: u64, heard: Option<u64>) -> (usize, Option<usize>) {
         // A gap may hide no request at all, so the place behind it comes into question too.
@@ -206,8 +254,11 @@ impl Waiting {
                     reach = reach.max(first);
                     continue;
                 }
-                // All before it were answered before `start`: whatever the reach, it is this one or a later one.
-                Place::Asked { apart: true, asked } if asked.heard.is_some() && index > 0 => {
+                // All before it were answered before `start`: whatever the reach, it is this one or a later one. An
+                // answer that starts further on has another before it, which went unseen.
+                Place::Asked { apart: true, asked }
+                    if index > 0 && (asked.heard == Some(start) || self.interim_end == Some(start)) =>
+                {
                     first = index;
                     reach = reach.max(index);
                 }

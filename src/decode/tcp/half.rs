@@ -102,6 +102,17 @@ pub(crate) struct Holes {
 const OPEN_HOLES: usize = 16;
 
 impl Holes {
+    /// The memory that they take.
+    pub(crate) const fn footprint(&self) -> usize {
+        self.open.capacity().saturating_mul(size_of::<(u64, u64, Timestamp)>())
+    }
+
+    /// Counts all that are open as lost.
+    pub(crate) fn settle(&mut self) {
+        self.lost = self.lost.saturating_add(self.open.len() as u64);
+        self.open = Vec::new();
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.open.is_empty()
     }

@@ -58,6 +58,15 @@ impl OutOfOrder {
         self.pieces.len()
     }
 
+    /// The memory that they take.
+    pub(crate) fn footprint(&self) -> usize {
+        /// The heap's own account of a piece's octets, and the least that it gives.
+        const ALLOCATION: usize = 32;
+        let records = self.pieces.capacity().saturating_mul(size_of::<Piece>());
+        let allocations = self.pieces.len().saturating_mul(ALLOCATION);
+        records.saturating_add(allocations).saturating_add(self.octets)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }

@@ -10,6 +10,7 @@ use super::super::app::App;
 use super::super::format;
 use super::super::text;
 use super::super::theme::{Level, Theme};
+use super::input::where_most;
 use super::panel::put;
 use crate::model::{AlertState, Anomaly, Severity, Snapshot};
 
@@ -130,6 +131,10 @@ fn health(app: &App) -> Line<'static> {
     let unreadable = unreadable(snapshot);
     let unit = if unreadable == 1 { " connection" } else { " connections" };
     count(&mut spans, theme, "unreadable", unreadable, Level::Warning, unit);
+    if let Some(hosts) = where_most(&snapshot.input.lost, Anomaly::TlsUnreadable.label()) {
+        spans.pop();
+        spans.push(Span::styled(format!(" (TLS {hosts})  "), theme.dim()));
+    }
     let all = snapshot.input.damaged.values().fold(0u64, |sum, n| sum.saturating_add(*n));
     // Each capture starts amid connections: that is no damage, only a part that was not seen.
     let joined = snapshot.input.damage(Anomaly::JoinedMidStream);

@@ -10,6 +10,7 @@ use super::super::text;
 use super::super::theme::Level;
 use super::panel::{Panel, put};
 use super::table::{Column, Side, Table};
+use crate::model::Losses;
 
 const CAPTURES: &[Column] = &[
     Column::new("INTERFACE", Side::Left, (9, 20), 0),
@@ -24,6 +25,7 @@ const CAPTURES: &[Column] = &[
 const DAMAGE: &[Column] = &[
     Column::new("CAUSE", Side::Left, (20, 26), 0),
     Column::new("COUNT", Side::Right, (8, 12), 0),
+    Column::new("WHERE MOST", Side::Left, (10, 44), 1),
     Column::new("WHAT IT MEANS", Side::Left, (20, 90), 0).stretching(),
 ];
 
@@ -117,10 +119,25 @@ fn damaged(app: &App, area: Rect, buffer: &mut Buffer) {
         match column {
             0 => Line::raw(text::clean(cause).into_owned()),
             1 => Line::styled(format::count(*count), theme.level(Level::Warning)),
+            2 => where_most(&app.snapshot().input.lost, cause)
+                .map_or_else(|| Line::styled(UNKNOWN, theme.dim()), Line::raw),
             _ => Line::styled(meaning(cause), theme.dim()),
         }
     };
     Table { columns: DAMAGE, rows: causes.len(), selected: Some(app.row()), cell: &cell }.draw(app, inner, buffer);
+}
+
+/// The host with most of it, and how many more there are.
+pub(super) fn where_most(lost: &Losses, cause: &str) -> Option<String> {
+    let places = || lost.iter().filter(|(place, _)| place.cause.label() == cause);
+    let (most, _) = places().filter(|(place, _)| place.port > 0).max_by_key(|(_, count)| *count)?;
+    let name = most.peer.name()?;
+    let is_usual = matches!(most.port, 80 | 443) || name.ends_with(&format!(":{}", most.port));
+    let port = if is_usual { String::new() } else { format!(" port {}", most.port) };
+    Some(match places().count() {
+        1 => format!("{}{port}", text::clean(&name)),
+        many => format!("{}{port} +{}", text::clean(&name), many - 1),
+    })
 }
 
 /// What a cause means for the numbers, and what helps.
@@ -136,7 +153,8 @@ fn meaning(cause: &str) -> &'static str {
         "fragment_dropped" => "IP fragments that never became whole",
         "stream_gap" => "octets that were never captured; no value is made up for them",
         "overlap_conflict" => "retransmitted octets that differ; the first ones count",
-        "out_of_order_dropped" => "octets too far ahead of their stream",
+        "out_of_order_dropped" => "holes given up because too much waited behind them",
+        "held_past_bound" => "connections that held too much let go of it early: `bounds.memory`",
         "connection_evicted" => "connections forgotten to keep the memory bound",
         "joined_mid_stream" => "connections that were open before the capture began",
         "head_with_gap" => "message heads with a hole; they count for nothing",
@@ -148,7 +166,7 @@ fn meaning(cause: &str) -> &'static str {
         "pipeline_overflow" => "too many requests waiting on one connection",
         "body_undecodable" => "error bodies that could not be decoded: their codes are missing",
         "protocol_switched" => "connections that became a tunnel or another protocol",
-        "tls_unreadable" => "HTTPS without keys: use `quotascope run`, or --keylog; see `quotascope doctor`",
+        "tls_unreadable" => "HTTPS, whose content is not read: `quotascope doctor` says what helps",
         "http2_unreadable" => "HTTP/2 that could not be read",
         "quic_unreadable" => "HTTP/3 (QUIC), which is not read",
         "line_malformed" => "log lines that are no exchange",

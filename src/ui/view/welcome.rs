@@ -59,11 +59,11 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     lines.push(Line::styled("If nothing comes:", theme.title()));
     let advice = [
         "Is it the right interface? Calls to this very machine go over lo; containers have interfaces of their own.",
-        "HTTPS cannot be read in a plain capture. `quotascope run -- COMMAND` starts your program with a key log; \
-         --keylog FILE reads one that you have.",
+        "HTTPS cannot be read in a plain capture: feed the exchanges from the HTTP client, as the README shows, or \
+         capture where TLS ends.",
         "Capturing needs a right (CAP_NET_RAW) and a buffer: `quotascope doctor` says what this machine lets it see, \
          and how to fix what it does not.",
-        "Without live traffic: `quotascope replay FILE` reads captures, HAR files and access logs; `quotascope demo` \
+        "Without live traffic: `quotascope replay FILE` reads captures and exchanges as NDJSON; `quotascope demo` \
          shows what this screen looks like.",
     ];
     for sentence in advice {

@@ -15,6 +15,14 @@ pub(super) struct Held {
     pub(super) content: Option<Vec<u8>>,
 }
 
+impl Held {
+    /// The memory that it takes.
+    pub(super) fn footprint(&self) -> usize {
+        let content = self.content.as_ref().map_or(0, Vec::capacity);
+        size_of::<Self>().saturating_add(self.exchange.response.fields.footprint()).saturating_add(content)
+    }
+}
+
 impl Conversation {
     /// Keeps content, if this side's is wanted; gives the exchange out when there is enough of it.
     pub(super) fn keep(&mut self, side: Side, octets: &[u8], cx: &mut Context<'_>) {
@@ -36,7 +44,7 @@ impl Conversation {
         if let Some(content) = content {
             exchange.response.body = codings.decode(content, truncated, cx.options.body_octets);
             if exchange.response.body.as_ref().is_none_or(|body| body.truncated) {
-                cx.counters.count(Anomaly::BodyUndecodable);
+                self.count(Anomaly::BodyUndecodable, 1, cx);
             }
         }
         give_out(exchange, cx);
@@ -59,7 +67,7 @@ impl Conversation {
             }
             Step::Trailer(taken) => (taken, Chunk::Trailer),
             Step::Broken => {
-                cx.counters.count(Anomaly::FramingMalformed);
+                self.count(Anomaly::FramingMalformed, 1, cx);
                 if self.answers(side) {
                     self.release(true, cx);
                 }
@@ -81,7 +89,7 @@ impl Conversation {
         if reader.partial.len().saturating_add(taken) > cx.options.head_octets {
             reader.drop_partial();
             reader.state = State::Lost;
-            cx.counters.count(Anomaly::HeadTooLarge);
+            self.count(Anomaly::HeadTooLarge, 1, cx);
             if answers {
                 self.release(true, cx);
             }

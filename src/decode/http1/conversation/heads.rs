@@ -6,6 +6,7 @@ use super::super::reader::{Mark, State};
 use super::super::recognize::{self, Opening};
 use super::{Context, Conversation};
 use crate::decode::flow_key::Side;
+use crate::decode::tls::{self, Hello};
 use crate::model::Anomaly;
 
 impl Conversation {
@@ -18,8 +19,8 @@ impl Conversation {
             // Source: RFC 9112 section 2.2.
             let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
             if blank > 0 && opens_answer && !octets.starts_with(b"\r\n") {
-                cx.counters.count(Anomaly::HeadMalformed);
                 reader.state = State::Lost;
+                self.count(Anomaly::HeadMalformed, 1, cx);
                 return octets.len();
             }
             if blank > 0 {
@@ -35,14 +36,13 @@ impl Conversation {
         let room = cx.options.head_octets.saturating_sub(before).min(octets.len());
         partial.extend_from_slice(octets.get(..room).unwrap_or_default());
         let undecided = reader.state == State::Opening && self.client.is_none();
-        let end = reader.search.find(&partial);
-        let taken = match end {
-            Some(end) => self.parse(side, first, mark, partial.get(..end).unwrap_or_default(), cx),
-            None if undecided => match recognize::opening(&partial) {
-                Opening::Tls | Opening::Http2 | Opening::Other => self.parse(side, first, mark, &partial, cx),
-                Opening::Request | Opening::Response | Opening::Undecided => None,
-            },
-            None => None,
+        let opening = if undecided { recognize::opening(&partial) } else { Opening::Undecided };
+        // Encrypted octets may look like the end of a head.
+        let end = if opening == Opening::Tls { None } else { reader.search.find(&partial) };
+        let taken = match (end, opening) {
+            (Some(end), _) => self.parse(side, first, mark, partial.get(..end).unwrap_or_default(), cx),
+            (None, Opening::Tls | Opening::Http2 | Opening::Other) => self.parse(side, first, mark, &partial, cx),
+            (None, Opening::Request | Opening::Response | Opening::Undecided) => None,
         };
         if let Some(taken) = taken {
             let reader = self.readers.of_mut(side);
@@ -54,7 +54,7 @@ impl Conversation {
         if end.is_some() || partial.len() >= cx.options.head_octets {
             reader.drop_partial();
             reader.state = State::Lost;
-            cx.counters.count(Anomaly::HeadTooLarge);
+            self.count(Anomaly::HeadTooLarge, 1, cx);
         } else {
             reader.partial = partial;
         }
@@ -66,7 +66,7 @@ impl Conversation {
         let reader = self.readers.of_mut(side);
         if octets.len() >= cx.options.head_octets {
             reader.state = State::Lost;
-            cx.counters.count(Anomaly::HeadTooLarge);
+            self.count(Anomaly::HeadTooLarge, 1, cx);
         } else {
             reader.partial.extend_from_slice(octets);
             reader.partial_mark = Some(mark);
@@ -90,11 +90,13 @@ impl Conversation {
                 Opening::Request => true,
                 Opening::Response => false,
                 Opening::Undecided => return None,
+                Opening::Tls if tls::hello(octets) == Hello::Unfinished => return None,
                 Opening::Tls => {
-                    self.give_up(Anomaly::TlsUnreadable, cx);
+                    self.give_up_tls(side, octets, cx);
                     return Some(octets.len());
                 }
                 Opening::Http2 => {
+                    self.client = Some(side);
                     self.give_up(Anomaly::Http2Unreadable, cx);
                     return Some(octets.len());
                 }
@@ -111,6 +113,7 @@ impl Conversation {
             match parse_request(octets, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side);
+                    self.readers.of_mut(side).note_head(first.offset);
                     self.request(side, first, last, &head, length, cx);
                     return Some(length);
                 }
@@ -122,6 +125,7 @@ impl Conversation {
             match parse_response(octets, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
+                    self.readers.of_mut(side).note_head(first.offset);
                     self.response(side, first, last, &head, length, cx);
                     return Some(length);
                 }
@@ -131,7 +135,7 @@ impl Conversation {
             }
         };
         if self.readers.of(side).state != (State::Head { found: true }) || fault == Anomaly::HeadTooLarge {
-            cx.counters.count(fault);
+            self.count(fault, 1, cx);
         }
         self.lose(side);
         Some(octets.len())

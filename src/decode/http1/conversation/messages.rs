@@ -37,7 +37,7 @@ impl Conversation {
         let request = request::read(head, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
         let (framing, contradiction) = framing::of_request(&head.lines);
-        cx.counters.count_many(Anomaly::FramingMalformed, u64::from(contradiction));
+        self.count(Anomaly::FramingMalformed, u64::from(contradiction), cx);
         let (state, end) = match framing {
             Framing::Empty => (State::Head { found: false }, Some(head_end)),
             Framing::Length(left) => (State::Length { left, doubtful: false }, Some(head_end.saturating_add(left))),
@@ -49,7 +49,7 @@ impl Conversation {
         let success_matters = self.last_host.as_ref().is_none_or(|last| last.success_matters);
         let asked = Asked { request, method, head_end, end, ended_at, heard: first.heard, success_matters };
         let given_up = self.waiting.push(asked, cx.options.pipelined_requests);
-        cx.counters.count_many(Anomaly::PipelineOverflow, given_up);
+        self.count(Anomaly::PipelineOverflow, given_up, cx);
     }
 
     pub(super) fn response(
@@ -72,11 +72,11 @@ impl Conversation {
             return;
         }
         let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
-        cx.counters.count_many(Anomaly::RequestUnmatched, given_up);
+        self.count(Anomaly::RequestUnmatched, given_up, cx);
         let (asked, doubtful) = match answered {
             Answered::Request(asked) => (Some(asked), false),
             Answered::Unknown { maybe_head } => {
-                cx.counters.count(Anomaly::ResponseUnmatched);
+                self.count(Anomaly::ResponseUnmatched, 1, cx);
                 (None, maybe_head)
             }
         };
@@ -98,7 +98,7 @@ impl Conversation {
             Framing::Chunked => State::Chunked(Chunk::Size { size: 0, digits: 0 }),
             Framing::UntilClose => State::UntilClose,
             Framing::Contradictory => {
-                cx.counters.count(Anomaly::FramingMalformed);
+                self.count(Anomaly::FramingMalformed, 1, cx);
                 State::Lost
             }
         };

@@ -12,11 +12,13 @@ use self::body::Held;
 use super::hosts::Host;
 use super::memory::Memory;
 use super::reader::{Chunk, Mark, Reader, State};
-use super::recognize;
+use super::recognize::{self, Opening};
+use super::target;
 use super::waiting::Waiting;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
-use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestamp};
+use crate::decode::tls::{self, Hello};
+use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Peer, Place, Timestamp};
 
 /// What a conversation needs of its surroundings.
 pub(crate) struct Context<'a> {
@@ -70,6 +72,25 @@ impl Conversation {
     /// When the head of the exchange was seen that waits for its content.
     pub(crate) fn held_since(&self) -> Option<Timestamp> {
         self.held.as_ref().map(|held| held.exchange.response.at)
+    }
+
+    /// The memory that it takes beyond its own record.
+    pub(crate) fn footprint(&self) -> usize {
+        let heads = Side::BOTH.iter().map(|side| self.readers.of(*side).partial.capacity());
+        let held = self.held.as_ref().map_or(0, |held| held.footprint());
+        heads.fold(held.saturating_add(self.waiting.footprint()), usize::saturating_add)
+    }
+
+    /// Lets go of all that it holds, to keep a bound.
+    pub(crate) fn shed(&mut self, cx: &mut Context<'_>) {
+        self.release(true, cx);
+        for side in Side::BOTH {
+            if self.drop_partial(side, cx) {
+                self.lose(side);
+            }
+        }
+        let given_up = self.waiting.give_up();
+        self.count(Anomaly::RequestUnmatched, given_up, cx);
     }
 
     /// Takes the octets of a side that follow what came before; returns how many behind them it has no need for.
@@ -144,9 +165,11 @@ impl Conversation {
         if self.answers(side) {
             self.release(true, cx);
         }
-        if self.readers.of_mut(side).drop_partial() {
-            cx.counters.count(Anomaly::HeadWithGap);
+        if self.drop_partial(side, cx) {
+            self.count(Anomaly::HeadWithGap, 1, cx);
         }
+        // A part of a TLS client's first message was all that is needed of the connection.
+        let state = if self.readers.of(side).state == State::Opaque { Some(State::Opaque) } else { state };
         match state {
             Some(State::Length { left: 0, .. }) => self.readers.of_mut(side).state = State::Head { found: false },
             Some(State::Chunked(Chunk::Data { left: 0 })) => {
@@ -164,7 +187,7 @@ impl Conversation {
             let whole = matches!(self.readers.of(side).state, State::UntilClose | State::Head { .. });
             self.release(!whole, cx);
         }
-        self.readers.of_mut(side).drop_partial();
+        self.drop_partial(side, cx);
     }
 
     /// Gives out what is held, as far as it came.
@@ -175,7 +198,7 @@ impl Conversation {
     /// The connection has ended.
     pub(crate) fn end(&mut self, cx: &mut Context<'_>) {
         self.release(true, cx);
-        cx.counters.count_many(Anomaly::RequestUnmatched, self.waiting.len());
+        self.count(Anomaly::RequestUnmatched, self.waiting.len(), cx);
         self.waiting = Waiting::default();
     }
 
@@ -214,7 +237,10 @@ impl Conversation {
     /// Whether a segment found where framing was lost starts with a head that may be believed.
     fn starts_head(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> bool {
         if self.client.is_none() && recognize::is_tls_record(octets) {
-            self.give_up(Anomaly::TlsUnreadable, cx);
+            self.give_up_tls(side, octets, cx);
+            return false;
+        }
+        if self.readers.of(side).has_read(mark.offset) {
             return false;
         }
         if self.client != Some(side) && recognize::starts_response(octets) {
@@ -228,9 +254,55 @@ impl Conversation {
         !self.answers(side) && recognize::starts_request(octets)
     }
 
+    /// Counts what was lost of the server's traffic.
+    fn count(&self, cause: Anomaly, times: u64, cx: &mut Context<'_>) {
+        if times == 0 {
+            return;
+        }
+        // Servers listen on the lower port, where nothing else tells which side is one.
+        let lower = if self.addresses.of(Side::Low).port() <= self.addresses.of(Side::High).port() {
+            Side::Low
+        } else {
+            Side::High
+        };
+        let server = self.addresses.of(self.client.map_or(lower, Side::other));
+        let peer = self
+            .last_host
+            .as_ref()
+            .map_or_else(|| Peer::Address(server.ip()), |last| Peer::Host(Arc::clone(&last.name)));
+        cx.counters.count_at(Place { cause, peer, port: server.port() }, times);
+    }
+
+    /// Forgets an unfinished head; returns whether there was one.
+    fn drop_partial(&mut self, side: Side, cx: &mut Context<'_>) -> bool {
+        let reader = self.readers.of_mut(side);
+        if self.client.is_none() && recognize::opening(&reader.partial) == Opening::Tls {
+            let start = std::mem::take(&mut reader.partial);
+            self.give_up_tls(side, &start, cx);
+        }
+        self.readers.of_mut(side).drop_partial()
+    }
+
+    /// The connection is encrypted; the octets of a side may name the server.
+    fn give_up_tls(&mut self, side: Side, octets: &[u8], cx: &mut Context<'_>) {
+        let other = std::mem::take(&mut self.readers.of_mut(side.other()).partial);
+        for (side, octets) in [(side, octets), (side.other(), &other)] {
+            match tls::hello(octets) {
+                Hello::Name(name) => {
+                    self.client = Some(side);
+                    self.last_host = target::host(name, true).map(|host| Host::named(&host));
+                }
+                Hello::Nameless => self.client = Some(side),
+                Hello::Unfinished if !octets.is_empty() => self.client = Some(side),
+                Hello::Unfinished | Hello::Other => {}
+            }
+        }
+        self.give_up(Anomaly::TlsUnreadable, cx);
+    }
+
     /// Nothing of the connection can be read from here on.
     fn give_up(&mut self, why: Anomaly, cx: &mut Context<'_>) {
-        cx.counters.count(why);
+        self.count(why, 1, cx);
         for side in Side::BOTH {
             let reader = self.readers.of_mut(side);
             reader.drop_partial();
