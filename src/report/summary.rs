@@ -94,6 +94,9 @@ struct QuotaLine<'a> {
     seen_at: Timestamp,
     stale: bool,
     learned_sharing: bool,
+    /// Of a learned limit only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<f64>,
     endpoints: Vec<Share<'a>>,
 }
 
@@ -140,6 +143,7 @@ impl<'a> From<&'a QuotaState> for QuotaLine<'a> {
             seen_at: quota.seen_at,
             stale: quota.stale,
             learned_sharing: quota.learned_sharing,
+            confidence: quota.confidence,
             endpoints: quota
                 .endpoints
                 .iter()
