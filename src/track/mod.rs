@@ -13,7 +13,9 @@ mod counted;
 mod endpoint;
 mod event;
 mod forecast;
+mod guess;
 mod identity;
+mod learned;
 mod lookup;
 mod options;
 mod pace;
@@ -28,6 +30,7 @@ mod snapshot;
 mod tally;
 mod tracker;
 mod trend;
+mod unstated;
 mod update;
 
 pub use event::{MinuteReport, TrackEvent};

@@ -8,6 +8,7 @@ use crate::model::{Amount, QuotaKey, QuotaSource, Timestamp, WindowKind};
 
 use super::counted::CountedWindow;
 use super::identity::{Identity, ScopeRef};
+use super::learned::Learning;
 use super::pace::Pace;
 use super::recent::{Counts, RecentCounts};
 use super::resets::Resets;
@@ -69,6 +70,7 @@ pub struct TrackedQuota {
     pub(super) counted: Option<CountedWindow>,
     /// Whether the last exchange said the numbers, so that they go before what the agent counted.
     pub(super) said: bool,
+    pub(super) learning: Learning,
     pub(super) denied_until: Option<Timestamp>,
     pub(super) peak: Option<f64>,
     pub(super) peak_used: Option<Amount>,
@@ -142,6 +144,7 @@ impl TrackedQuota {
             longest_wait: Duration::ZERO,
             counted: None,
             said: false,
+            learning: Learning::Idle,
             denied_until: None,
             peak: None,
             peak_used: None,
@@ -208,14 +211,14 @@ impl TrackedQuota {
         self.limit
     }
 
-    /// The length of the window, as stated.
-    pub const fn window(&self) -> Option<Duration> {
-        self.key.window
+    /// The length of the window, as stated, else as learned.
+    pub fn window(&self) -> Option<Duration> {
+        self.key.window.or_else(|| self.learning.learned().map(|learned| learned.window))
     }
 
     /// A length that the window has at least: as stated, else the longest wait for a reset that was seen.
     pub fn window_at_least(&self) -> Option<Duration> {
-        self.key.window.or_else(|| (!self.longest_wait.is_zero()).then_some(self.longest_wait))
+        self.window().or_else(|| (!self.longest_wait.is_zero()).then_some(self.longest_wait))
     }
 
     /// How the provider counts, where that is known.

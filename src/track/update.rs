@@ -34,6 +34,7 @@ impl TrackedQuota {
         if self.numbers_at.is_some_and(|known| at < known) {
             return applied;
         }
+        self.forget_learned();
         if self.key.window.is_none() {
             self.key.window = stated_window(reading);
         }
@@ -96,6 +97,7 @@ impl TrackedQuota {
 
     /// Counts an exchange against a declared limit. What the provider itself said in the same exchange goes first.
     pub(super) fn declare(&mut self, declared: &DeclaredQuota, said: bool, now: Timestamp) {
+        self.forget_learned();
         self.policy.get_or_insert_with(|| Arc::clone(&declared.policy));
         if self.class.as_ref() != Some(&declared.endpoints) {
             self.class = Some(Arc::clone(&declared.endpoints));
@@ -184,7 +186,7 @@ impl TrackedQuota {
         }
         if self.counted.is_some() {
             // Fewer than the limit by our count: others share the quota, so nothing is left until the provider says so.
-            let wait = retry_after.unwrap_or_else(|| self.key.window.map_or(DENIED, |window| window.min(DENIED)));
+            let wait = retry_after.unwrap_or_else(|| self.window().map_or(DENIED, |window| window.min(DENIED)));
             self.denied_until = Some(now.after(wait));
         }
     }
