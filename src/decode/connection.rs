@@ -136,10 +136,7 @@ impl Connection {
 
     /// Whether it holds nothing back and waits for nothing.
     pub(crate) fn is_calm(&self) -> bool {
-        self.is_even()
-            && self.reset_at.is_none()
-            && self.conversation.held_since().is_none()
-            && self.footprint() == 0
+        self.is_even() && self.reset_at.is_none() && self.conversation.held_since().is_none() && self.footprint() == 0
     }
 
     /// When the oldest thing was captured that is held back.

@@ -184,8 +184,7 @@ impl Table {
 
     /// Whether something is noted of a connection, see [`Self::schedule`].
     pub(crate) fn is_scheduled(&self, place: Place) -> bool {
-        self.slot(place)
-            .is_some_and(|slot| slot.deadline.is_some() || slot.held_since.is_some() || slot.footprint > 0)
+        self.slot(place).is_some_and(|slot| slot.deadline.is_some() || slot.held_since.is_some() || slot.footprint > 0)
     }
 
     /// Notes since when a connection holds something back, when it must let go, and how much memory it takes beyond its
