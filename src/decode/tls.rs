@@ -29,37 +29,37 @@ pub(crate) fn hello(octets: &[u8]) -> Hello<'_> {
     let whole = octets.len() >= end.min(LONGEST);
     let record = octets.get(..end).unwrap_or(octets);
     match name(record) {
-        Some(Some(name)) => Hello::Name(name),
-        Some(None) => Hello::Nameless,
-        None if whole => Hello::Nameless,
-        None => Hello::Unfinished,
+        Hello::Unfinished if whole => Hello::Nameless,
+        found => found,
     }
 }
 
-/// The name, or that there is none; `None` where the octets end before that is certain.
-fn name(record: &[u8]) -> Option<Option<&[u8]>> {
-    // The record's and the message's heads, the version and the random.
-    let mut at = 5usize.checked_add(4)?.checked_add(2)?.checked_add(32)?;
-    at = at.checked_add(usize::from(*record.get(at)?))?.checked_add(1)?;
-    at = at.checked_add(usize::from(u16_at(record, at)?))?.checked_add(2)?;
-    at = at.checked_add(usize::from(*record.get(at)?))?.checked_add(1)?;
-    let Some(length) = u16_at(record, at) else {
-        return None;
-    };
-    at = at.checked_add(2)?;
-    let end = at.checked_add(usize::from(length))?;
-    while at < end {
-        let (kind, length) = (u16_at(record, at)?, usize::from(u16_at(record, at.checked_add(2)?)?));
-        at = at.checked_add(4)?;
+/// The name in a record, as far as its octets go.
+fn name(record: &[u8]) -> Hello<'_> {
+    let Some(mut extensions) = extensions(record) else { return Hello::Unfinished };
+    while !extensions.is_empty() {
+        let (Some(kind), Some(length)) = (u16_at(extensions, 0), u16_at(extensions, 2)) else { break };
+        let content = extensions.get(4..).unwrap_or_default();
         if kind == 0 {
             // One name, of kind 0: a list's length, the kind, the name's length.
-            let start = at.checked_add(5)?;
-            let name = usize::from(u16_at(record, at.checked_add(3)?)?);
-            return record.get(start..start.checked_add(name)?).map(Some);
+            let length = u16_at(content, 3).map(usize::from);
+            let name = length.and_then(|length| content.get(5..)?.get(..length));
+            return name.map_or(Hello::Unfinished, Hello::Name);
         }
-        at = at.checked_add(length)?;
+        let Some(rest) = content.get(usize::from(length)..) else { break };
+        extensions = rest;
     }
-    Some(None)
+    Hello::Unfinished
+}
+
+/// The extensions, as far as they are there.
+fn extensions(record: &[u8]) -> Option<&[u8]> {
+    // The record's and the message's heads, the version and the random.
+    let rest = record.get(5 + 4 + 2 + 32..)?;
+    let rest = rest.get(1..)?.get(usize::from(*rest.first()?)..)?;
+    let rest = rest.get(2..)?.get(usize::from(u16_at(rest, 0)?)..)?;
+    let rest = rest.get(1..)?.get(usize::from(*rest.first()?)..)?;
+    rest.get(2..)
 }
 
 fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
@@ -87,7 +87,7 @@ mod tests {
         body.extend(listed);
         let length = u16::try_from(body.len()).unwrap();
         let mut octets = vec![0x16, 3, 1];
-        octets.extend((length + 4).to_be_bytes());
+        octets.extend(length.saturating_add(4).to_be_bytes());
         octets.extend([1, 0]);
         octets.extend(length.to_be_bytes());
         octets.extend(body);
@@ -99,7 +99,7 @@ mod tests {
         let name = b"\0\x0e\0\0\x0bapi.example";
         let octets = message(&[(0x2b, &[2, 3, 4]), (0, name), (0x33, &[9; 1200])]);
         assert_eq!(hello(&octets), Hello::Name(b"api.example"));
-        let there = octets.windows(11).position(|octets| octets == b"api.example").unwrap() + 11;
+        let there = octets.windows(11).take_while(|octets| *octets != b"api.example").count().saturating_add(11);
         for end in 0..octets.len() {
             let expected = if end < there { Hello::Unfinished } else { Hello::Name(b"api.example") };
             assert_eq!(hello(&octets[..end]), expected, "{end}");

@@ -9,7 +9,7 @@
     reason = "a benchmark prints its figures, and stops where it cannot run"
 )]
 
-#[expect(dead_code, unreachable_pub, reason = "shared with the tests")]
+#[expect(unreachable_pub, reason = "shared with the tests")]
 mod hostile;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests")]
 mod traffic;
@@ -35,8 +35,9 @@ fn main() {
     let each = std::env::var("QUOTASCOPE_BENCH_HOSTILE").ok().and_then(|text| text.parse().ok()).unwrap_or(1000);
     let only = std::env::var("QUOTASCOPE_BENCH_ATTACK").ok();
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("attack.pcap");
-    println!("{:<58} {:>9} {:>8} {:>14}", "", "peak MiB", "wall s", "honest found");
-    for (name, attack) in hostile::ATTACKS {
+    println!("{:<58} {:<10} {:>9} {:>8} {:>14}", "", "reach", "peak MiB", "wall s", "honest found");
+    for attack in &hostile::ATTACKS {
+        let name = attack.name;
         if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
             continue;
         }
@@ -56,7 +57,11 @@ fn main() {
         let peak = told.trim().parse::<u64>().map_or_else(|_| told.trim().to_owned(), |kib| (kib >> 10).to_string());
         let all = hostile::all_paths();
         let found = hostile::honest_paths(&output.stdout).intersection(&all).count();
-        println!("{name:<58} {peak:>9} {wall:>8.2} {:>14}", format!("{found} of {}", all.len()));
+        println!(
+            "{name:<58} {:<10} {peak:>9} {wall:>8.2} {:>14}",
+            format!("{:?}", attack.reach),
+            format!("{found} of {}", all.len())
+        );
     }
     let _ = std::fs::remove_file(&file);
 }

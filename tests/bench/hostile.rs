@@ -11,40 +11,67 @@ use super::traffic::{MadeFrame, Shape, Traffic, write_file_header, write_record}
 /// Who is attacked meanwhile.
 pub const HONEST: Traffic = Traffic { connections: 32, exchanges: 10, seed: 5, shape: Shape::Plain };
 
-/// A way to attack: the hostile frame of each number.
-pub type Attack = (&'static str, fn(u32) -> Vec<u8>);
+/// A way to attack.
+#[derive(Clone, Copy)]
+pub struct Attack {
+    /// What it is.
+    pub name: &'static str,
+    /// The hostile frame of each number.
+    pub frame: fn(u32) -> Vec<u8>,
+    /// How far it gets.
+    pub reach: Reach,
+    /// Of so many frames one is enough: each costs that much more time than others.
+    pub sparse: u32,
+}
+
+/// How far an attack gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// To the decoder: its bound on memory counts.
+    Packets,
+    /// It is whole exchanges: the bounds on hosts, scopes and quotas count too.
+    Exchanges,
+}
+
+const fn packets(name: &'static str, frame: fn(u32) -> Vec<u8>) -> Attack {
+    Attack { name, frame, reach: Reach::Packets, sparse: 1 }
+}
+
+const fn exchanges(name: &'static str, frame: fn(u32) -> Vec<u8>, sparse: u32) -> Attack {
+    Attack { name, frame, reach: Reach::Exchanges, sparse }
+}
 
 /// All of them.
 pub const ATTACKS: [Attack; 15] = [
-    ("a flood of SYNs", syns),
-    ("half-seen connections", half_seen),
-    ("half-seen exchanges", unanswered),
-    ("heads without an end", endless_heads),
-    ("chunks of 2^63 octets", chunks),
-    ("refusals whose content never ends, from 10,000 addresses", endless_refusals),
-    ("overlapping segments of different octets", overlaps),
-    ("segments of one octet behind holes", specks),
-    ("requests without end on one connection each", pipelines),
-    ("content that unpacks to a thousand times its size", bombs),
-    ("fragments that never become whole", fragments),
-    ("trailers without an end", endless_trailers),
-    ("TLS to everywhere", tls),
-    ("one host after the other", hosts),
-    ("time that stands still", still),
+    packets("a flood of SYNs", syns),
+    packets("half-seen connections", half_seen),
+    packets("half-seen exchanges", unanswered),
+    packets("heads without an end", endless_heads),
+    packets("overlapping segments of different octets", overlaps),
+    packets("segments of one octet behind holes", specks),
+    packets("requests without end on one connection each", pipelines),
+    packets("fragments that never become whole", fragments),
+    packets("TLS to everywhere", tls),
+    exchanges("chunks of 2^63 octets", chunks, 1),
+    exchanges("refusals whose content never ends, from 10,000 addresses", endless_refusals, 1),
+    exchanges("trailers without an end", endless_trailers, 1),
+    exchanges("content that unpacks to a thousand times its size", bombs, 20),
+    exchanges("one host after the other", hosts, 1),
+    exchanges("time that stands still", still, 1),
 ];
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
 /// Writes honest traffic with so many hostile frames behind each honest one.
-pub fn write(attack: fn(u32) -> Vec<u8>, each: u32, out: &mut impl Write) -> io::Result<()> {
+pub fn write(attack: &Attack, each: u32, out: &mut impl Write) -> io::Result<()> {
     write_file_header(out)?;
     let mut number = 0;
     HONEST.each(|honest| {
         let micros = honest.micros;
         write_record(out, &honest)?;
-        for _ in 0..each {
-            let octets = attack(number);
+        for _ in 0..(each / attack.sparse).max(1) {
+            let octets = (attack.frame)(number);
             number += 1;
             let wire = octets.len();
             write_record(out, &MadeFrame { micros, octets, index: 0, connection: 0, head: None, wire })?;

@@ -158,6 +158,7 @@ fn exchange(number: u64, callers: u64, endpoints: u64) -> Observation {
         error_code: None,
         scope: Some(Scope { kind: "api-key".into(), id: Some(format!("k:{:08x}", number % callers).into()) }),
         latency: Some(Duration::from_millis(5)),
+        content_cut: false,
         doubts: Vec::new(),
         content_cut: false,
     }

@@ -6,6 +6,7 @@
 //! knows what is left to find.
 #![expect(clippy::cast_possible_truncation, reason = "parts of numbers are taken by intent")]
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// What to make.
@@ -419,7 +420,7 @@ fn body(truth: &Truth, form: Form) -> String {
     let mut chunked = String::new();
     for chunk in body.as_bytes().chunks(400) {
         let text = std::str::from_utf8(chunk).expect("the body is ASCII");
-        chunked.push_str(&format!("{:x}\r\n{text}\r\n", chunk.len()));
+        write!(chunked, "{:x}\r\n{text}\r\n", chunk.len()).expect("a string takes it");
     }
     chunked + "0\r\n\r\n"
 }

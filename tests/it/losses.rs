@@ -1,5 +1,5 @@
 //! What could not be seen is told by cause, host and port; what must be let go of is let go of where most is held.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by it")]
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::sync::Arc;
 use std::time::Duration;
