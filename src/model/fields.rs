@@ -42,6 +42,7 @@ impl Fields {
     }
 
     /// The lines in order: name in lower case, value.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut start = 0usize;
         self.ends.iter().map(move |&(name_end, value_end)| {
@@ -59,6 +60,7 @@ impl Fields {
     }
 
     /// The value of a line, by its place from 0; empty past the last.
+    #[inline]
     pub fn value(&self, line: usize) -> &[u8] {
         let end = self.ends.get(line).map(|(name_end, value_end)| (*name_end as usize)..(*value_end as usize));
         end.and_then(|range| self.octets.get(range)).unwrap_or_default()
