@@ -301,7 +301,7 @@ mod tests {
             link in prop::sample::select(vec![1u32, 1, 1, 101, 113]),
         ) {
             let mut octets = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
-            let length = u16::try_from(20 + payload.len()).unwrap_or(u16::MAX);
+            let length = u16::try_from(payload.len().saturating_add(20)).unwrap_or(u16::MAX);
             octets.extend(total.unwrap_or(length).to_be_bytes());
             octets.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 192, 0, 2, 10]);
             octets.extend(&payload);

@@ -163,6 +163,7 @@ fn observation(at: Timestamp, latency: f64, refused: bool) -> Observation {
         scope: None,
         latency: Some(Duration::from_secs_f64(latency.max(0.0))),
         doubts: Vec::new(),
+        content_cut: false,
     }
 }
 

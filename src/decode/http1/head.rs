@@ -181,8 +181,8 @@ mod tests {
             cut in 0usize..200,
         ) {
             let head = |value: fn(&(&str, String, String)) -> String| {
-                let lines: String = lines.iter().map(|line| format!("{}: {}\r\n", line.0, value(line))).collect();
-                format!("{first}\r\n{lines}\r\nbody").into_bytes()
+                let lines: Vec<String> = lines.iter().map(|line| format!("{}: {}\r\n", line.0, value(line))).collect();
+                format!("{first}\r\n{}\r\nbody", lines.concat()).into_bytes()
             };
             let (former, mut octets) = (head(|line| line.1.clone()), head(|line| line.2.clone()));
             for (at, octet) in changes {

@@ -31,7 +31,7 @@ impl Roles {
             (b"content-encoding", Roles::CONTENT_ENCODING),
             (b"trailer", Roles::TRAILER),
         ];
-        NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map_or(Self::default(), |(_, roles)| *roles)
+        NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, roles)| *roles).unwrap_or_default()
     }
 
     /// These and others.
