@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::profile::{Profile, QuotaClass};
+use super::profile::{Profile, QuotaClass, glob};
 use super::recent::{Hash, Recent};
 use super::shape;
 use crate::model::Request;
@@ -101,8 +101,8 @@ impl Destinations {
 pub(super) struct Interchangeable {
     /// Identities that patterns know.
     known: BTreeSet<Box<[u8]>>,
-    /// Beginnings and ends of those that patterns tell from others: if there are any, no segment is interchangeable.
-    are_told_apart: bool,
+    /// Shapes by which patterns tell some from others: `v*`.
+    shapes: BTreeSet<Box<[u8]>>,
 }
 
 impl Interchangeable {
@@ -111,7 +111,10 @@ impl Interchangeable {
         let mut segments = Self::default();
         for text in texts {
             if text.contains('*') {
-                segments.are_told_apart |= text.bytes().all(|octet| octet == b'*' || is_of_identity(octet));
+                // A shape with another octet in it fits no identity.
+                if text.bytes().all(|octet| octet == b'*' || is_of_identity(octet)) {
+                    segments.shapes.insert(text.as_bytes().into());
+                }
             } else if is_identity(text.as_bytes()) {
                 segments.known.insert(text.as_bytes().into());
             }
@@ -120,7 +123,7 @@ impl Interchangeable {
     }
 
     fn contains(&self, segment: &[u8]) -> bool {
-        !self.are_told_apart && is_identity(segment) && (self.known.is_empty() || !self.known.contains(segment))
+        is_identity(segment) && !self.known.contains(segment) && !self.shapes.iter().any(|shape| glob(shape, segment))
     }
 }
 
@@ -137,4 +140,20 @@ fn is_identity(segment: &[u8]) -> bool {
 
 fn is_of_identity(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::extract::{ExtractOptions, Extractor, Profiles};
+
+    #[test]
+    fn the_built_in_profiles_tell_no_numbers_apart() {
+        let extractor = Extractor::new(Profiles::built_in().unwrap(), ExtractOptions::default()).unwrap();
+        for identity in ["1000017", "42", "550e8400-e29b-41d4-a716-446655440000", "cus_NffrFeUfNV2Hib"] {
+            assert!(extractor.interchangeable.contains(identity.as_bytes()), "{identity}");
+        }
+        for word in ["payment", "v1", "2026-11-22", "450789469.json", ""] {
+            assert!(!extractor.interchangeable.contains(word.as_bytes()), "{word}");
+        }
+    }
 }

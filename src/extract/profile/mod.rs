@@ -20,8 +20,8 @@ pub use class::{QuotaClass, QuotaRule, ScopeRule};
 pub use code::CodeRule;
 pub use environment::Environments;
 pub use error::ProfileError;
-pub(super) use pattern::MAX_SEGMENTS;
 pub use pattern::{EndpointPattern, HostPattern, PathPattern, Rank, segments};
+pub(super) use pattern::{MAX_SEGMENTS, glob};
 pub use set::Profiles;
 
 pub(super) use parse::labelled;

@@ -394,7 +394,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Whether a text is of a shape in which `*` stands for any characters.
-fn glob(shape: &[u8], text: &[u8]) -> bool {
+pub(in crate::extract) fn glob(shape: &[u8], text: &[u8]) -> bool {
     let (mut at, mut wanted) = (0usize, 0usize);
     let mut retry: Option<(usize, usize)> = None;
     loop {
