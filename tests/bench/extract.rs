@@ -3,7 +3,11 @@
 //! Each response is read many times in several rounds; the fastest round is printed, in nanoseconds for one reading,
 //! because noise of the machine only ever adds. A name after `--` measures only the cases whose names contain it.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a benchmark prints its figures, and stops where it cannot run"
+)]
 
 use std::hint::black_box;
 use std::net::SocketAddr;

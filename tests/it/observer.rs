@@ -104,10 +104,9 @@ fn path() -> impl Strategy<Value = String> {
     let filled =
         (prop::sample::select(templates), prop::collection::vec(segment(), 4)).prop_map(|(template, values)| {
             let mut values = values.into_iter().cycle();
-            let filled = template.split('/').map(|part| match part.contains(['{', '*']) {
-                true => values.next().unwrap(),
-                false => part.to_owned(),
-            });
+            let filled = template
+                .split('/')
+                .map(|part| if part.contains(['{', '*']) { values.next().unwrap() } else { part.to_owned() });
             filled.collect::<Vec<_>>().join("/")
         });
     let any = prop::collection::vec(segment(), 0..6).prop_map(|parts| format!("/{}", parts.join("/")));
