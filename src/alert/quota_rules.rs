@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Alert, Amount, Rule, Severity, Subject, Timestamp};
-use crate::track::TrackedQuota;
+use crate::track::{QuotaChange, TrackedQuota};
 
 use super::alerts::Outbox;
 use super::episode::{About, Episode, Judged};
@@ -37,7 +37,7 @@ pub(super) struct QuotaWatch {
     slots: [Slot; RULES.len()],
     /// Until when the last hit of the limit keeps its alert firing.
     hit_until: Option<Timestamp>,
-    /// When the limit last changed.
+    /// When the provider last changed how it counts.
     changed_at: Option<Timestamp>,
     short: ShortWindows,
     /// When it is to be judged next.
@@ -114,7 +114,7 @@ impl QuotaWatch {
         let least = options.exhaustion_utilization.min(options.utilization);
         let sequence = moment.sequence.unwrap_or(0);
         quota.refused(sequence)
-            || quota.limit_change(sequence).is_some()
+            || quota.change(sequence).is_some()
             || quota.recent_at_most().throttled >= options.throttled_refusals
             || quota.utilization(moment.now).is_some_and(|ratio| ratio >= least)
             || quota.remaining(moment.now).is_some_and(|remaining| remaining == Amount::ZERO)
@@ -130,6 +130,12 @@ impl QuotaWatch {
         for (index, rule) in RULES.into_iter().enumerate() {
             let judgement = self.judgement(rule, quota, moment, facts);
             let slot = &mut self.slots[index];
+            if rule == Rule::QuotaChanged && judgement.verdict.level == Level::Fires && slot.machine.is_firing() {
+                // Each change is an episode of its own.
+                let over = Verdict { level: Level::Clears, over: Some("superseded"), ..judgement.verdict };
+                let change = slot.machine.step(now, &over, moment.options);
+                slot.apply(rule, change, &judgement, quota, moment, outbox);
+            }
             let change = slot.machine.step(now, &judgement.verdict, moment.options);
             changed |= change.is_some();
             slot.apply(rule, change, &judgement, quota, moment, outbox);
@@ -204,7 +210,7 @@ impl QuotaWatch {
         if let (Some(window), Some(utilization)) = (short_window(quota, options), facts.utilization) {
             self.short.note(now, window, utilization, options.utilization);
         }
-        if quota.limit_change(sequence).is_some() {
+        if quota.change(sequence).is_some() {
             self.changed_at = Some(now);
         }
         if facts.refused || facts.spent {
@@ -247,14 +253,20 @@ impl QuotaWatch {
     }
 
     fn quota_changed(&self, quota: &TrackedQuota, moment: Moment<'_>) -> Judgement {
-        let change = moment.sequence.and_then(|sequence| quota.limit_change(sequence));
+        let change = moment.sequence.and_then(|sequence| quota.change(sequence));
         let seen_until = self.changed_at.map(|at| at.after(moment.options.changed_hold));
         let level = match (change, seen_until) {
             (Some(_), _) => Level::Fires,
             (None, Some(until)) if moment.now < until => Level::Between,
             _ => Level::Clears,
         };
-        let (value, threshold) = change.map_or((0.0, 0.0), |change| (change.to.value(), change.from.value()));
+        let (value, threshold) = match change {
+            Some(QuotaChange::Limit { from, to }) => (to.value(), from.value()),
+            Some(QuotaChange::Reset { from, to }) => {
+                (to.since(moment.now).as_secs_f64(), from.since(moment.now).as_secs_f64())
+            }
+            Some(QuotaChange::Slides) | None => (0.0, 0.0),
+        };
         Judgement { verdict: verdict(level, moment, Duration::ZERO), value, threshold, next: Next::At(seen_until) }
     }
 
@@ -330,7 +342,7 @@ impl Judgement {
                 }
                 None => summary::used(quota, quota.utilization(now).unwrap_or_default(), now),
             },
-            Rule::QuotaChanged => match quota.limit_change(moment.sequence.unwrap_or(0)) {
+            Rule::QuotaChanged => match quota.change(moment.sequence.unwrap_or(0)) {
                 Some(change) => summary::changed(quota, change),
                 None => Arc::from(summary::subject_of(quota)),
             },

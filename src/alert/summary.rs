@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Amount, Scope, Timestamp};
-use crate::track::{Counts, LimitChange, TrackedQuota};
+use crate::track::{Counts, QuotaChange, TrackedQuota};
 
 /// Characters of a name that a sentence shows; names come from the network.
 const NAME_LENGTH: usize = 80;
@@ -102,12 +102,21 @@ pub(super) fn exhaustion(quota: &TrackedQuota, left: Duration, to_reset: Duratio
     text.into()
 }
 
-/// `…: the limit was lowered from 1,000 to 500 requests`.
-pub(super) fn changed(quota: &TrackedQuota, change: LimitChange) -> Arc<str> {
+/// `…: the limit was lowered from 1,000 to 500 requests`, `…: the reset moved to 30 min later`, `…: the window slides`.
+pub(super) fn changed(quota: &TrackedQuota, change: QuotaChange) -> Arc<str> {
     let mut text = subject_of(quota);
-    let how = if change.to < change.from { "lowered" } else { "raised" };
-    push(&mut text, format_args!(": the limit was {how} from {} to {} ", grouped(change.from), grouped(change.to)));
-    push_name(&mut text, &quota.key().dimension.0);
+    match change {
+        QuotaChange::Limit { from, to } => {
+            let how = if to < from { "lowered" } else { "raised" };
+            push(&mut text, format_args!(": the limit was {how} from {} to {} ", grouped(from), grouped(to)));
+            push_name(&mut text, &quota.key().dimension.0);
+        }
+        QuotaChange::Reset { from, to } => {
+            let (distance, way) = if to < from { (from.since(to), "earlier") } else { (to.since(from), "later") };
+            push(&mut text, format_args!(": the reset moved to {} {way}", span(distance)));
+        }
+        QuotaChange::Slides => text.push_str(": the window slides, its reset moves on with the exchanges"),
+    }
     text.into()
 }
 

@@ -181,6 +181,10 @@ mod tests {
     struct Everything;
 
     impl Interest for Everything {
+        fn content_of_success(&self, _: &str) -> bool {
+            true
+        }
+
         fn response_field(&self, name: &[u8]) -> bool {
             name.len() > 1
         }

@@ -52,6 +52,7 @@ pub(crate) fn snapshot() -> Snapshot {
         seen_at: at,
         stale: false,
         learned_sharing: false,
+        confidence: None,
         trend: Trend::default(),
     };
     let unknown = QuotaState {

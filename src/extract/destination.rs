@@ -83,11 +83,11 @@ impl Destinations {
         key.push(END);
         // The first segment may be a version, whatever it looks like.
         let mut is_first = true;
-        for segment in request.path.split('/') {
+        for segment in request.path.as_bytes().split(|octet| *octet == b'/') {
             if !is_first && segments.contains(segment) {
                 key.push(IDENTITY);
             } else {
-                key.extend_from_slice(segment.as_bytes());
+                key.extend_from_slice(segment);
             }
             key.push(b'/');
             is_first &= segment.is_empty();
@@ -100,7 +100,7 @@ impl Destinations {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Interchangeable {
     /// Identities that patterns know.
-    known: BTreeSet<Box<str>>,
+    known: BTreeSet<Box<[u8]>>,
     /// Beginnings and ends of those that patterns tell from others: if there are any, no segment is interchangeable.
     are_told_apart: bool,
 }
@@ -112,22 +112,27 @@ impl Interchangeable {
         for text in texts {
             if text.contains('*') {
                 segments.are_told_apart |= text.bytes().all(|octet| octet == b'*' || is_of_identity(octet));
-            } else if is_identity(text) {
-                segments.known.insert(text.into());
+            } else if is_identity(text.as_bytes()) {
+                segments.known.insert(text.as_bytes().into());
             }
         }
         segments
     }
 
-    fn contains(&self, segment: &str) -> bool {
+    fn contains(&self, segment: &[u8]) -> bool {
         !self.are_told_apart && is_identity(segment) && (self.known.is_empty() || !self.known.contains(segment))
     }
 }
 
 /// Whether a segment is of letters and digits and shown as `{id}` wherever it stands but at the path's beginning.
-fn is_identity(segment: &str) -> bool {
-    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
-    digits > 0 && (digits == segment.len() || segment.bytes().all(is_of_identity) && shape::is_identity(segment))
+fn is_identity(segment: &[u8]) -> bool {
+    // Most segments are words or numbers.
+    let digits = segment.iter().filter(|octet| octet.is_ascii_digit()).count();
+    let is_identity = || {
+        let text = std::str::from_utf8(segment).ok();
+        segment.iter().all(|octet| is_of_identity(*octet)) && text.is_some_and(shape::is_identity)
+    };
+    digits > 0 && (digits == segment.len() || is_identity())
 }
 
 fn is_of_identity(octet: u8) -> bool {

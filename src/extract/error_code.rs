@@ -139,8 +139,10 @@ pub(super) fn says_throttled(code: &str) -> bool {
 pub(super) fn matches<'v, 'a>(body: &'v Json<'a>, place: &[&str]) -> Vec<&'v Json<'a>> {
     /// More elements than any list of details has.
     const MOST: usize = 16;
-    let mut found = vec![body];
-    for step in place {
+    let (fixed, open) = place.split_at(place.iter().position(|step| *step == "*").unwrap_or(place.len()));
+    let Some(parent) = at(body, fixed) else { return Vec::new() };
+    let mut found = vec![parent];
+    for step in open {
         let mut next = Vec::new();
         for value in found {
             match (value, *step) {

@@ -144,6 +144,10 @@ impl Interest for Wanted {
         self.parameters.contains(name)
     }
 
+    fn content_of_success(&self, host: &str) -> bool {
+        self.routes.profiles(host).any(|profile| profile.may_refuse_in_any_success())
+    }
+
     fn content(&self, status: u16, host: Option<&str>, path: Option<&str>) -> bool {
         let path = path.unwrap_or("/");
         let Some(profile) = host.and_then(|host| self.routes.profile(host, path)) else {

@@ -180,7 +180,7 @@ mod tests {
     fn reads_what_the_library_reads() {
         for text in [
             r#"{"a":1,"b":[1.5,-2,1e400,18446744073709551615,null,true],"a":"\u00e9\n","":{}}"#,
-            r#" [ ] "#,
+            r" [ ] ",
             r#"{"a":1} x"#,
             r#"{"a":"#,
             "\"\\ud800\"",

@@ -146,23 +146,27 @@ impl Extractor {
         };
         let mut said = memory.reader.read(&exchange.response, &hints);
         let caller = Caller::of(&exchange, &mut memory.addresses);
-        let (scope, declared) = match (&destination, profile) {
-            (Some(destination), Some(profile)) => {
-                self.apply(profile, destination, &caller, &mut said, &mut memory.made)
-            }
-            _ => {
-                let scope = self.scope(&caller, said.scope.as_ref(), None, None);
-                self.apply_scope(&caller, &mut said, scope.as_ref(), None, None);
-                (scope, Vec::new())
-            }
+        let (scope, declared) = if let (Some(destination), Some(profile)) = (&destination, profile) {
+            self.apply(profile, destination, &caller, &mut said, &mut memory.made)
+        } else {
+            let scope = self.scope(&caller, said.scope.as_ref(), None, None);
+            self.apply_scope(&caller, &mut said, scope.as_ref(), None, None);
+            (scope, Vec::new())
         };
-        let mut observation = Observation::of(exchange);
-        if let Some(destination) = destination {
-            observation.provider = destination.profile.as_ref().map(|profile| Arc::clone(profile.name()));
-            observation.endpoint = Some(Arc::clone(&destination.endpoint));
-            observation.path = destination.concealed.clone().or(observation.path);
-        }
+        let Exchange { source, client, server, request, response, latency } = exchange;
+        let (host, method, path) = request.map_or((None, None, None), |r| (r.host, Some(r.method), Some(r.path)));
+        let concealed = destination.as_ref().and_then(|destination| destination.concealed.clone());
         Observation {
+            at: response.at,
+            source,
+            client,
+            server,
+            host,
+            method,
+            path: concealed.or(path),
+            endpoint: destination.as_ref().map(|destination| Arc::clone(&destination.endpoint)),
+            status: response.status,
+            provider: profile.map(|profile| Arc::clone(profile.name())),
             dialect: said.dialect,
             readings: said.readings,
             declared,
@@ -170,8 +174,9 @@ impl Extractor {
             throttled: said.throttled,
             error_code: said.error_code,
             scope,
+            latency,
+            content_cut: response.body.is_some_and(|body| body.truncated),
             doubts: said.doubts,
-            ..observation
         }
     }
 

@@ -2,7 +2,7 @@
 
 /// Phrases in lower case, each with the groups that it belongs to, a bit for each.
 pub(super) struct Phrases {
-    phrases: &'static [(&'static str, u32)],
+    all: &'static [(&'static str, u32)],
     /// Where in each phrase its rarest octet stands.
     rarest: [usize; Self::MOST],
     /// For each octet, in both cases, the phrases that have it as their rarest, a bit for each: most octets of most texts are
@@ -16,7 +16,7 @@ impl Phrases {
 
     /// Prepares to look for phrases; at most 64 of them, none empty.
     pub(super) const fn new(phrases: &'static [(&'static str, u32)]) -> Self {
-        let mut this = Self { phrases, rarest: [0; Self::MOST], with: [0; 256] };
+        let mut this = Self { all: phrases, rarest: [0; Self::MOST], with: [0; 256] };
         let mut index = 0;
         while index < phrases.len() {
             let octets = phrases[index].0.as_bytes();
@@ -57,7 +57,7 @@ impl Phrases {
             while candidates != 0 {
                 let index = candidates.trailing_zeros() as usize;
                 candidates &= candidates - 1;
-                if let (Some((phrase, groups)), Some(at)) = (self.phrases.get(index), self.rarest.get(index))
+                if let (Some((phrase, groups)), Some(at)) = (self.all.get(index), self.rarest.get(index))
                     && let Some(start) = place.checked_sub(*at)
                     && let Some(part) = text.get(start..start + phrase.len())
                     && part.eq_ignore_ascii_case(phrase.as_bytes())
@@ -124,7 +124,7 @@ mod tests {
         fn finds_what_a_plain_search_finds(text in "[aAdDeEpPyYzZ -]{0,20}") {
             let lower = text.to_ascii_lowercase();
             let wanted =
-                PHRASES.phrases.iter().filter(|(phrase, _)| lower.contains(phrase)).fold(0, |all, (_, of)| all | of);
+                PHRASES.all.iter().filter(|(phrase, _)| lower.contains(phrase)).fold(0, |all, (_, of)| all | of);
             prop_assert_eq!(PHRASES.groups_in(text.as_bytes()), wanted);
         }
     }

@@ -11,6 +11,7 @@ pub(super) const LONGEST_WORD: usize = 64;
 /// A number of plain digits, perhaps with a point and a fraction, perhaps quoted; never negative, never infinite.
 ///
 /// `-1`, `unlimited`, `inf`, `NaN`, `1e9` and digits with a tail are none: they say that there is no such number.
+#[inline]
 pub(super) fn number(text: &[u8]) -> Option<f64> {
     let text = unquoted(text.trim_ascii());
     let digits = text.strip_prefix(b"+").unwrap_or(text);
@@ -43,6 +44,7 @@ pub(super) fn is_negative(text: &[u8]) -> bool {
 }
 
 /// Without one pair of quotes around it.
+#[inline]
 pub(super) fn unquoted(text: &[u8]) -> &[u8] {
     match text {
         [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner.trim_ascii(),

@@ -43,9 +43,9 @@ impl<V> Recent<V> {
         }
     }
 
-    /// Where the slots of a hash begin. The upper bits: multiplication mixes into them.
+    /// Where the slots of a hash begin: by the upper bits, because multiplication mixes into them.
     const fn start(&self, Hash(hash): Hash) -> usize {
-        (hash >> 32) as usize % self.places * WAYS
+        (hash.wrapping_mul(Hash::FACTOR) >> 32) as usize % self.places * WAYS
     }
 }
 
@@ -76,6 +76,7 @@ impl Hash {
         hash
     }
 
+    #[inline]
     fn take_end(&mut self, text: &[u8]) {
         let end = match text.last_chunk::<8>() {
             Some(end) => u64::from_le_bytes(*end),
@@ -84,8 +85,11 @@ impl Hash {
         self.take(end ^ (text.len() as u64) << 56);
     }
 
+    #[inline]
     const fn take(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(Self::FACTOR);
+        self.0 = (self.0 ^ word).wrapping_mul(Self::FACTOR);
+        // What only the upper bits know would else be lost.
+        self.0 ^= self.0 >> 32;
     }
 }
 

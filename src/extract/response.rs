@@ -85,10 +85,15 @@ fn read(response: &Response, hints: &Hints<'_>, layouts: &mut Layouts) -> Said {
     let nearest_reset = headers.quotas.iter().filter_map(|quota| quota.reset).min();
     let near = nearest_reset.map(|reset| reset.since(headers.clock.server));
     let mut quotas = std::mem::take(&mut headers.quotas);
-    for quota in content.as_ref().map(|content| content.quotas(throttled, &headers.clock)).unwrap_or_default() {
+    let of_body = content.as_ref().map(|content| content.quotas(throttled, &headers.clock)).unwrap_or_default();
+    // Those of the field lines alone were united already; where some were one, the others may now be one with it.
+    let are_united = of_body.is_empty() && headers.are_apart;
+    for quota in of_body {
         add_body_quota(&mut quotas, quota);
     }
-    dialect::unite(&mut quotas);
+    if !are_united {
+        dialect::unite(&mut quotas);
+    }
     let refusal = Refusal { status, headers: &headers, content: content.as_ref(), code: stated.as_ref(), rules };
     let cause = throttled.then(|| refusal.cause(error_code.as_deref(), &quotas));
     let mut doubts = std::mem::take(&mut headers.doubts);
@@ -108,15 +113,9 @@ fn read(response: &Response, hints: &Hints<'_>, layouts: &mut Layouts) -> Said {
     let dialect = family(&quotas, &headers, body_speaks);
     doubts.sort_unstable();
     doubts.dedup();
-    Said {
-        dialect,
-        readings: quotas.into_iter().map(Quota::into_reading).collect(),
-        retry_after,
-        throttled: cause,
-        error_code,
-        scope,
-        doubts,
-    }
+    let mut readings = Vec::with_capacity(quotas.len());
+    readings.extend(quotas.into_iter().map(Quota::into_reading));
+    Said { dialect, readings, retry_after, throttled: cause, error_code, scope, doubts }
 }
 
 /// Whether a response field name (in any case) may say something. Called for each field line: no allocation.

@@ -60,6 +60,13 @@ impl Routes {
         self.overrides.iter().chain(by_domain).chain(&self.others).map(|route| &route.pattern)
     }
 
+    /// The profiles that some path of a host may belong to.
+    pub(super) fn profiles(&self, host: &str) -> impl Iterator<Item = &Arc<Profile>> {
+        let by_domain = self.by_domain.iter().flat_map(|(_, routes)| routes);
+        let routes = self.overrides.iter().chain(by_domain).chain(&self.others);
+        routes.filter(move |route| route.pattern.matches_host(host)).map(|route| &route.profile)
+    }
+
     /// The profile of a host (in lower case, perhaps with a port).
     pub(super) fn profile(&self, host: &str, path: &str) -> Option<&Arc<Profile>> {
         if let Some(route) = best_of(self.overrides.iter(), host, path) {

@@ -273,7 +273,10 @@ fn unescaped(inner: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn shape(value: &str) -> Option<Vec<(Option<Cow<'_, str>>, Bare<'_>, usize)>> {
+    /// Key, value, and how many parameters.
+    type Shape<'a> = (Option<Cow<'a, str>>, Bare<'a>, usize);
+
+    fn shape(value: &str) -> Option<Vec<Shape<'_>>> {
         let members = members(value.as_bytes())?;
         Some(members.into_iter().map(|m| (m.key, m.value, m.parameters.len())).collect())
     }

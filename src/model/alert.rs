@@ -144,7 +144,7 @@ pub struct Alert {
     pub ended_at: Option<Timestamp>,
     /// One sentence for people.
     pub summary: Arc<str>,
-    /// Why it changed: `fired`, `recovered`, `window_reset`, `window_expired`, `flapping`.
+    /// Why it changed: `fired`, `recovered`, `window_reset`, `window_expired`, `flapping`, `superseded`.
     pub reason: &'static str,
     /// Whether it is held because it changed too often.
     pub flapping: bool,

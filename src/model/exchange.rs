@@ -104,4 +104,8 @@ pub trait Interest: Send + Sync {
 
     /// Whether the content may explain a refusal, so that its first 64 KiB are kept.
     fn content(&self, status: u16, host: Option<&str>, path: Option<&str>) -> bool;
+
+    /// Whether [`Self::content`] may be true of a host's successes (status codes below 400) at all. Nearly no provider hides
+    /// refusals there, so that the question is asked once for a host rather than for each of its responses.
+    fn content_of_success(&self, host: &str) -> bool;
 }

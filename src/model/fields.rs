@@ -29,8 +29,11 @@ impl Fields {
         }
         let start = self.octets.len();
         let value = value.trim_ascii();
-        self.octets.extend(name.iter().map(u8::to_ascii_lowercase));
+        self.octets.extend_from_slice(name);
         let name_end = self.octets.len();
+        if let Some(name) = self.octets.get_mut(start..) {
+            name.make_ascii_lowercase();
+        }
         self.octets.extend_from_slice(value);
         match (u32::try_from(name_end), u32::try_from(self.octets.len())) {
             (Ok(name_end), Ok(value_end)) => self.ends.push((name_end, value_end)),
@@ -39,6 +42,7 @@ impl Fields {
     }
 
     /// The lines in order: name in lower case, value.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut start = 0usize;
         self.ends.iter().map(move |&(name_end, value_end)| {
@@ -56,6 +60,7 @@ impl Fields {
     }
 
     /// The value of a line, by its place from 0; empty past the last.
+    #[inline]
     pub fn value(&self, line: usize) -> &[u8] {
         let end = self.ends.get(line).map(|(name_end, value_end)| (*name_end as usize)..(*value_end as usize));
         end.and_then(|range| self.octets.get(range)).unwrap_or_default()

@@ -17,6 +17,7 @@ impl Amount {
     pub const ZERO: Self = Self(0.0);
 
     /// `None` for a number that is negative, not finite, or too large to be a count.
+    #[inline]
     pub fn new(value: f64) -> Option<Self> {
         (value.is_finite() && (0.0..LARGEST_EXACT).contains(&value)).then_some(Self(value + 0.0))
     }

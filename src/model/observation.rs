@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Amount, Client, Dimension, Exchange, QuotaSource, Scope, Timestamp};
+use super::{Amount, Client, Dimension, QuotaSource, Scope, Timestamp};
 
 /// What an exchange says of quotas and throttling. Every value is as stated or exactly derived; unknown is absent.
 #[derive(Debug, Clone)]
@@ -135,34 +135,6 @@ pub enum ThrottleCause {
 }
 
 impl Observation {
-    /// An observation that so far says only who asked whom, and what the status was.
-    pub fn of(exchange: Exchange) -> Self {
-        let Exchange { source, client, server, request, response, latency } = exchange;
-        let (host, method, path) = request.map_or((None, None, None), |r| (r.host, Some(r.method), Some(r.path)));
-        Self {
-            at: response.at,
-            source,
-            client,
-            server,
-            host,
-            method,
-            path,
-            endpoint: None,
-            status: response.status,
-            provider: None,
-            dialect: None,
-            readings: Vec::new(),
-            declared: Vec::new(),
-            retry_after: None,
-            throttled: None,
-            error_code: None,
-            scope: None,
-            latency,
-            content_cut: response.body.is_some_and(|body| body.truncated),
-            doubts: Vec::new(),
-        }
-    }
-
     /// Whether it says something of a quota, or was throttled.
     pub fn is_telling(&self) -> bool {
         !self.readings.is_empty() || self.retry_after.is_some() || self.throttled.is_some()

@@ -111,6 +111,8 @@ pub struct QuotaState {
     pub seen_at: Timestamp,
     /// Whether several endpoints were found to share it by how its numbers run down: an estimate.
     pub learned_sharing: bool,
+    /// How sure a learned limit is, a ratio: how likely the next run into it agrees; absent where it was stated.
+    pub confidence: Option<f64>,
     /// Whether its reset has passed since, so that the numbers are history.
     pub stale: bool,
     /// Utilization and counts over time.

@@ -38,7 +38,6 @@ impl CaptureReader {
         batch: &mut FrameBatch,
         counters: &mut InputCounters,
     ) -> Result<Option<Arc<str>>, SourceError> {
-        batch.clear();
         if let [only] = self.files.as_mut_slice() {
             if only.ended {
                 return Ok(None);
@@ -52,6 +51,7 @@ impl CaptureReader {
                 }
             };
         }
+        batch.clear();
         for open in &mut self.files {
             open.read_ahead(counters)?;
         }

@@ -99,6 +99,9 @@ struct QuotaLine<'a> {
     learned_sharing: bool,
     /// How much of the host's traffic was seen whole.
     coverage: Option<f64>,
+    /// Of a learned limit only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<f64>,
     endpoints: Vec<Share<'a>>,
 }
 
@@ -147,6 +150,7 @@ impl<'a> QuotaLine<'a> {
             stale: quota.stale,
             learned_sharing: quota.learned_sharing,
             coverage: host.and_then(|at| coverage.get(at)?.coverage),
+            confidence: quota.confidence,
             endpoints: quota
                 .endpoints
                 .iter()

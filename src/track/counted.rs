@@ -42,6 +42,11 @@ impl CountedWindow {
         Self { kind, window, limit, count }
     }
 
+    /// A fixed window that runs until then, if it does; `said` where those that follow stand beside it.
+    pub(super) fn running(window: Duration, end: Option<Timestamp>, said: bool, count: u64) -> Self {
+        Self { kind: WindowKind::Fixed, window, limit: f64::MAX, count: Count::Fixed { end, said, count } }
+    }
+
     /// Whether it counts what the declaration says; otherwise it must start anew.
     pub(super) fn fits(&self, kind: WindowKind, window: Duration, limit: f64) -> bool {
         self.kind == kind && self.window == window && self.limit.total_cmp(&limit).is_eq()
@@ -122,7 +127,7 @@ impl CountedWindow {
 }
 
 /// The first end after `now` of windows that stand side by side.
-fn next_end(end: Timestamp, window: Duration, now: Timestamp) -> Timestamp {
+pub(super) fn next_end(end: Timestamp, window: Duration, now: Timestamp) -> Timestamp {
     let passed = now.since(end).as_nanos();
     let whole = passed.checked_div(window.as_nanos()).unwrap_or(0).saturating_add(1);
     let nanos = whole.saturating_mul(window.as_nanos());

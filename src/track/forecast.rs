@@ -34,7 +34,7 @@ impl TrackedQuota {
         if remaining <= 0.0 {
             return None;
         }
-        let time_to_reset = match (self.window_kind, self.key.window) {
+        let time_to_reset = match (self.window_kind, self.window()) {
             (Some(WindowKind::Sliding | WindowKind::TokenBucket), Some(window)) => {
                 // What a moving window gives back keeps up with any pace that fits into it.
                 let limit = self.limit?.value();
@@ -55,7 +55,7 @@ impl TrackedQuota {
     pub fn pace(&self, now: Timestamp) -> Option<f64> {
         let remaining = self.remaining(now).map(Amount::value).filter(|remaining| *remaining > 0.0)?;
         let moving = matches!(self.window_kind, Some(WindowKind::Sliding | WindowKind::TokenBucket));
-        match (moving, self.key.window, self.limit.map(Amount::value)) {
+        match (moving, self.window(), self.limit.map(Amount::value)) {
             (true, Some(window), Some(limit)) if limit > 0.0 => Some(window.as_secs_f64() / limit),
             _ => {
                 let left = self.reset_at(now).filter(|reset| *reset > now)?.since(now);

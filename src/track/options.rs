@@ -22,6 +22,9 @@ pub struct TrackOptions {
     pub error_codes_each: usize,
     /// Endpoints named under one quota; the screen shows a few.
     pub endpoints_each: usize,
+    /// Quotas whose limit nobody states and that refuse, so that it may be learned, at once; past it the one that was silent
+    /// the longest begins anew. Each takes up to 50 KiB.
+    pub learners: usize,
     /// Readings judged of one observation; a response announces a handful.
     pub readings: usize,
     /// Events that wait to be polled; past it the oldest are dropped.
@@ -41,6 +44,7 @@ impl Default for TrackOptions {
             error_codes: 1024,
             error_codes_each: 64,
             endpoints_each: 64,
+            learners: 256,
             readings: 64,
             events: 16_384,
             disorder: Duration::from_secs(5),

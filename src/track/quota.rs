@@ -8,8 +8,10 @@ use crate::model::{Amount, QuotaKey, QuotaSource, Timestamp, WindowKind};
 
 use super::counted::CountedWindow;
 use super::identity::{Identity, ScopeRef};
+use super::learned::Learning;
 use super::pace::Pace;
 use super::recent::{Counts, RecentCounts};
+use super::resets::Resets;
 use super::trend::TrendRing;
 
 /// Names a quota as long as the tracker runs; never used twice.
@@ -19,13 +21,25 @@ pub struct QuotaId {
     pub(super) slot: u32,
 }
 
-/// A provider changed a limit.
+/// A provider changed how it counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LimitChange {
-    /// Before.
-    pub from: Amount,
-    /// Since.
-    pub to: Amount,
+pub enum QuotaChange {
+    /// The limit.
+    Limit {
+        /// Before.
+        from: Amount,
+        /// Since.
+        to: Amount,
+    },
+    /// The moment at which a window that was running begins anew.
+    Reset {
+        /// Before.
+        from: Timestamp,
+        /// Since.
+        to: Timestamp,
+    },
+    /// Its window turned out to slide: its reset moves on with the exchanges.
+    Slides,
 }
 
 /// The state of one quota.
@@ -56,6 +70,7 @@ pub struct TrackedQuota {
     pub(super) counted: Option<CountedWindow>,
     /// Whether the last exchange said the numbers, so that they go before what the agent counted.
     pub(super) said: bool,
+    pub(super) learning: Learning,
     pub(super) denied_until: Option<Timestamp>,
     pub(super) peak: Option<f64>,
     pub(super) peak_used: Option<Amount>,
@@ -71,8 +86,9 @@ pub struct TrackedQuota {
     pub(super) minute: Minute,
     /// The observation that began a new window.
     pub(super) reset_in: u64,
-    /// The observation that changed the limit.
-    pub(super) change: Option<(u64, LimitChange)>,
+    /// The last change, and the observation that showed it.
+    pub(super) change: Option<(u64, QuotaChange)>,
+    pub(super) resets: Resets,
     /// The observation that this quota refused.
     pub(super) refused_in: u64,
     pub(super) refused_at: Option<Timestamp>,
@@ -128,6 +144,7 @@ impl TrackedQuota {
             longest_wait: Duration::ZERO,
             counted: None,
             said: false,
+            learning: Learning::Idle,
             denied_until: None,
             peak: None,
             peak_used: None,
@@ -143,6 +160,7 @@ impl TrackedQuota {
             minute: Minute::default(),
             reset_in: 0,
             change: None,
+            resets: Resets::default(),
             refused_in: 0,
             refused_at: None,
             wakes_at: None,
@@ -193,14 +211,14 @@ impl TrackedQuota {
         self.limit
     }
 
-    /// The length of the window, as stated.
-    pub const fn window(&self) -> Option<Duration> {
-        self.key.window
+    /// The length of the window, as stated, else as learned.
+    pub fn window(&self) -> Option<Duration> {
+        self.key.window.or_else(|| self.learning.learned().map(|learned| learned.window))
     }
 
     /// A length that the window has at least: as stated, else the longest wait for a reset that was seen.
     pub fn window_at_least(&self) -> Option<Duration> {
-        self.key.window.or_else(|| (!self.longest_wait.is_zero()).then_some(self.longest_wait))
+        self.window().or_else(|| (!self.longest_wait.is_zero()).then_some(self.longest_wait))
     }
 
     /// How the provider counts, where that is known.
@@ -307,8 +325,8 @@ impl TrackedQuota {
         self.blocked_until.filter(|until| now < *until)
     }
 
-    /// How the observation of that number changed the limit.
-    pub fn limit_change(&self, sequence: u64) -> Option<LimitChange> {
+    /// What the observation of that number showed to have changed.
+    pub fn change(&self, sequence: u64) -> Option<QuotaChange> {
         self.change.filter(|(at, _)| *at == sequence).map(|(_, change)| change)
     }
 

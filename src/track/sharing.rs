@@ -11,6 +11,7 @@ use crate::model::{Amount, Dimension, QuotaKey, Scope, Timestamp};
 
 use super::bounded::Bounded;
 use super::quota::QuotaId;
+use super::resets::{RESET_JITTER, distance};
 
 /// Callers of hosts whose endpoints are compared; past it the one that was silent the longest is forgotten. A full one takes
 /// about 2 KiB, so all of them stay below 8 MiB.
@@ -24,8 +25,6 @@ const PAIRS: usize = MEMBERS * (MEMBERS - 1) / 2;
 const AGREEING: u16 = 4;
 /// Each contradiction doubles what is asked for, up to 256 times.
 const DOUBLINGS: u16 = 8;
-/// A reset that moves by less than this is the rounding of a provider that states whole seconds.
-const RESET_JITTER: Duration = Duration::from_secs(2);
 
 /// What one exchange of an endpoint said.
 #[derive(Clone, Copy)]
@@ -299,8 +298,4 @@ fn judge(before: Option<Last>, now: Last, other: Last, asked: Option<Timestamp>)
     }
     // Refusals say that nothing is left, however often.
     if now.remaining == Amount::ZERO { Evidence::Nothing } else { Evidence::Contradicts }
-}
-
-fn distance(a: Timestamp, b: Timestamp) -> Duration {
-    a.since(b).max(b.since(a))
 }

@@ -67,6 +67,7 @@ impl TrackedQuota {
             pace: self.pace(now),
             seen_at: self.seen_at,
             learned_sharing: self.learned_sharing,
+            confidence: self.confidence(),
             stale: self.is_stale(now),
             trend: self.trend.at(now),
         }

@@ -18,6 +18,7 @@ use super::route::Route;
 use super::sharing::Sharing;
 use super::tally::OTHER;
 use super::trend::TrendRing;
+use super::unstated::Learners;
 use super::update::{Applied, stated_window};
 
 /// Where an error code came from: owner, code, kind of the scope.
@@ -48,7 +49,8 @@ pub struct Tracker {
     /// The quotas that the current observation hid or ended.
     pub(super) retired: Vec<QuotaId>,
     pub(super) sharing: Sharing,
-    late: bool,
+    pub(super) learners: Learners,
+    pub(super) late: bool,
     events: VecDeque<Pending>,
     /// Quotas by the moment their numbers become history.
     pub(super) expiries: BTreeSet<(Timestamp, QuotaId)>,
@@ -69,6 +71,7 @@ impl Tracker {
     /// A tracker that knows nothing yet.
     pub fn new(options: TrackOptions) -> Self {
         Self {
+            learners: Learners::new(options.learners),
             quotas: Bounded::new(options.quotas),
             endpoints: Bounded::new(options.endpoints),
             routes: Bounded::new(options.routes),
@@ -131,6 +134,7 @@ impl Tracker {
         self.take_declared(observation, owner, now);
         self.follow_route(observation, owner, endpoint, now);
         self.touch_shared();
+        self.learn_limits(observation, now);
         if throttled {
             self.blame(observation, now);
         }
@@ -412,8 +416,8 @@ impl Tracker {
     }
 
     pub(super) fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
-        if let Some(change) = applied.limit_change {
-            let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from: change.from, to: change.to };
+        if let Some((from, to)) = applied.limit_change {
+            let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from, to };
             self.push(Pending::Ready(Box::new(event)));
         }
         if let Some((from, to)) = applied.reset_moved {

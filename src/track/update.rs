@@ -8,12 +8,11 @@ use crate::model::{Amount, DeclaredQuota, Observation, QuotaSource, Reading, Tim
 use super::counted::CountedWindow;
 use super::options::TrackOptions;
 use super::pace::Pace;
-use super::quota::{LimitChange, TrackedQuota};
+use super::quota::{QuotaChange, TrackedQuota};
 use super::recent::RecentCounts;
+use super::resets::{Lesson, RESET_JITTER, distance};
 use super::tally::count_code;
 
-/// A reset that moves by less than this is the rounding of a provider that states whole seconds.
-const RESET_JITTER: Duration = Duration::from_secs(2);
 /// A refusal that says neither when to come back nor how long its window is blocks for as long as people wait.
 const DENIED: Duration = Duration::from_mins(1);
 
@@ -23,7 +22,8 @@ pub(super) struct Applied {
     pub(super) new_window: bool,
     /// Whether the window before had run out in time, which was told when it did.
     pub(super) expired: bool,
-    pub(super) limit_change: Option<LimitChange>,
+    /// The limit before and since.
+    pub(super) limit_change: Option<(Amount, Amount)>,
     pub(super) reset_moved: Option<(Timestamp, Timestamp)>,
 }
 
@@ -34,6 +34,7 @@ impl TrackedQuota {
         if self.numbers_at.is_some_and(|known| at < known) {
             return applied;
         }
+        self.forget_learned();
         if self.key.window.is_none() {
             self.key.window = stated_window(reading);
         }
@@ -46,9 +47,8 @@ impl TrackedQuota {
         }
         if let Some(limit) = reading.limit {
             if let Some(from) = self.limit.filter(|known| *known != limit) {
-                let change = LimitChange { from, to: limit };
-                applied.limit_change = Some(change);
-                self.change = Some((sequence, change));
+                applied.limit_change = Some((from, limit));
+                self.change = Some((sequence, QuotaChange::Limit { from, to: limit }));
                 self.pace.restart();
             }
             self.limit = Some(limit);
@@ -77,6 +77,15 @@ impl TrackedQuota {
             {
                 applied.reset_moved = Some((from, reset));
             }
+            let moves = matches!(self.window_kind, Some(WindowKind::Sliding | WindowKind::TokenBucket));
+            let lesson = if moves { None } else { self.resets.note(reset, at, applied.new_window) };
+            let change = lesson.map(|lesson| match lesson {
+                Lesson::Moved { from, to } => QuotaChange::Reset { from, to },
+                Lesson::Slides => QuotaChange::Slides,
+            });
+            if let Some(change) = change.filter(|_| applied.limit_change.is_none()) {
+                self.change = Some((sequence, change));
+            }
             self.reset_at = Some(reset);
             self.longest_wait = self.longest_wait.max(reset.since(at));
             if let Some(counted) = &mut self.counted {
@@ -88,6 +97,7 @@ impl TrackedQuota {
 
     /// Counts an exchange against a declared limit. What the provider itself said in the same exchange goes first.
     pub(super) fn declare(&mut self, declared: &DeclaredQuota, said: bool, now: Timestamp) {
+        self.forget_learned();
         self.policy.get_or_insert_with(|| Arc::clone(&declared.policy));
         if self.class.as_ref() != Some(&declared.endpoints) {
             self.class = Some(Arc::clone(&declared.endpoints));
@@ -176,7 +186,7 @@ impl TrackedQuota {
         }
         if self.counted.is_some() {
             // Fewer than the limit by our count: others share the quota, so nothing is left until the provider says so.
-            let wait = retry_after.unwrap_or_else(|| self.key.window.map_or(DENIED, |window| window.min(DENIED)));
+            let wait = retry_after.unwrap_or_else(|| self.window().map_or(DENIED, |window| window.min(DENIED)));
             self.denied_until = Some(now.after(wait));
         }
     }
@@ -209,10 +219,6 @@ impl TrackedQuota {
         // A window that moves gives back a little at a time; one that begins anew gives back most at once.
         moved && self.limit.is_some_and(|limit| limit.less(now).value() <= limit.less(before).value() / 2.0)
     }
-}
-
-fn distance(a: Timestamp, b: Timestamp) -> Duration {
-    a.since(b).max(b.since(a))
 }
 
 /// The window that a reading states; one of no length says nothing.

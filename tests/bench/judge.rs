@@ -160,6 +160,7 @@ fn exchange(number: u64, callers: u64, endpoints: u64) -> Observation {
         latency: Some(Duration::from_millis(5)),
         content_cut: false,
         doubts: Vec::new(),
+        content_cut: false,
     }
 }
 

@@ -153,6 +153,7 @@ fn quota(index: u32) -> QuotaState {
         remaining: Some(Amount::from_count(5000)),
         utilization: Some(0.0),
         learned_sharing: false,
+        confidence: None,
         peak_utilization: None,
         window: Some(Duration::from_hours(1)),
         window_kind: Some(WindowKind::Fixed),

@@ -332,6 +332,7 @@ fn quota(number: usize) -> QuotaState {
         seen_at: Timestamp::from_secs(1_795_319_112),
         stale: false,
         learned_sharing: false,
+        confidence: None,
         trend: Trend::default(),
     }
 }

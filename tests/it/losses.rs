@@ -11,6 +11,10 @@ use quotascope::model::{Anomaly, Exchange, HashKey, Interest, Timestamp};
 struct Refusals;
 
 impl Interest for Refusals {
+    fn content_of_success(&self, _: &str) -> bool {
+        false
+    }
+
     fn response_field(&self, _: &[u8]) -> bool {
         false
     }

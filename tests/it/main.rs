@@ -10,6 +10,7 @@ mod dialects;
 mod export;
 mod field_names;
 mod layering;
+mod learned;
 mod losses;
 mod observer;
 mod profiles;

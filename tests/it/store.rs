@@ -69,6 +69,7 @@ fn quota(bucket: &str) -> QuotaState {
         seen_at: at(0),
         stale: false,
         learned_sharing: false,
+        confidence: None,
         trend: Trend::default(),
     }
 }

@@ -111,6 +111,7 @@ fn payments() -> QuotaState {
         seen_at: AT,
         stale: false,
         learned_sharing: false,
+        confidence: None,
         trend: Trend::default(),
     }
 }

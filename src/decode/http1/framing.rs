@@ -68,6 +68,12 @@ struct Contradiction {
 }
 
 fn content_length(lines: &Lines<'_>) -> Result<Option<u64>, Contradiction> {
+    let mut values = lines.values(Roles::CONTENT_LENGTH);
+    if let (Some(only), None) = (values.next(), values.next())
+        && let Some(length) = length(only)
+    {
+        return Ok(Some(length));
+    }
     let mut last = None;
     let mut contradiction = false;
     for part in lines.values(Roles::CONTENT_LENGTH).flat_map(|value| value.split(|octet| *octet == b',')) {

@@ -57,9 +57,10 @@ pub(crate) fn parse_request<'a>(
     interest: &dyn Interest,
 ) -> Parsed<RequestHead<'a>> {
     let first = first_line(octets).and_then(|(line, length)| Some((recognize::plain_request_line(line)?, length)));
+    let mut lines = Lines::default();
     if let Some(((method, target), first_length)) = first
         && let Some(rest) = octets.get(first_length..)
-        && let Some((lines, length)) = memory.requests.read(rest, near)
+        && let Some(length) = memory.requests.read(rest, near, &mut lines)
     {
         return Parsed::Whole(RequestHead { method, target, lines }, first_length.saturating_add(length));
     }
@@ -70,7 +71,7 @@ pub(crate) fn parse_request<'a>(
     match result {
         Ok(httparse::Status::Complete(length)) => match (request.method, request.path) {
             (Some(method), Some(target)) => {
-                let head = RequestHead { method, target: target.as_bytes(), lines: lines(request.headers, roles) };
+                let head = RequestHead { method, target: target.as_bytes(), lines: of_headers(request.headers, roles) };
                 if let Some(rest) = first.and_then(|(_, first)| octets.get(first..length)) {
                     memory.requests.learn(rest, near, |name| memory.names.request_roles(name, interest));
                 }
@@ -93,9 +94,10 @@ pub(crate) fn parse_response<'a>(
     interest: &dyn Interest,
 ) -> Parsed<ResponseHead<'a>> {
     let first = first_line(octets).and_then(|(line, length)| Some((recognize::status_line(line)?, length)));
+    let mut lines = Lines::default();
     if let Some((status, first_length)) = first
         && let Some(rest) = octets.get(first_length..)
-        && let Some((lines, length)) = memory.responses.read(rest, near)
+        && let Some(length) = memory.responses.read(rest, near, &mut lines)
     {
         return Parsed::Whole(ResponseHead { status, lines }, first_length.saturating_add(length));
     }
@@ -107,7 +109,7 @@ pub(crate) fn parse_response<'a>(
     match result {
         Ok(httparse::Status::Complete(length)) => match response.code {
             Some(status) => {
-                let head = ResponseHead { status, lines: lines(response.headers, roles) };
+                let head = ResponseHead { status, lines: of_headers(response.headers, roles) };
                 if let Some(rest) = first.and_then(|(_, first)| octets.get(first..length)) {
                     memory.responses.learn(rest, near, |name| memory.names.response_roles(name, interest));
                 }
@@ -127,7 +129,7 @@ fn first_line(octets: &[u8]) -> Option<(&[u8], usize)> {
     Some((octets.get(..end)?.strip_suffix(b"\r")?, end.saturating_add(1)))
 }
 
-fn lines<'a>(headers: &[Header<'a>], mut roles: impl FnMut(&[u8]) -> Roles) -> Lines<'a> {
+fn of_headers<'a>(headers: &[Header<'a>], mut roles: impl FnMut(&[u8]) -> Roles) -> Lines<'a> {
     let mut lines = Lines::default();
     for header in headers {
         let name = header.name.as_bytes();
@@ -155,6 +157,10 @@ mod tests {
         }
 
         fn credential_parameter(&self, _: &[u8]) -> bool {
+            false
+        }
+
+        fn content_of_success(&self, _: &str) -> bool {
             false
         }
 

@@ -78,6 +78,12 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.lines.clear();
+        self.roles = Roles::default();
+    }
+
     /// The lines of a role.
     pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> {
         let lines = if self.roles.has(roles) { self.lines.as_slice() } else { &[] };

@@ -2,6 +2,7 @@
 //!
 //! It only spares work that was done before for the same octets; what comes out never depends on it.
 
+use super::hosts::Hosts;
 use super::names::Names;
 use super::shapes::Shapes;
 
@@ -9,6 +10,7 @@ use super::shapes::Shapes;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) names: Names,
+    pub(crate) hosts: Hosts,
     pub(crate) requests: Shapes,
     pub(crate) responses: Shapes,
 }

@@ -6,6 +6,7 @@
 mod conversation;
 mod framing;
 mod head;
+mod hosts;
 mod lenient;
 mod lines;
 mod memory;

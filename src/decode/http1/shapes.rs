@@ -41,16 +41,15 @@ struct KnownLine {
 
 impl Shapes {
     /// Reads the field lines of a head, from behind its first line to behind the empty one, if it is of the shape that
-    /// `near` names, or of the one that came last. Gives the lines and their length.
-    pub(crate) fn read<'a>(&mut self, octets: &'a [u8], near: &mut ShapeId) -> Option<(Lines<'a>, usize)> {
-        let read = |id: ShapeId| self.known.get(usize::from(id)).and_then(|shape| shape.read(octets));
-        let found = read(*near).or_else(|| {
-            let other = (self.last != *near).then(|| read(self.last)).flatten();
-            *near = self.last;
-            other
-        });
-        self.last = if found.is_some() { *near } else { self.last };
-        found
+    /// `near` names, or of the one that came last. Puts them into `lines`, which are empty, and gives their length.
+    pub(crate) fn read<'a>(&mut self, octets: &'a [u8], near: &mut ShapeId, lines: &mut Lines<'a>) -> Option<usize> {
+        let mut read = |id: ShapeId| self.known.get(usize::from(id)).and_then(|shape| shape.read(octets, lines));
+        if let Some(length) = read(*near) {
+            self.last = *near;
+            return Some(length);
+        }
+        *near = self.last;
+        read(self.last)
     }
 
     /// Remembers the shape of field lines, up to and with the empty one, if they are plain.
@@ -76,6 +75,26 @@ impl Shapes {
     }
 }
 
+/// Where the line ends: the place of the first LF. Looks at eight octets at a time, which for the few of a value is done
+/// before a search that is made for long runs has begun.
+fn line_end(octets: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    const LINE_FEEDS: u64 = u64::from_le_bytes([b'\n'; 8]);
+    let (words, tail) = octets.as_chunks::<8>();
+    let mut at = 0usize;
+    for word in words {
+        // The lowest high bit that is left marks the first octet that is zero.
+        let differs = u64::from_le_bytes(*word) ^ LINE_FEEDS;
+        let zeros = differs.wrapping_sub(ONES) & !differs & HIGH;
+        if zeros != 0 {
+            return at.checked_add(usize::try_from(zeros.trailing_zeros() / 8).ok()?);
+        }
+        at = at.saturating_add(8);
+    }
+    tail.iter().position(|octet| *octet == b'\n').and_then(|place| at.checked_add(place))
+}
+
 impl Shape {
     /// `None` where a line is anything but a token, a colon, a value and CR LF.
     fn of(octets: &[u8], mut roles: impl FnMut(&[u8]) -> Roles) -> Option<Self> {
@@ -98,19 +117,34 @@ impl Shape {
         }
     }
 
-    fn read<'a>(&self, octets: &'a [u8]) -> Option<(Lines<'a>, usize)> {
-        let mut lines = Lines::default();
+    fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<usize> {
+        lines.clear();
         let mut rest = octets;
         for known in &self.lines {
             let behind = rest.strip_prefix(&*known.start)?;
-            let end = memchr::memchr(b'\n', behind)?;
-            let value = behind.get(..end)?.strip_suffix(b"\r")?;
+            let end = line_end(behind)?;
+            let (value, behind) = behind.split_at_checked(end)?;
             if !known.roles.is_empty() {
-                lines.push(rest.get(..known.name)?, value, known.roles);
+                lines.push(rest.get(..known.name)?, value.strip_suffix(b"\r")?, known.roles);
+            } else if value.last() != Some(&b'\r') {
+                return None;
             }
-            rest = behind.get(end.saturating_add(1)..)?;
+            rest = behind.get(1..)?;
         }
         let behind = rest.strip_prefix(b"\r\n")?;
-        Some((lines, octets.len().saturating_sub(behind.len())))
+        Some(octets.len().saturating_sub(behind.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_line_ends_at_its_first_line_feed(octets in proptest::collection::vec(8u8..12, 0..40)) {
+            let first = octets.iter().position(|octet| *octet == b'\n');
+            proptest::prop_assert_eq!(line_end(&octets), first);
+        }
     }
 }

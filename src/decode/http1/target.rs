@@ -83,6 +83,9 @@ pub(crate) fn host(authority: &[u8], secure: bool) -> Option<Cow<'_, str>> {
 }
 
 fn strip_scheme(target: &[u8]) -> Option<(bool, &[u8])> {
+    if target.starts_with(b"/") {
+        return None;
+    }
     for (scheme, secure) in [(&b"http://"[..], false), (b"https://", true), (b"ws://", false), (b"wss://", true)] {
         if let Some((start, rest)) = target.split_at_checked(scheme.len())
             && start.eq_ignore_ascii_case(scheme)
@@ -95,6 +98,10 @@ fn strip_scheme(target: &[u8]) -> Option<(bool, &[u8])> {
 
 /// What stands before the first of the delimiters.
 fn before<'a>(octets: &'a [u8], delimiters: &[u8]) -> &'a [u8] {
-    let end = octets.iter().position(|octet| delimiters.contains(octet)).unwrap_or(octets.len());
+    let end = match delimiters {
+        [only] => memchr::memchr(*only, octets),
+        _ => octets.iter().position(|octet| delimiters.contains(octet)),
+    };
+    let end = end.unwrap_or(octets.len());
     octets.get(..end).unwrap_or_default()
 }

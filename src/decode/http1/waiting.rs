@@ -37,6 +37,9 @@ pub(crate) struct Asked {
     pub(crate) ended_at: Option<Timestamp>,
     /// How far the client had heard the server when it sent the request.
     pub(crate) heard: Option<u64>,
+    /// Whether the content of a success may matter, see
+    /// [`Interest::content_of_success`](crate::model::Interest::content_of_success).
+    pub(crate) success_matters: bool,
 }
 
 /// Clients send an empty line behind a body, or a FIN; a request is longer than that.

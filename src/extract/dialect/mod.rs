@@ -48,6 +48,8 @@ const MOST_QUOTAS: usize = 128;
 #[derive(Debug)]
 pub(super) struct Headers<'a> {
     pub(super) quotas: Vec<Quota>,
+    /// Whether none of the quotas was said twice.
+    pub(super) are_apart: bool,
     /// The wait that the fields ask for.
     pub(super) retry_after: Option<Duration>,
     /// The wait that a usage field asks of whoever is shut out.
@@ -155,6 +157,7 @@ fn read_by<'f>(layout: &Layout, fields: &'f Fields, seen: Timestamp, reset_rule:
     let value = |line: Option<usize>| line.map(|line| fields.value(line));
     let mut out = Headers {
         quotas: Vec::new(),
+        are_apart: true,
         retry_after: None,
         regain: None,
         scope: None,
@@ -168,6 +171,7 @@ fn read_by<'f>(layout: &Layout, fields: &'f Fields, seen: Timestamp, reset_rule:
     if layout.is_silent() {
         return out;
     }
+    out.quotas.reserve_exact(layout.drafts.len());
     let date = value(layout.date).and_then(|date| http_date::read(date, seen));
     // Of several ages the first counts (RFC 9111 section 5.1).
     let age = value(layout.age).and_then(|age| plain::split(age, b',').next()).and_then(plain::number);
@@ -209,7 +213,7 @@ fn read_by<'f>(layout: &Layout, fields: &'f Fields, seen: Timestamp, reset_rule:
         out.quotas.truncate(MOST_QUOTAS);
         out.doubts.push("too-many-quotas");
     }
-    unite(&mut out.quotas);
+    out.are_apart = !unite(&mut out.quotas);
     out
 }
 

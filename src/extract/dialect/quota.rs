@@ -154,11 +154,12 @@ impl Quota {
     }
 }
 
-/// Sorts, and makes one of those that are one.
-pub(in crate::extract) fn unite(quotas: &mut Vec<Quota>) {
+/// Sorts, and makes one of those that are one; says whether there were any.
+pub(in crate::extract) fn unite(quotas: &mut Vec<Quota>) -> bool {
     quotas.retain(Quota::says_something);
-    if quotas.len() < 2 {
-        return;
+    let count = quotas.len();
+    if count < 2 {
+        return false;
     }
     quotas.sort_by(Quota::order);
     quotas.dedup();
@@ -172,4 +173,5 @@ pub(in crate::extract) fn unite(quotas: &mut Vec<Quota>) {
     }
     united.sort_by(Quota::order);
     *quotas = united;
+    quotas.len() < count
 }

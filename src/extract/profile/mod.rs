@@ -134,6 +134,11 @@ impl Profile {
             && (self.success_paths.is_empty() || self.success_paths.iter().any(|p| p.path().matches(&parts)))
     }
 
+    /// Whether a success of any path may be a refusal.
+    pub(in crate::extract) fn may_refuse_in_any_success(&self) -> bool {
+        self.wire.throttles_in_success || self.wire.throttle_statuses.iter().any(|status| *status < 400)
+    }
+
     /// The carriers of credentials that its scopes name, in lower case.
     pub fn carriers(&self) -> impl Iterator<Item = &Arc<str>> {
         let rules = self.classes.iter().flat_map(|class| class.quotas().iter().map(QuotaRule::scope));

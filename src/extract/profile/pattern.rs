@@ -44,11 +44,16 @@ impl HostPattern {
 
     /// Whether a host (in lower case, perhaps with a port) and a path are meant.
     pub fn matches(&self, host: &str, path: &str) -> bool {
-        let host = if self.with_port { host } else { split_port(host).0 };
-        glob(self.host.as_bytes(), host.as_bytes())
+        self.matches_host(host)
             && path
                 .strip_prefix(&*self.prefix)
                 .is_some_and(|rest| self.prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether it means a host, on some path at least.
+    pub(in crate::extract) fn matches_host(&self, host: &str) -> bool {
+        let host = if self.with_port { host } else { split_port(host).0 };
+        glob(self.host.as_bytes(), host.as_bytes())
     }
 
     /// The host or domain that every host it means equals or ends with; `None` for other shapes and where it has a port.

@@ -122,7 +122,7 @@ fn facts(app: &App, quota: &QuotaState, width: u16) -> Vec<(&'static str, Line<'
     facts.push(("retry-after", plain(wait)));
     facts.push(("requests", plain(format!("{} since the start", format::count(quota.requests)))));
     facts.push(("scope", plain(names::scope(quota.scope.as_ref()))));
-    facts.push(("source", Line::styled(source(quota.source), Style::default())));
+    facts.push(("source", plain(source(quota))));
     facts.push((
         "last seen",
         plain(format!("{}, at {}", format::ago(now.since(quota.seen_at)), format::moment(quota.seen_at, now))),
@@ -214,12 +214,16 @@ fn throttled(quota: &QuotaState, theme: Theme) -> Line<'static> {
     ])
 }
 
-fn source(source: QuotaSource) -> &'static str {
-    match source {
+fn source(quota: &QuotaState) -> String {
+    let words = match quota.source {
         QuotaSource::Header => "header: a response said it",
         QuotaSource::Body => "body: an error body said it",
         QuotaSource::Declared => "declared: a profile says the limit, the agent counts",
         QuotaSource::Learned => "learned: an estimate (~) from traffic",
+    };
+    match quota.confidence {
+        Some(confidence) => format!("{words}, {} sure", format::percent(confidence)),
+        None => words.to_owned(),
     }
 }
 

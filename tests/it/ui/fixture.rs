@@ -53,6 +53,7 @@ pub(super) fn quota(provider: &str, endpoint: &str) -> QuotaState {
         seen_at: now(),
         stale: false,
         learned_sharing: false,
+        confidence: None,
         trend: Trend::default(),
     }
 }

@@ -34,7 +34,7 @@ impl Conversation {
             "CONNECT" => Method::Connect,
             _ => Method::Other,
         };
-        let request = request::read(head, last.at, &mut self.last_host, &mut cx.memory.names, cx.key, cx.interest);
+        let request = request::read(head, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
         let (framing, contradiction) = framing::of_request(&head.lines);
         self.count(Anomaly::FramingMalformed, u64::from(contradiction), cx);
@@ -46,7 +46,8 @@ impl Conversation {
         };
         self.readers.of_mut(side).state = state;
         let ended_at = (framing == Framing::Empty).then_some(last.at);
-        let asked = Asked { request, method, head_end, end, ended_at, heard: first.heard };
+        let success_matters = self.last_host.as_ref().is_none_or(|last| last.success_matters);
+        let asked = Asked { request, method, head_end, end, ended_at, heard: first.heard, success_matters };
         let given_up = self.waiting.push(asked, cx.options.pipelined_requests);
         self.count(Anomaly::PipelineOverflow, given_up, cx);
     }
@@ -83,6 +84,7 @@ impl Conversation {
         let ended_at = asked.as_ref().and_then(|asked| asked.ended_at);
         let at = first.at.max(last.at);
         let latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
+        let may_matter = head.status >= 400 || asked.as_ref().is_none_or(|asked| asked.success_matters);
         let request = asked.map(|asked| asked.request);
         let tunnel = head.status == 101 || (method == Method::Connect && (200..300).contains(&head.status));
         let framing = if method == Method::Head || tunnel || matches!(head.status, 101 | 204 | 304) {
@@ -101,7 +103,7 @@ impl Conversation {
             }
         };
         let exchange = self.exchange(side, at, head, request, latency);
-        self.report(exchange, framing, &head.lines, cx);
+        self.report(exchange, framing, may_matter, &head.lines, cx);
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
         }
@@ -129,12 +131,19 @@ impl Conversation {
         }
     }
 
-    /// Reports an exchange, or holds it for its content or its trailer.
-    pub(super) fn report(&mut self, exchange: Exchange, framing: Framing, lines: &Lines<'_>, cx: &mut Context<'_>) {
+    /// Reports an exchange, or holds it for its content, if that `may_matter`, or its trailer.
+    pub(super) fn report(
+        &mut self,
+        exchange: Exchange,
+        framing: Framing,
+        may_matter: bool,
+        lines: &Lines<'_>,
+        cx: &mut Context<'_>,
+    ) {
         let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
         let path = exchange.request.as_ref().map(|request| &*request.path);
         let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
-        let content = has_content && cx.interest.content(exchange.response.status, host, path);
+        let content = has_content && may_matter && cx.interest.content(exchange.response.status, host, path);
         let trailer = framing == Framing::Chunked
             && lines
                 .values(Roles::TRAILER)

@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::body::Held;
+use super::hosts::Host;
 use super::memory::Memory;
 use super::reader::{Chunk, Mark, Reader, State};
 use super::recognize::{self, Opening};
-use super::request::LastHost;
 use super::target;
 use super::waiting::Waiting;
 use crate::decode::flow_key::{Side, Sides};
@@ -40,7 +40,7 @@ pub(crate) struct Conversation {
     readers: Sides<Reader>,
     waiting: Waiting,
     held: Option<Box<Held>>,
-    last_host: Option<LastHost>,
+    last_host: Option<Arc<Host>>,
     /// Whether the streams began as something else than HTTP: a proxy's protocol, or another one altogether.
     foreign: bool,
 }
@@ -266,7 +266,10 @@ impl Conversation {
             Side::High
         };
         let server = self.addresses.of(self.client.map_or(lower, Side::other));
-        let peer = self.last_host.as_ref().map_or_else(|| Peer::Address(server.ip()), |last| Peer::Host(last.host()));
+        let peer = self
+            .last_host
+            .as_ref()
+            .map_or_else(|| Peer::Address(server.ip()), |last| Peer::Host(Arc::clone(&last.name)));
         cx.counters.count_at(Place { cause, peer, port: server.port() }, times);
     }
 
@@ -287,7 +290,7 @@ impl Conversation {
             match tls::hello(octets) {
                 Hello::Name(name) => {
                     self.client = Some(side);
-                    self.last_host = target::host(name, true).map(|host| LastHost::named(&host));
+                    self.last_host = target::host(name, true).map(|host| Host::named(&host));
                 }
                 Hello::Nameless => self.client = Some(side),
                 Hello::Unfinished if !octets.is_empty() => self.client = Some(side),
