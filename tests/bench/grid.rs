@@ -165,10 +165,16 @@ pub fn write(frames: &[MadeFrame], file: &Path) {
 }
 
 fn options(file: &Path) -> ReplayOptions {
-    let profiles = Profiles::built_in().expect("the profiles are right");
+    thread_local! {
+        // To read all profiles takes longer than a small capture.
+        static EXTRACTOR: Arc<Extractor> = {
+            let profiles = Profiles::built_in().expect("the profiles are right");
+            Arc::new(Extractor::new(profiles, ExtractOptions::default()).expect("no option is wrong"))
+        };
+    }
     ReplayOptions {
         files: vec![file.to_path_buf()],
-        extractor: Arc::new(Extractor::new(profiles, ExtractOptions::default()).expect("no option is wrong")),
+        extractor: EXTRACTOR.with(Arc::clone),
         decode: DecodeOptions::default(),
         key: HashKey::new([7; 16]),
         engine: EngineOptions::default(),

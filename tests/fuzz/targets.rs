@@ -66,7 +66,7 @@ impl Watched {
         while let Some(exchange) = self.decoder.poll_exchange() {
             let at = exchange.response.at;
             assert!(at >= promised, "an exchange of {at} came behind the watermark {promised}");
-            assert!((100..=999).contains(&exchange.response.status), "{exchange:?}");
+            assert!(exchange.response.status <= 999, "{exchange:?}");
             let body = exchange.response.body.as_ref().map_or(0, |body| body.octets.len());
             assert!(body <= 64 << 10, "a body of {body} octets");
             if let Some(request) = &exchange.request {
