@@ -2,6 +2,7 @@
 
 use super::{CommandError, Outcome, Output};
 use crate::cli::{Common, ProfilesAction};
+use crate::config::ConfigError;
 use crate::config::Settings;
 use crate::extract::Profile;
 use crate::report::Table;
@@ -31,7 +32,8 @@ pub(super) fn run(action: &ProfilesAction, common: &Common, settings: &Settings)
         }
         ProfilesAction::Show { name } => {
             let profile = profiles.find(name).ok_or_else(|| {
-                CommandError::failed(format!("there is no profile \"{name}\"; `quotascope profiles list` names them"))
+                let message = "no profile is called that; `quotascope profiles list` names them";
+                CommandError::Config(ConfigError::flag(format!("profiles show {name}"), message))
             })?;
             output.write(|out| out.write_all(profile.source_text().as_bytes()))?;
         }

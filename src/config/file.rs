@@ -24,7 +24,7 @@ pub struct File {
     pub profiles: Profiles,
     /// Names for callers.
     pub callers: Callers,
-    /// Endpoint templates by host; `"*"` is any host.
+    /// Endpoint templates by host, or files of `OpenAPI` documents; `"*"` is any host.
     pub templates: BTreeMap<String, Vec<String>>,
     /// Time series.
     pub store: Store,

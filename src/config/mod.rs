@@ -4,6 +4,7 @@
 
 mod error;
 mod file;
+mod openapi;
 mod quantity;
 mod settings;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::ConfigError;
 use super::file::File;
+use super::openapi;
 use super::quantity::Octets;
 use crate::alert::AlertOptions;
 use crate::cli::{Common, Export};
@@ -231,19 +232,31 @@ fn extractor(
     let words = |map: BTreeMap<String, String>| {
         map.into_iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect()
     };
-    let templates = templates.into_iter().flat_map(|(host, patterns)| {
+    let mut listed = Vec::new();
+    for (host, entries) in templates {
         let host = (host != "*").then_some(host);
-        patterns.into_iter().map(move |pattern| (host.clone(), pattern))
-    });
+        for entry in entries {
+            let patterns = if openapi::is_document(&entry) { document(Path::new(&entry))? } else { vec![entry] };
+            listed.extend(patterns.into_iter().map(|pattern| (host.clone(), pattern)));
+        }
+    }
     let options = ExtractOptions {
         providers: hosts,
         environments,
         aliases: words(callers.aliases),
         pools: words(callers.pools),
-        templates: templates.collect(),
+        templates: listed,
         ..ExtractOptions::default()
     };
     Ok(Extractor::new(profiles, options)?)
+}
+
+/// The endpoints of an `OpenAPI` document.
+fn document(path: &Path) -> Result<Vec<String>, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let wrong = |message| ConfigError::Wrong { origin: path.display().to_string(), line: 1, message };
+    openapi::patterns(&text).map_err(wrong)
 }
 
 /// The name of a profile that is given by its name or by its file.

@@ -38,7 +38,7 @@ const PARENTS: [&[&str]; 8] = [
 ];
 
 /// Keys whose value is the wait, and the unit of a bare number.
-const WAITS: [(&str, Unit); 12] = [
+const WAITS: [(&str, Unit); 13] = [
     ("retry_after", Unit::Unsaid),
     ("retryAfter", Unit::Unsaid),
     ("retry-after", Unit::Unsaid),
@@ -47,6 +47,7 @@ const WAITS: [(&str, Unit); 12] = [
     ("retry_after_seconds", Unit::Delta(1.0)),
     ("retry_after_sec", Unit::Delta(1.0)),
     ("retry_after_s", Unit::Delta(1.0)),
+    ("retry_in_seconds", Unit::Delta(1.0)),
     ("backoff_seconds", Unit::Delta(1.0)),
     ("retry_after_ms", Unit::Delta(0.001)),
     ("retryAfterMs", Unit::Delta(0.001)),

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, Observation, QuotaKey, Timestamp};
+use crate::model::{Amount, Observation, QuotaKey, QuotaSource, Timestamp};
 
 use super::bounded::Bounded;
 use super::endpoint::Endpoint;
@@ -353,8 +353,17 @@ impl Tracker {
     fn blame(&mut self, observation: &Observation, now: Timestamp) {
         let mut guilty = Vec::new();
         let mut likeliest: Option<(f64, Duration, QuotaId)> = None;
+        // The limit that the content of a refusal states is the one that ran out.
+        let named = |quota: &TrackedQuota| {
+            observation.readings.iter().any(|reading| {
+                reading.source == QuotaSource::Body
+                    && reading.limit.is_some()
+                    && reading.limit == quota.limit
+                    && stated_window(reading) == quota.key.window
+            })
+        };
         for quota in self.touched.iter().filter_map(|id| self.quota(*id)) {
-            if quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO) {
+            if named(quota) || quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO) {
                 guilty.push(quota.id);
             }
             let utilization = quota.utilization(now).unwrap_or(-1.0);

@@ -69,6 +69,8 @@ impl TrackedQuota {
             self.numbers_at = Some(at);
             self.said = true;
             self.source = reading.source;
+        } else if self.numbers_at.is_none() && self.counted.is_none() {
+            self.source = reading.source;
         }
         if let Some(reset) = reading.reset_at {
             let fixed = self.window_kind == Some(WindowKind::Fixed);

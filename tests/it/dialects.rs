@@ -506,22 +506,47 @@ proptest! {
         prop_assert_eq!(before, said_of(status, &shuffled, None));
     }
 
-    /// A list is the same on one line and on several.
+    /// A list is the same on one line and on several, wherever it is split.
     #[test]
     fn a_list_may_be_split(
-        numbers in prop::collection::vec(0u32..100_000, 2..5),
-        windows in prop::collection::vec(1u32..100_000, 5),
-        form in 0u8..3,
+        numbers in prop::collection::vec(0u32..100_000, 2..6),
+        windows in prop::collection::vec(1u32..100_000, 6),
+        cuts in prop::collection::vec(any::<bool>(), 6),
+        form in 0usize..10,
     ) {
-        let name = if form == 0 { "X-RateLimit-Limit" } else { "RateLimit-Policy" };
+        let (name, beside) = [
+            ("X-RateLimit-Limit", ("X-RateLimit-Remaining", "7")),
+            ("RateLimit-Policy", ("RateLimit-Remaining", "7")),
+            ("RateLimit-Policy", ("RateLimit", "\"p1\";r=7;t=3")),
+            ("X-App-Rate-Limit", ("X-App-Rate-Limit-Count", "7:60")),
+            ("X-Ms-RateLimit-Remaining-Resource", ("Retry-After", "7")),
+            ("X-Sentry-Rate-Limits", ("Retry-After", "7")),
+            ("RateLimit-Remaining", ("RateLimit-Limit", "7;w=60")),
+            ("RateLimit", ("RateLimit-Policy", "7;w=60")),
+            ("X-Acme-Api-Call-Limit", ("Retry-After", "7")),
+            ("Sforce-Limit-Info", ("Retry-After", "7")),
+        ][form];
         let parts: Vec<String> = numbers.iter().zip(&windows).enumerate().map(|(index, (number, window))| match form {
             0 => number.to_string(),
-            1 => format!("{number};w={window}"),
-            _ => format!("\"p{index}\";q={number};w={window}"),
+            1 | 6 => format!("{number};w={window};comment=\"a, b\""),
+            2 => format!("\"p{index}\";q={number};w={window}"),
+            3 => format!("{number}:{window}"),
+            4 => format!("Acme/Get{index};{number}"),
+            5 => format!("{number}:c{index}:s{window}"),
+            8 => format!("{number}/{window}"),
+            9 => format!("kind{index}={number}/{window}"),
+            _ => format!("\"p{index}\";r={number};t={window}"),
         }).collect();
-        let state = ("X-RateLimit-Remaining".to_owned(), "7".to_owned());
+        let state = (beside.0.to_owned(), beside.1.to_owned());
         let joined = said_of(200, &[(name.to_owned(), parts.join(", ")), state.clone()], None);
-        let mut lines: Vec<(String, String)> = parts.into_iter().map(|part| (name.to_owned(), part)).collect();
+        let mut lines: Vec<String> = Vec::new();
+        for (part, cut) in parts.into_iter().zip(cuts) {
+            match lines.last_mut().filter(|_| !cut) {
+                Some(line) => { let _ = write!(line, ",{part}"); }
+                None => lines.push(part),
+            }
+        }
+        let mut lines: Vec<_> = lines.into_iter().map(|line| (name.to_owned(), line)).collect();
         lines.push(state);
         prop_assert_eq!(joined, said_of(200, &lines, None));
     }
@@ -584,6 +609,45 @@ fn hostile_sizes_stay_cheap() {
         let lines: Vec<_> = names.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
         assert_sound(&said_of(429, &lines, None));
     }
+    // The longest values that are read, in each form, on as many lines as are read.
+    let forms = [
+        "1,",
+        "1;w=1,",
+        "\"a\";r=1;t=1,",
+        "1:1,",
+        "a=1/2;",
+        "1:a:b,",
+        "A/B3Min;1,",
+        "\"",
+        "\\\"",
+        "(",
+        "%\"",
+        ":",
+        "1.",
+        "1m",
+    ];
+    for form in forms {
+        let value = form.repeat(16 * 1024 / form.len());
+        let lines: Vec<_> = (0..96)
+            .map(|n| {
+                (
+                    format!(
+                        "{}{}",
+                        names[n % names.len()],
+                        if n < names.len() { String::new() } else { format!("-a{n}") }
+                    ),
+                    value.clone(),
+                )
+            })
+            .collect();
+        assert_sound(&said_of(429, &lines, Some(value.as_bytes())));
+    }
+    // Many short lists: each of their quotas is compared with each other one.
+    let lists: Vec<_> = (0..96).map(|n| (format!("x-ratelimit-limit-a{n}"), "1,2,3,".repeat(10))).collect();
+    let said = said_of(200, &lists, None);
+    assert!(said.readings.len() <= 128 && said.doubts.contains(&"too-many-quotas"), "{}", said.readings.len());
+    let elements = "<Code ".repeat(200_000);
+    assert_sound(&said_of(429, &[], Some(elements.as_bytes())));
     let deep = "[".repeat(65_536);
     assert_sound(&said_of(429, &[], Some(deep.as_bytes())));
     let many: Vec<_> = (0..5000).map(|n| (format!("x-ratelimit-limit-{n}"), "1".to_owned())).collect();

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use quotascope::extract::{ExtractOptions, Extractor, Profiles, WireRules};
 use quotascope::model::{
-    Amount, Body, Client, Credential, Exchange, Fields, HashKey, Observation, Request, Response, Scope, ThrottleCause,
-    Timestamp, WindowKind,
+    Amount, Body, Client, Credential, Exchange, Fields, HashKey, Observation, QuotaSource, Request, Response, Scope,
+    ThrottleCause, Timestamp, WindowKind,
 };
 
 const SECRET: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
@@ -234,6 +234,28 @@ fn fluid_networks_codes_name_scope_quota_and_limit() {
         );
         assert!(fluid.wire().throttle_codes.contains(&code.to_owned()));
     }
+}
+
+#[test]
+fn fluid_networks_hour_is_not_spent_where_its_minute_refused() {
+    let body = r#"{"error":{"code":1454,"details":{"limit":1000,"window":"1 minute","retry_after":45}}}"#;
+    let call = Call {
+        request: "POST /api/v1/payments/quote",
+        host: "api.fluid-network.com",
+        status: 429,
+        body,
+        ..Call::default()
+    };
+    let mut tracker = quotascope::track::Tracker::new(quotascope::track::TrackOptions::default());
+    tracker.handle_observation(&observe(&call));
+    let snapshot = tracker.snapshot(Timestamp::from_secs(1_672_531_156));
+    let shown = |window| {
+        let quota = snapshot.quotas.iter().find(|quota| quota.window == Some(Duration::from_secs(window))).unwrap();
+        (quota.source, quota.limit, quota.remaining, quota.retry_after)
+    };
+    let count = |count| Some(Amount::from_count(count));
+    assert_eq!(shown(60), (QuotaSource::Body, count(1_000), None, Some(Duration::from_secs(45))));
+    assert_eq!(shown(3600), (QuotaSource::Declared, count(60_000), count(59_999), None));
 }
 
 #[test]

@@ -112,8 +112,9 @@ impl<'c> Claims<'c> {
 fn special(field: Field, value: &[u8]) -> bool {
     match field {
         Field::Limit | Field::Used | Field::Remaining => {
-            let first_pair = plain::split(value, b';').next().and_then(|part| forms::pair(part, b'='));
-            forms::ratio(value).is_some() || first_pair.is_some_and(|(_, value)| forms::ratio(value).is_some())
+            let first = plain::split(value, b',').next().unwrap_or_default();
+            let first_pair = plain::split(first, b';').next().and_then(|part| forms::pair(part, b'='));
+            forms::ratio(first).is_some() || first_pair.is_some_and(|(_, value)| forms::ratio(value).is_some())
         }
         Field::Bare => forms::is_state(value),
         _ => false,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::name::{self, Field, Name, Unit};
 use super::table::{self, Means};
-use super::{MOST_LINES, is_telling, words};
+use super::{MOST_LINES, is_telling, usage, words};
 use crate::extract::recent::{Hash, Recent};
 use crate::extract::retry_after::Rank;
 use crate::model::Fields;
@@ -28,6 +28,8 @@ pub(super) struct Layout {
     /// Whether a value decides which drafts are one: then the claims stand as they were said.
     pub(super) joins_by_value: bool,
     pub(super) documents: Vec<(Means, usize)>,
+    /// The lines whose names end as those do that hold objects of percentages, and which no row explains.
+    pub(super) usages: Vec<usize>,
     /// The most believed first.
     pub(super) waits: Vec<(Rank, Unit, usize)>,
     /// Rank, kind and line.
@@ -104,7 +106,12 @@ impl Layout {
 
     /// Takes in the next line; `names` are those of the drafts.
     fn take<'a>(&mut self, name: &'a [u8], line: usize, names: &mut Vec<Name<'a>>) {
-        let Some((row, tail)) = table::row(name) else { return self.named(name, name::read(name), line, names) };
+        let Some((row, tail)) = table::row(name) else {
+            if name.ends_with(usage::NAME_END) {
+                self.usages.push(line);
+            }
+            return self.named(name, name::read(name), line, names);
+        };
         match row.means {
             Means::GrpcStatus => self.grpc_status = Some(line),
             Means::Code => self.code = self.code.or(Some(line)),

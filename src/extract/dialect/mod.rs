@@ -193,12 +193,24 @@ fn read_by<'f>(layout: &Layout, fields: &'f Fields, seen: Timestamp, reset_rule:
             draft::read(draft, claims, &mut context, &mut out.quotas);
         }
     }
+    let lines = |wanted: Means| -> Vec<&[u8]> {
+        let own = layout.documents.iter().filter(|(document, _)| *document == wanted);
+        own.map(|(_, line)| fields.value(*line)).collect()
+    };
+    if !layout.documents.is_empty() {
+        usage::sentry(&lines(Means::SentryLimits), &mut context, &mut out.quotas);
+        usage::named_remaining(&lines(Means::NamedRemaining), &mut context, &mut out.quotas);
+    }
     for (document, line) in &layout.documents {
+        if let Means::JsonUsage(policy) = document {
+            usage::json(fields.value(*line), policy, &mut context, &mut out.quotas);
+        }
+    }
+    for line in &layout.usages {
         let value = fields.value(*line);
-        match document {
-            Means::JsonUsage(policy) => usage::json(value, policy, &mut context, &mut out.quotas),
-            Means::SentryLimits => usage::sentry(value, &mut context, &mut out.quotas),
-            _ => usage::named_remaining(value, &mut context, &mut out.quotas),
+        if value.starts_with(b"{") && value.len() <= LONGEST_VALUE {
+            let name = fields.iter().nth(*line).map_or(&[][..], |(name, _)| name);
+            usage::json(value, usage::policy_of(name), &mut context, &mut out.quotas);
         }
     }
     out.regain = context.regain;

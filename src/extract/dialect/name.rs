@@ -259,8 +259,10 @@ pub(super) fn read(name: &[u8]) -> Option<Name<'_>> {
         start += part.len() + 1;
         // `tokens_usage_based` is one word of a name whose parts are hyphenated.
         if part.contains(&b'_') {
-            let first = part.split(|octet| *octet == b'_').next().unwrap_or_default();
-            if let Word::Dimension(_) = words::word(first) {
+            let mut words = part.split(|octet| *octet == b'_').map(words::word);
+            let (first, last) = (words.next(), words.next_back());
+            let is_narrowed = matches!((first, last), (Some(Word::Narrows(_)), Some(Word::Dimension(_))));
+            if is_narrowed || matches!(first, Some(Word::Dimension(_))) {
                 out.dimension = text.get(part_start..part_start + part.len());
                 continue;
             }
@@ -359,9 +361,16 @@ impl<'a> Name<'a> {
                     self.span = Some((seconds, if called.is_empty() { text } else { called }));
                 }
             }
+            Word::Pace(dimension, seconds) => {
+                self.dimension = Some(dimension);
+                self.span = Some((Some(seconds), text));
+            }
             Word::Unit(seconds) => heard.unit = Some(seconds),
             Word::Rate | Word::Mark | Word::Per => {}
-            Word::Limit => heard.limit = true,
+            Word::Limit => {
+                heard.evident |= text == "quota" && !self.vendor;
+                heard.limit = true;
+            }
             Word::Total => heard.total = true,
             Word::Remaining => heard.remaining = true,
             Word::Used => heard.used = true,

@@ -21,30 +21,36 @@ pub(super) struct Stated<'a> {
 /// Counts with their windows, ratios, pairs: the form says what each number is. `false` where it is none of them.
 pub(super) fn read(base: &Quota, stated: &Stated<'_>, context: &mut Context<'_>, quotas: &mut Vec<Quota>) -> bool {
     let Stated { limit: stated, remaining, used } = stated;
-    let Some(first) = stated.first().or_else(|| used.first()) else {
-        if let Some((left, limit)) = remaining.first().and_then(|value| forms::ratio(value)) {
+    let Some(first) = elements(stated).chain(elements(used)).next() else {
+        let mut ratios = elements(remaining).map(forms::ratio);
+        let is_ratio = ratios.next().is_some_and(|first| first.is_some());
+        for (left, limit) in elements(remaining).filter_map(forms::ratio).take_while(|_| is_ratio) {
             let (remaining, limit) = (Amount::new(left), Amount::new(limit));
             quotas.push(Quota { remaining, limit, family: "ratio", ..base.clone() });
-            return true;
         }
-        return false;
+        return is_ratio;
     };
     if forms::ratio(first).is_some() {
-        for (spent, limit) in stated.iter().chain(used).filter_map(|value| forms::ratio(value)) {
+        for (spent, limit) in elements(stated).chain(elements(used)).filter_map(forms::ratio) {
             let (used, limit) = (Amount::new(spent), Amount::new(limit));
             quotas.push(Quota { used, limit, family: "ratio", ..base.clone() });
         }
         return true;
     }
-    let is_counted = plain::split(first, b',').next().is_some_and(|part| forms::count_in_window(part).is_some());
-    if is_counted {
+    if forms::count_in_window(first).is_some() {
         counts_in_windows(base, stated, used, context, quotas);
         return true;
     }
     if first.contains(&b'=') && first.first().is_some_and(u8::is_ascii_alphabetic) {
-        return pairs(base, first, context, quotas);
+        let lines = if stated.is_empty() { used } else { stated };
+        return pairs(base, lines, context, quotas);
     }
     false
+}
+
+/// The elements of the lists on all lines of a field: a list is the same on one line and on several.
+fn elements<'a>(lines: &[&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
+    lines.iter().flat_map(|line| plain::split(line, b',')).take(forms::MOST_ELEMENTS)
 }
 
 /// `20:1,100:120` beside `3:1,57:120`: joined by window.
@@ -55,10 +61,7 @@ fn counts_in_windows(
     context: &mut Context<'_>,
     quotas: &mut Vec<Quota>,
 ) {
-    let list = |lines: &[&[u8]]| -> Vec<(f64, f64)> {
-        let parts = lines.iter().flat_map(|line| plain::split(line, b','));
-        parts.take(forms::MOST_ELEMENTS).filter_map(forms::count_in_window).collect()
-    };
+    let list = |lines: &[&[u8]]| -> Vec<(f64, f64)> { elements(lines).filter_map(forms::count_in_window).collect() };
     let mut spent = list(used);
     let mut announced: Vec<Quota> = Vec::new();
     // Two layers may both have sent the field.
@@ -85,12 +88,11 @@ fn counts_in_windows(
 }
 
 /// `total=100; remaining=99; resets=41`, or `api-usage=18/5000; per-app-api-usage=17/250(appName=x)`.
-fn pairs(base: &Quota, value: &[u8], context: &mut Context<'_>, quotas: &mut Vec<Quota>) -> bool {
+fn pairs(base: &Quota, lines: &[&[u8]], context: &mut Context<'_>, quotas: &mut Vec<Quota>) -> bool {
     let mut whole = Quota { family: "vendor-triple", ..base.clone() };
     let mut reset = None;
     let mut known = false;
-    let separator = if value.contains(&b';') { b';' } else { b',' };
-    for part in plain::split(value, separator).take(forms::MOST_ELEMENTS) {
+    for part in elements(lines).flat_map(|element| plain::split(element, b';')).take(forms::MOST_ELEMENTS) {
         let Some((key, text)) = forms::pair(part, b'=') else { continue };
         let (text, note) = match forms::pair(text, b'(') {
             Some((text, note)) => (text, note.strip_suffix(b")")),

@@ -79,6 +79,11 @@ pub(super) const ROWS: &[Row] = &[
         means: Means::Scope("ip"),
         source: "https://docs.docker.com/docker-hub/download-rate-limit/",
     },
+    Row {
+        name: "grpc-retry-pushback-ms",
+        means: Means::Like("retry-after-ms"),
+        source: "https://github.com/grpc/proposal/blob/master/A6-client-retries.md",
+    },
     Row { name: "grpc-status", means: Means::GrpcStatus, source: "https://grpc.io/docs/guides/status-codes/" },
     Row {
         name: "gw-ratelimit-limit",
@@ -149,6 +154,11 @@ pub(super) const ROWS: &[Row] = &[
         name: "x-envoy-ratelimited",
         means: Means::Refused,
         source: "https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/rate_limit_filter",
+    },
+    Row {
+        name: "x-fb-ads-insights-throttle",
+        means: Means::JsonUsage("ads-insights"),
+        source: "https://developers.facebook.com/docs/marketing-api/insights/best-practices",
     },
     Row {
         name: "x-mbx-order-count*",

@@ -11,11 +11,25 @@ use super::quota::Quota;
 use crate::extract::{plain, span};
 use crate::model::Amount;
 
-/// The keys of a usage object that are percentages, and what they count.
+/// How the names of fields end whose value may be an object of percentages.
+pub(super) const NAME_END: &[u8] = b"-usage";
+
+/// The keys of a usage object that are percentages, what they count, and the policy where the key says another one.
 ///
 /// Source: <https://developers.facebook.com/docs/graph-api/overview/rate-limiting>
-const PERCENTAGES: [(&str, &str); 4] =
-    [("call_count", "requests"), ("total_time", "time"), ("total_cputime", "cputime"), ("acc_id_util_pct", "requests")];
+const PERCENTAGES: [(&str, &str, &str); 5] = [
+    ("call_count", "requests", ""),
+    ("total_time", "time", ""),
+    ("total_cputime", "cputime", ""),
+    ("acc_id_util_pct", "requests", ""),
+    ("app_id_util_pct", "requests", "app"),
+];
+
+/// `acme` of `x-acme-usage`.
+pub(super) fn policy_of(name: &[u8]) -> &str {
+    let name = name.strip_suffix(NAME_END).unwrap_or(name);
+    std::str::from_utf8(name.strip_prefix(b"x-").unwrap_or(name)).unwrap_or_default()
+}
 
 /// Percentages in a JSON object, or in objects below the identities of accounts.
 pub(super) fn json(value: &[u8], policy: &str, context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
@@ -43,12 +57,12 @@ fn percentages(
 ) -> bool {
     let mut any = false;
     let policy = plain::word(policy.as_bytes());
-    for (key, dimension) in PERCENTAGES {
+    for (key, dimension, own) in PERCENTAGES {
         let Some(percent) = object.get(key).and_then(number) else { continue };
         any = true;
         quotas.push(Quota {
             dimension: Some(Arc::from(dimension)),
-            policy: policy.clone(),
+            policy: if own.is_empty() { policy.clone() } else { plain::word(own.as_bytes()) },
             utilization: Some(percent / 100.0),
             family: "json-usage",
             ..Quota::default()
@@ -73,9 +87,9 @@ fn number(value: &Value) -> Option<f64> {
 /// `60:error;transaction:key, 2700:default:organization`: seconds, categories, scope, reason, namespaces.
 ///
 /// Source: <https://develop.sentry.dev/sdk/expected-features/rate-limiting/>
-pub(super) fn sentry(value: &[u8], context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
+pub(super) fn sentry(lines: &[&[u8]], context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
     let mut longest: Option<(f64, Arc<str>)> = None;
-    for entry in plain::split(value, b',').take(MOST_ELEMENTS) {
+    for entry in lines.iter().flat_map(|line| plain::split(line, b',')).take(MOST_ELEMENTS) {
         let mut parts = entry.split(|octet| *octet == b':');
         let Some(seconds) = parts.next().and_then(plain::number) else {
             context.doubt("list-unreadable");
@@ -109,8 +123,8 @@ const LONGEST_LIMIT: f64 = 366.0 * 86_400.0;
 /// `Microsoft.Compute/GetVM3Min;197, …`: policies with what remains; some names end with their window.
 ///
 /// Source: <https://learn.microsoft.com/azure/virtual-machines/troubleshooting/troubleshooting-throttling-errors>
-pub(super) fn named_remaining(value: &[u8], context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
-    for entry in plain::split(value, b',').take(MOST_ELEMENTS) {
+pub(super) fn named_remaining(lines: &[&[u8]], context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
+    for entry in lines.iter().flat_map(|line| plain::split(line, b',')).take(MOST_ELEMENTS) {
         let mut parts = plain::split(entry, b';');
         let policy = parts.next().and_then(plain::word);
         let remaining = parts.next().and_then(plain::number).and_then(Amount::new);

@@ -45,6 +45,8 @@ pub(super) enum Word {
     Scope(u8),
     /// A unit of time: seconds, what it is called as a policy. In `reset-ms` it is the value's unit.
     Span(Option<f64>, &'static str),
+    /// What is counted, and over how many seconds: `rpm`.
+    Pace(&'static str, f64),
     /// A unit of time that never is a window: `milliseconds`.
     Unit(f64),
     /// `per`, `this`: a unit of time follows.
@@ -241,6 +243,8 @@ const WORDS: &[(&str, Word)] = &[
     ("problem", Word::Scope(0)),
     ("project", Word::Label),
     ("prompt", Word::Narrows("prompt_")),
+    ("qpm", Word::Pace("queries", 60.0)),
+    ("qps", Word::Pace("queries", 1.0)),
     ("queries", Word::Dimension("queries")),
     ("query", Word::Dimension("queries")),
     ("quota", Word::Limit),
@@ -276,6 +280,9 @@ const WORDS: &[(&str, Word)] = &[
     ("retry", Word::Retry),
     ("route", Word::Label),
     ("rows", Word::Quiet),
+    ("rpd", Word::Pace("requests", 86_400.0)),
+    ("rpm", Word::Pace("requests", 60.0)),
+    ("rps", Word::Pace("requests", 1.0)),
     ("rules", Word::Quiet),
     ("scope", Word::Scope(1)),
     ("search", Word::Label),
@@ -312,6 +319,8 @@ const WORDS: &[(&str, Word)] = &[
     ("token", Word::Dimension("tokens")),
     ("tokens", Word::Dimension("tokens")),
     ("total", Word::Total),
+    ("tpd", Word::Pace("tokens", 86_400.0)),
+    ("tpm", Word::Pace("tokens", 60.0)),
     ("transactions", Word::Dimension("transactions")),
     ("type", Word::Scope(2)),
     ("unified", Word::Noise),
