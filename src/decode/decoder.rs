@@ -33,14 +33,15 @@ impl Decoder {
     /// Takes one frame, which was captured on `source`.
     pub fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
         let streams = &mut self.streams;
-        self.frames.segments(frame, &mut self.counted, &mut |segment| streams.handle_segment(source, &segment));
+        // Time passes first: else a silent connection would live on where it has a decoder for itself.
         streams.advance(frame.at);
+        self.frames.segments(frame, &mut self.counted, &mut |segment| streams.handle_segment(source, &segment));
     }
 
     /// Takes one TCP segment, which was seen on `source`.
     pub fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
-        self.streams.handle_segment(source, segment);
         self.streams.advance(segment.at);
+        self.streams.handle_segment(source, segment);
     }
 
     /// Ends what has waited long enough at `now`: missing octets, content, silent connections.

@@ -11,19 +11,24 @@ use std::process::Command;
 
 use super::damage::traffic;
 
-/// What decoding takes by default, and what the program takes beside it.
-const LIMIT_MIB: u32 = 64 + 16;
+/// What decoding may take: an eighth of the default, so that fewer frames reach its bounds.
+const BOUNDS: &str = "[bounds]\nmemory = \"8MiB\"\n";
 
-/// What the state of as many hosts, scopes and quotas takes as are told apart by default.
-const STATE_MIB: u32 = 112;
+/// That, and what the program takes beside it.
+const LIMIT_MIB: u32 = 8 + 24;
+
+/// What the hosts, scopes and quotas of thousands of hostile exchanges take.
+const STATE_MIB: u32 = 64;
 
 /// Hostile frames behind each of the thousand honest ones.
-const EACH: u32 = 40;
+const EACH: u32 = 10;
 
 #[test]
 fn memory_is_bounded_and_other_connections_lose_nothing() {
     let folder = tempfile::tempdir().expect("there is room");
     let file = folder.path().join("attack.pcap");
+    let config = folder.path().join("quotascope.toml");
+    std::fs::write(&config, BOUNDS).expect("the folder is writable");
     let mut faults = Vec::new();
     for attack in &hostile::ATTACKS {
         let (name, mut octets) = (attack.name, Vec::new());
@@ -33,7 +38,8 @@ fn memory_is_bounded_and_other_connections_lose_nothing() {
         let output = Command::new("sh")
             .args(["-c", &format!("ulimit -d {} && exec \"$0\" \"$@\"", limit << 10)])
             .arg(env!("CARGO_BIN_EXE_quotascope"))
-            .args(["replay", "--json", "--events=all", "--threads", "1"])
+            .args(["replay", "--json", "--events=all", "--threads", "1", "--config"])
+            .arg(&config)
             .arg(&file)
             .env("STATE_DIRECTORY", folder.path().join("state"))
             .output()
