@@ -136,6 +136,18 @@ fn a_connection_that_cannot_be_read_is_told_by_its_server() {
 }
 
 #[test]
+fn a_longer_method_than_any_is_no_request() {
+    let mut talk = Talk::new(DecodeOptions::default());
+    let request =
+        [b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n".as_slice(), &[b'p'; 33], b" /b HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+    talk.open((1, 80));
+    talk.say((1, 80), '>', (1, 1), &request);
+    talk.end();
+    let counters = talk.decoder.counters();
+    assert_eq!((counters.requests, counters.damage(Anomaly::HeadMalformed)), (1, 1));
+}
+
+#[test]
 fn halves_of_exchanges_are_told_by_their_host() {
     let mut talk = Talk::new(DecodeOptions::default());
     talk.open((1, 8080));

@@ -111,7 +111,7 @@ impl Conversation {
         let near = &mut self.readers.of_mut(side).shape;
         let fault = if asks {
             match parse_request(octets, bound, near, cx.memory, cx.interest) {
-                Parsed::Whole(head, length) => {
+                Parsed::Whole(head, length) if head.method.len() <= recognize::METHOD_OCTETS => {
                     self.client = Some(side);
                     self.readers.of_mut(side).note_head(first.offset);
                     self.request(side, first, last, &head, length, cx);
@@ -119,7 +119,7 @@ impl Conversation {
                 }
                 Parsed::Partial => return None,
                 Parsed::TooMany => Anomaly::HeadTooLarge,
-                Parsed::Bad => Anomaly::HeadMalformed,
+                Parsed::Whole(..) | Parsed::Bad => Anomaly::HeadMalformed,
             }
         } else {
             match parse_response(octets, bound, near, cx.memory, cx.interest) {
