@@ -44,7 +44,11 @@ fn name(record: &[u8]) -> Hello<'_> {
             // One name, of kind 0: a list's length, the kind, the name's length.
             let length = u16_at(content, 3).map(usize::from);
             let name = length.and_then(|length| content.get(5..)?.get(..length));
-            return name.map_or(Hello::Unfinished, Hello::Name);
+            return match name {
+                Some([]) => Hello::Nameless,
+                Some(name) => Hello::Name(name),
+                None => Hello::Unfinished,
+            };
         }
         let Some(rest) = content.get(usize::from(length)..) else { break };
         extensions = rest;

@@ -109,6 +109,8 @@ pub(crate) fn snapshot() -> Snapshot {
     };
     snapshot.input.packets = 120_400;
     snapshot.input.count_many(crate::model::Anomaly::StreamGap, 2);
+    let peer = crate::model::Peer::Host("api.example.org".into());
+    snapshot.input.count_at(crate::model::Place { cause: crate::model::Anomaly::TlsUnreadable, peer, port: 443 }, 3);
     snapshot
 }
 

@@ -66,7 +66,7 @@ pub struct Request {
 pub struct Response {
     /// When the last octet of its head was seen.
     pub at: Timestamp,
-    /// The status code, 200 to 999.
+    /// The status code: 200 to 999, or less where a status line breaks the grammar and clients read no more of it.
     pub status: u16,
     /// The field lines (trailers too) that [`Interest::response_field`] asked for.
     pub fields: Fields,

@@ -280,19 +280,18 @@ fn shards(
 fn decode(index: usize, mut lane: Lane, blocks: &Receiver<Arc<Block>>, feeds: &Sender<Feed>) {
     for block in blocks {
         let mine = u8::try_from(index).unwrap_or(0);
-        let mut newest = None;
         for (position, (frame, shard)) in block.frames.frames().zip(&block.shards).enumerate() {
-            newest = newest.max(Some(frame.at));
             if *shard == mine {
                 lane.handle_frame(&block.source, &frame);
             } else if *shard == NOBODY
                 && let Some((_, whole)) = block.whole.get(&position).filter(|(shard, _)| *shard == mine)
             {
                 lane.handle_frame(&block.source, &whole.as_frame());
+            } else {
+                // Time passes with each frame, whoever decodes it, so that connections end at the same one for any number
+                // of threads.
+                lane.handle_timeout(frame.at);
             }
-        }
-        if let Some(newest) = newest {
-            lane.handle_timeout(newest);
         }
         if feeds.send(Feed::Batch(index, lane.take())).is_err() {
             return;

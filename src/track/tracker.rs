@@ -343,7 +343,7 @@ impl Tracker {
             if let Some((requests, recent)) = route.link(*id)
                 && let Some(quota) = self.quotas.get_mut(id.slot)
             {
-                quota.inherit(requests, recent);
+                quota.inherit(endpoint, requests, recent);
             }
         }
     }

@@ -194,10 +194,13 @@ impl TrackedQuota {
     }
 
     /// Takes over what an endpoint counted before its quota was known.
-    pub(super) fn inherit(&mut self, requests: u64, recent: RecentCounts) {
+    pub(super) fn inherit(&mut self, endpoint: &Arc<str>, requests: u64, recent: RecentCounts) {
         if self.requests == 0 {
             self.requests = requests;
             self.recent = recent;
+            if requests > 0 && !endpoint.is_empty() && self.endpoints.is_empty() {
+                self.endpoints.push((Arc::clone(endpoint), requests));
+            }
         }
     }
 
