@@ -12,7 +12,7 @@
 mod seeds;
 mod targets;
 #[path = "../bench/traffic.rs"]
-#[expect(dead_code, unreachable_pub, reason = "a module of the benches")]
+#[expect(unreachable_pub, reason = "a module of the benches")]
 mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 
 fn options() -> Options {
     let mut options =
-        Options { target: "all".to_owned(), limit: Duration::from_secs(60), runs: u64::MAX, seed: 1, input: None };
+        Options { target: "all".to_owned(), limit: Duration::from_mins(1), runs: u64::MAX, seed: 1, input: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || -> u64 {
@@ -61,7 +61,7 @@ fn options() -> Options {
             "--seed" => options.seed = number(),
             "--input" => options.input = Some(arguments.next().expect("--input needs a file").into()),
             name if name == "all" || TARGETS.iter().any(|(known, _)| *known == name) => {
-                options.target = name.to_owned()
+                name.clone_into(&mut options.target);
             }
             other => panic!("{other} is no target and no option"),
         }

@@ -9,7 +9,7 @@ use super::targets::LINKS;
 use super::traffic::{Damage, MadeFrame, Shape, Traffic, write_file_header, write_record};
 
 /// The seeds of a target.
-pub fn of(target: &str) -> Vec<Vec<u8>> {
+pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "frames" => frames(),
         "streams" => streams(),
@@ -18,7 +18,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
 }
 
 /// What is put into inputs whole: words that the decoders look for.
-pub const WORDS: [&[u8]; 30] = [
+pub(crate) const WORDS: [&[u8]; 30] = [
     b"\r\n\r\n",
     b"\r\n",
     b"HTTP/1.1 200 OK\r\n",

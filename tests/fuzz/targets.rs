@@ -14,13 +14,13 @@ use quotascope::report::{write_event, write_summary};
 use quotascope::track::MinuteReport;
 
 /// A target: its name, and what it does with an input.
-pub type Target = (&'static str, fn(&[u8]));
+pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 3] = [("frames", frames), ("streams", streams), ("pipeline", pipeline)];
+pub(crate) const TARGETS: [Target; 3] = [("frames", frames), ("streams", streams), ("pipeline", pipeline)];
 
 /// Link types that are read, and one that is not: Ethernet, BSD loopback, raw IP, Linux cooked (both), `PPPoE`.
-pub const LINKS: [u32; 8] = [1, 0, 101, 113, 276, 51, 12, 9999];
+pub(crate) const LINKS: [u32; 8] = [1, 0, 101, 113, 276, 51, 12, 9999];
 
 const START: Timestamp = Timestamp::from_secs(1_790_000_000);
 
@@ -71,7 +71,7 @@ impl Watched {
             assert!(body <= 64 << 10, "a body of {body} octets");
             if let Some(request) = &exchange.request {
                 assert!(request.path.len() <= 2048 && request.method.len() <= 32, "{request:?}");
-                assert!(request.at.is_none_or(|asked| asked <= at.after(Duration::from_secs(3600))), "{exchange:?}");
+                assert!(request.at.is_none_or(|asked| asked <= at.after(Duration::from_hours(1))), "{exchange:?}");
             }
             let observation = extractor().observe(&exchange);
             for reading in &observation.readings {
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
 
 /// Frames of any link type, one behind the other: the bounds, the link type, then for each frame its distance in time,
 /// its length, what was cut off, its octets.
-pub fn frames(input: &[u8]) {
+pub(crate) fn frames(input: &[u8]) {
     let mut reader = Reader(input);
     let mut watched = Watched::new(reader.u8());
     let link = LinkType(LINKS[usize::from(reader.u8()) % LINKS.len()]);
@@ -131,7 +131,7 @@ pub fn frames(input: &[u8]) {
 
 /// Segments of four connections: the bounds, then for each segment what it is, its distance in time, its place, how far
 /// it acknowledges, its length, its octets.
-pub fn streams(input: &[u8]) {
+pub(crate) fn streams(input: &[u8]) {
     let mut reader = Reader(input);
     let mut watched = Watched::new(reader.u8());
     let source: Arc<str> = "fuzz".into();
@@ -178,7 +178,7 @@ pub fn streams(input: &[u8]) {
 }
 
 /// A file of any kind through the whole of a replay: what it prints is the same for one thread and for two.
-pub fn pipeline(input: &[u8]) {
+pub(crate) fn pipeline(input: &[u8]) {
     let folder = Path::new("/dev/shm");
     let folder = if folder.is_dir() { folder.to_path_buf() } else { std::env::temp_dir() };
     let file = folder.join(format!("quotascope-fuzz-{}", std::process::id()));
