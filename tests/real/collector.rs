@@ -196,7 +196,8 @@ fn check_metrics(arrived: &BTreeMap<String, Value>) {
     let firing = points(&arrived["rate_limit.alert.firing"]);
     assert_eq!(firing.len(), 3);
     assert!(firing.values().all(|value| value.as_f64() == Some(1.0)));
-    expect("quotascope.decode.damaged", &[(r#"quotascope.cause="stream_gap""#, 2.0)]);
+    let tls = r#"quotascope.cause="tls_unreadable""#;
+    expect("quotascope.decode.damaged", &[(r#"quotascope.cause="stream_gap""#, 2.0), (tls, 3.0)]);
     expect("quotascope.store.size", &[("", 4096.0)]);
     assert!(points(&arrived["process.memory.usage"])[""].as_f64().unwrap() > 1e6);
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quotascope::model::{
-    Alert, AlertState, Amount, Anomaly, CaptureState, Client, Dimension, EndpointState, Observation, QuotaKey,
-    QuotaSource, QuotaState, Rule, Scope, Severity, Snapshot, Subject, ThrottleCause, Timestamp, Trend, WindowKind,
+    Alert, AlertState, Amount, Anomaly, CaptureState, Client, Dimension, EndpointState, Observation, Peer, Place,
+    QuotaKey, QuotaSource, QuotaState, Rule, Scope, Severity, Snapshot, Subject, ThrottleCause, Timestamp, Trend,
+    WindowKind,
 };
 
 /// The moment of the snapshot.
@@ -55,6 +56,8 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot.input.responses = 950;
     snapshot.input.exchanges = 950;
     snapshot.input.count_many(Anomaly::StreamGap, 2);
+    let peer = Peer::Host("api.example.org".into());
+    snapshot.input.count_at(Place { cause: Anomaly::TlsUnreadable, peer, port: 443 }, 3);
     snapshot
 }
 

@@ -159,7 +159,7 @@ fn fluid_network_tells_who_is_limited_by_its_codes() {
             ("1453", "ip", 3),
             ("1454", "partner", 10),
             ("1455", "bank", 12),
-            ("1456", "partner", 20)
+            ("1456", "payment-processing", 20)
         ]
     );
     let hourly = seen.quotas("fluid-network", "declared");
