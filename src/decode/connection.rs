@@ -18,7 +18,6 @@ pub(crate) struct Connection {
     stalled: Option<(Timestamp, u32)>,
     /// When the connection was reset.
     reset_at: Option<Timestamp>,
-    last_at: Timestamp,
 }
 
 /// Why waiting for missing octets ends.
@@ -31,19 +30,13 @@ enum GiveUp {
 }
 
 impl Connection {
-    pub(crate) fn new(source: Arc<str>, key: &FlowKey, at: Timestamp) -> Self {
+    pub(crate) fn new(source: Arc<str>, key: &FlowKey) -> Self {
         Self {
             halves: Sides::default(),
             conversation: Conversation::new(source, key.addresses()),
             stalled: None,
             reset_at: None,
-            last_at: at,
         }
-    }
-
-    /// When its last segment was captured.
-    pub(crate) const fn last_at(&self) -> Timestamp {
-        self.last_at
     }
 
     /// Whether both sides have ended, or one has given up.
@@ -97,7 +90,6 @@ impl Connection {
 
     /// Takes a segment of one side.
     pub(crate) fn handle(&mut self, segment: &Segment<'_>, side: Side, cx: &mut Context<'_>) {
-        self.last_at = self.last_at.max(segment.at);
         self.open(segment, side);
         let heard = self.acknowledge(segment, side);
         let half = self.halves.of_mut(side);

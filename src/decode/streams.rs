@@ -68,7 +68,7 @@ impl Streams {
             None => self.admit(source, key, segment),
         };
         let over = self.on_connection(place, |connection, cx| connection.handle(segment, side, cx));
-        self.table.touch(place, if over { Stage::Over } else { Stage::Open });
+        self.table.touch(place, if over { Stage::Over } else { Stage::Open }, self.now);
         if over
             && self.table.len(Stage::Over) > self.options.closed_connections
             && let Some((place, _)) = self.table.oldest(Stage::Over)
@@ -163,8 +163,8 @@ impl Streams {
         if !segment.flags.syn {
             self.counters.count(Anomaly::JoinedMidStream);
         }
-        let connection = Connection::new(Arc::clone(source), &key, segment.at);
-        self.table.insert(key, segment.tunnel, connection)
+        let connection = Connection::new(Arc::clone(source), &key);
+        self.table.insert(key, segment.tunnel, connection, self.now)
     }
 
     /// Ends a connection and forgets it.

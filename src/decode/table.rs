@@ -67,6 +67,8 @@ struct Slot {
     tunnel: u64,
     connection: Option<Box<Connection>>,
     stage: Stage,
+    /// The decoder's time at its last segment, which never runs back as the segments' own may.
+    used_at: Timestamp,
     older: Place,
     newer: Place,
     /// The next connection with the same ends.
@@ -95,12 +97,13 @@ impl Table {
     }
 
     /// Adds a connection.
-    pub(crate) fn insert(&mut self, key: FlowKey, tunnel: u64, connection: Connection) -> Place {
+    pub(crate) fn insert(&mut self, key: FlowKey, tunnel: u64, connection: Connection, now: Timestamp) -> Place {
         let slot = Slot {
             key,
             tunnel,
             connection: Some(Box::new(connection)),
             stage: Stage::Open,
+            used_at: now,
             older: NONE,
             newer: NONE,
             same_ends: NONE,
@@ -138,7 +141,10 @@ impl Table {
     }
 
     /// Notes that a connection was used just now, and in which stage it is.
-    pub(crate) fn touch(&mut self, place: Place, stage: Stage) {
+    pub(crate) fn touch(&mut self, place: Place, stage: Stage, now: Timestamp) {
+        if let Some(slot) = self.slot_mut(place) {
+            slot.used_at = now;
+        }
         if self.list(stage).newest == place {
             return;
         }
@@ -179,7 +185,7 @@ impl Table {
     /// The connection of a stage that was silent for longest, and when it had its last segment.
     pub(crate) fn oldest(&self, stage: Stage) -> Option<(Place, Timestamp)> {
         let place = self.list(stage).oldest;
-        Some((place, self.connection(place)?.last_at()))
+        Some((place, self.slot(place)?.used_at))
     }
 
     /// Whether something is noted of a connection, see [`Self::schedule`].
