@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dialect::{self, Headers, Layouts, Quota};
+use super::dialect::{self, Headers, Known, Quota};
 use super::error_body::Content;
 use super::throttle::Refusal;
 use super::{WireRules, error_code, plain};
@@ -46,10 +46,10 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
     Reader::new(1).read(response, hints)
 }
 
-/// Reads responses, and remembers what the names of their field lines mean.
+/// Reads responses, and remembers what the names of their field lines, and values that stand in each, mean.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    layouts: Layouts,
+    known: Known,
 }
 
 impl Default for Reader {
@@ -63,20 +63,20 @@ const LAYOUT_SETS: usize = 64;
 
 impl Reader {
     pub(super) fn new(sets: usize) -> Self {
-        Self { layouts: Layouts::new(sets) }
+        Self { known: Known::new(sets) }
     }
 
     /// What a response says: the same as [`read_response`] finds, whatever was read before.
     pub fn read(&mut self, response: &Response, hints: &Hints<'_>) -> Said {
-        read(response, hints, &mut self.layouts)
+        read(response, hints, &mut self.known)
     }
 }
 
-fn read(response: &Response, hints: &Hints<'_>, layouts: &mut Layouts) -> Said {
+fn read(response: &Response, hints: &Hints<'_>, known: &mut Known) -> Said {
     let rules = hints.rules;
     let status = response.status;
     let reset_rule = rules.and_then(|rules| rules.reset);
-    let mut headers = dialect::read(&response.fields, response.at, reset_rule, layouts);
+    let mut headers = dialect::read(&response.fields, response.at, reset_rule, known);
     let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
     let stated = content.as_ref().and_then(|content| content.code(status, rules));
     let refusal = Refusal { status, headers: &headers, content: content.as_ref(), code: stated.as_ref(), rules };

@@ -1,9 +1,10 @@
 //! Lists of numbers to quotas: one number, numbers with windows, lists that stand side by side.
 
+use super::Context;
 use super::forms::{self, Element};
+use super::policies::{Policy, unify};
 use super::quota::Quota;
 use super::resets::Resets;
-use super::{Context, ietf};
 use crate::extract::{plain, span};
 use crate::model::Amount;
 
@@ -102,7 +103,7 @@ impl<'a> Counts<'a> {
     pub(super) fn with_policies(
         &self,
         base: &Quota,
-        mut policies: Vec<ietf::Policy>,
+        mut policies: Vec<Policy>,
         resets: &Resets<'_>,
         context: &mut Context<'_>,
         quotas: &mut Vec<Quota>,
@@ -111,7 +112,7 @@ impl<'a> Counts<'a> {
         let mut expiring: Vec<Element<'_>> = Vec::new();
         for element in &self.limit {
             match element.window {
-                Some(window) => policies.push(ietf::Policy::of(element.number, window, element.name)),
+                Some(window) => policies.push(Policy::of(element.number, window, element.name)),
                 None => expiring.push(*element),
             }
         }
@@ -133,7 +134,7 @@ impl<'a> Counts<'a> {
             current.family = "ratelimit-epoch";
         }
         let counted = self.remaining.first().or_else(|| self.used.first()).and_then(|element| element.window);
-        ietf::unify(current, counted, policies, &base, quotas);
+        unify(current, counted, &policies, &base, quotas);
     }
 
     fn lists(&self) -> [&[Element<'a>]; 3] {
@@ -150,7 +151,7 @@ impl<'a> Counts<'a> {
     fn by_window(
         &self,
         base: &Quota,
-        mut policies: Vec<ietf::Policy>,
+        mut policies: Vec<Policy>,
         resets: &Resets<'_>,
         context: &mut Context<'_>,
         quotas: &mut Vec<Quota>,
@@ -175,14 +176,14 @@ impl<'a> Counts<'a> {
             }
             quotas.push(quota);
         }
-        quotas.extend(policies.into_iter().map(|policy| policy.into_quota(base)));
+        quotas.extend(policies.iter().map(|policy| policy.to_quota(base)));
     }
 
     /// Limits, remainders, resets and policies that all stand side by side.
     fn with_aligned_policies(
         &self,
         base: &Quota,
-        mut policies: Vec<ietf::Policy>,
+        mut policies: Vec<Policy>,
         resets: &Resets<'_>,
         context: &mut Context<'_>,
         quotas: &mut Vec<Quota>,
@@ -203,7 +204,7 @@ impl<'a> Counts<'a> {
             quota.policy = policy.name.or_else(|| quota.policy.take());
         }
         quotas.extend(announced);
-        quotas.extend(policies.into_iter().map(|policy| policy.into_quota(base)));
+        quotas.extend(policies.iter().map(|policy| policy.to_quota(base)));
     }
 }
 

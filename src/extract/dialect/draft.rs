@@ -6,6 +6,7 @@ use super::counts::Counts;
 use super::ietf::Announced;
 use super::layout::Claim;
 use super::name::{Field, Mark, Name, Unit};
+use super::policies::{KnownPolicies, Policies, unify};
 use super::quota::Quota;
 use super::resets::Resets;
 use super::special::{self, Stated};
@@ -123,31 +124,37 @@ fn special(field: Field, value: &[u8]) -> bool {
 
 /// Reads one draft's claims and adds its quotas.
 pub(super) fn read(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
-    let mut base = draft.base.clone();
-    if plain_numbers(claims, draft, &mut base, context) {
-        quotas.push(base);
+    if plain_numbers(draft, claims, context, quotas) {
         return;
     }
+    let mut base = draft.base.clone();
     if let Some(named) = claims.lines(|field| field == Field::Name).first().and_then(|value| plain::word(value)) {
         base.policy = Some(named);
     }
     window(claims, &mut base, context);
-    let mut bare = claims.lines(|field| field == Field::Bare);
-    let mut announced = Announced::default();
-    if draft.may_hold_state && !bare.iter().all(|value| plain::number(value).is_some()) {
-        announced.state(&std::mem::take(&mut bare), context);
-    }
-    let policies = claims.lines(|field| field == Field::Policy);
-    if !policies.is_empty()
-        && !announced.policies(&policies, context)
-        && let Some(policy) = policies.iter().find_map(|value| plain::word(value))
+    let policy_lines = claims.lines(|field| field == Field::Policy);
+    let known = (!policy_lines.is_empty()).then(|| KnownPolicies::of(context, &policy_lines));
+    let none = Policies::default();
+    let policies = known.as_deref().unwrap_or(&none);
+    if policies.are_word
+        && let Some(policy) = policy_lines.iter().find_map(|value| plain::word(value))
     {
         context.scope(3, &policy, None);
         base.bucket = Some(policy);
     }
-    let is_delta = draft.is_unprefixed || announced.has_windows();
-    let is_structured = !announced.is_empty();
-    announced.complete(&base, context, quotas);
+    let mut bare = claims.lines(|field| field == Field::Bare);
+    let mut announced = Announced::default();
+    if draft.may_hold_state && !bare.iter().all(|value| plain::number(value).is_some()) {
+        announced.state(&std::mem::take(&mut bare), policies, context);
+    }
+    let is_delta = draft.is_unprefixed || !policies.unnamed.is_empty();
+    let is_structured = !announced.is_empty() || !policies.is_empty();
+    let unnamed = if announced.is_state_of_all() { &[][..] } else { &policies.unnamed };
+    announced.complete(policies, &base, context, quotas);
+    let says_more = |field| !matches!(field, Field::Bare | Field::Policy | Field::Name | Field::Window(_));
+    if bare.is_empty() && unnamed.is_empty() && claims.of(says_more).next().is_none() {
+        return;
+    }
 
     let limit = claims.lines(|field| field == Field::Limit);
     let stated = Stated {
@@ -164,12 +171,11 @@ pub(super) fn read(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>,
     };
     base.window = counts.take_window().or(base.window);
     counts.count_doubts(context);
-    let unnamed = announced.take_unnamed();
     let has_windows = counts.has_windows() || !unnamed.is_empty();
     let resets = claims.of(|field| field == Field::Reset).map(|(claim, value)| (claim.unit, value));
     let resets = Resets::of(resets, is_delta || has_windows);
     if has_windows {
-        counts.with_policies(&base, unnamed, &resets, context, quotas);
+        counts.with_policies(&base, unnamed.to_vec(), &resets, context, quotas);
     } else if counts.is_parallel() {
         counts.in_parallel(&base, &resets, context, quotas);
     } else {
@@ -183,11 +189,12 @@ pub(super) fn read(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>,
     }
 }
 
-/// The shape of almost all responses, without detours: one number each of limit, remaining and used, and one reset.
-/// `false` where there is anything else; then nothing was changed.
-fn plain_numbers(claims: Claims<'_>, draft: &Draft, base: &mut Quota, context: &mut Context<'_>) -> bool {
+/// The shape of almost all responses, without detours: one number each of limit, remaining and used, one reset, and perhaps
+/// policies without names. `false` where there is anything else; then nothing was read.
+fn plain_numbers(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>, quotas: &mut Vec<Quota>) -> bool {
     let mut counts = [None; 3];
     let mut reset = None;
+    let mut policies = None;
     for (claim, value) in claims.of(|_| true) {
         let slot = match claim.field {
             Field::Limit => &mut counts[0],
@@ -197,6 +204,10 @@ fn plain_numbers(claims: Claims<'_>, draft: &Draft, base: &mut Quota, context: &
                 reset = Some((claim.unit, value));
                 continue;
             }
+            Field::Policy if policies.is_none() => {
+                policies = Some(value);
+                continue;
+            }
             _ => return false,
         };
         let Some(amount) = plain::number(value).and_then(Amount::new) else { return false };
@@ -204,12 +215,26 @@ fn plain_numbers(claims: Claims<'_>, draft: &Draft, base: &mut Quota, context: &
             return false;
         }
     }
-    [base.limit, base.remaining, base.used] = counts;
-    let resets = Resets::of(reset, draft.is_unprefixed);
-    base.reset = resets.of_quota(base, context);
-    if draft.is_unprefixed {
-        base.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
+    let policies = policies.map(|line| KnownPolicies::of(context, &[line]));
+    let unnamed = match policies.as_deref() {
+        None => &[][..],
+        Some(Policies { named, unnamed, .. }) if named.is_empty() && !unnamed.is_empty() => unnamed,
+        Some(_) => return false,
+    };
+    let [limit, remaining, used] = counts;
+    let mut quota = Quota { limit, remaining, used, ..draft.base.clone() };
+    let resets = Resets::of(reset, draft.is_unprefixed || !unnamed.is_empty());
+    quota.reset = resets.of_quota(&quota, context);
+    if !unnamed.is_empty() {
+        let base = Quota { family: "ietf-03-06", ..draft.base.clone() };
+        quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { base.family };
+        unify(quota, None, unnamed, &base, quotas);
+        return true;
     }
+    if draft.is_unprefixed {
+        quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
+    }
+    quotas.push(quota);
     true
 }
 

@@ -195,11 +195,11 @@ pub(super) fn join(drafts: &[Draft], claims: &mut [Claim], mut is_exhausted: imp
 ///
 /// A lane sees the responses of some dozens of servers, each of which has a few lists of names; each takes about a kilobyte.
 #[derive(Debug, Clone)]
-pub(in crate::extract) struct Layouts(Recent<Arc<Layout>>);
+pub(super) struct Layouts(Recent<Arc<Layout>>);
 
 impl Layouts {
     /// Room for four times so many.
-    pub(in crate::extract) const fn new(sets: usize) -> Self {
+    pub(super) const fn new(sets: usize) -> Self {
         Self(Recent::new(sets))
     }
 

@@ -9,6 +9,7 @@ mod forms;
 mod ietf;
 mod layout;
 mod name;
+mod policies;
 mod quota;
 mod resets;
 mod special;
@@ -20,13 +21,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use layout::Layouts;
 pub(super) use name::Unit;
 pub(super) use quota::{Quota, unite};
 
 use self::draft::Claims;
-use self::layout::{Claim, Layout};
+use self::layout::{Claim, Layout, Layouts};
 use self::name::Field;
+use self::policies::KnownPolicies;
 use self::table::Means;
 use super::clock::Clock;
 use super::phrases::Phrases;
@@ -66,6 +67,20 @@ pub(super) struct Headers<'a> {
     pub(super) doubts: Vec<&'static str>,
 }
 
+/// What was found for names and values that stand in each response of a server.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    layouts: Layouts,
+    policies: KnownPolicies,
+}
+
+impl Known {
+    /// Room for four times so many of each.
+    pub(super) const fn new(sets: usize) -> Self {
+        Self { layouts: Layouts::new(sets), policies: KnownPolicies::new(sets) }
+    }
+}
+
 /// What the readers of single fields share.
 pub(super) struct Context<'c> {
     clock: Clock,
@@ -74,10 +89,20 @@ pub(super) struct Context<'c> {
     wait: Option<f64>,
     regain: Option<Duration>,
     scopes: Option<(u8, Arc<str>, Option<Arc<str>>)>,
+    policies: &'c mut KnownPolicies,
     doubts: &'c mut Vec<&'static str>,
 }
 
-impl Context<'_> {
+impl<'c> Context<'c> {
+    const fn new(
+        clock: Clock,
+        reset_rule: Option<ResetUnit>,
+        policies: &'c mut KnownPolicies,
+        doubts: &'c mut Vec<&'static str>,
+    ) -> Self {
+        Self { clock, reset_rule, wait: None, regain: None, scopes: None, policies, doubts }
+    }
+
     fn doubt(&mut self, reason: &'static str) {
         if !self.doubts.contains(&reason) {
             self.doubts.push(reason);
@@ -129,9 +154,9 @@ pub(super) fn read<'f>(
     fields: &'f Fields,
     seen: Timestamp,
     reset_rule: Option<ResetUnit>,
-    layouts: &mut Layouts,
+    known: &mut Known,
 ) -> Headers<'f> {
-    let layout = layouts.layout(fields);
+    let layout = known.layouts.layout(fields);
     let is_too_long = |line: usize| fields.value(line).len() > LONGEST_VALUE;
     let has_too_long = layout.telling.iter().any(|line| is_too_long(*line));
     // A switch is no count: `X-RateLimit-Global: true`.
@@ -140,12 +165,12 @@ pub(super) fn read<'f>(
         claim.field == Field::Bare && (value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"false"))
     };
     if !has_too_long && !layout.claims.iter().any(is_switch) {
-        return read_by(&layout, fields, seen, reset_rule);
+        return read_by(&layout, fields, seen, reset_rule, &mut known.policies);
     }
     // What the names of the other lines say together may be another thing without these.
     let is_read =
         |line: usize| !is_too_long(line) && !layout.claims.iter().any(|claim| claim.line == line && is_switch(claim));
-    let mut out = read_by(&Layout::of(fields, is_read), fields, seen, reset_rule);
+    let mut out = read_by(&Layout::of(fields, is_read), fields, seen, reset_rule, &mut known.policies);
     if has_too_long {
         out.doubts.insert(0, "value-too-long");
     }
@@ -153,7 +178,13 @@ pub(super) fn read<'f>(
 }
 
 /// Reads field lines by what their names say.
-fn read_by<'f>(layout: &Layout, fields: &'f Fields, seen: Timestamp, reset_rule: Option<ResetUnit>) -> Headers<'f> {
+fn read_by<'f>(
+    layout: &Layout,
+    fields: &'f Fields,
+    seen: Timestamp,
+    reset_rule: Option<ResetUnit>,
+    policies: &mut KnownPolicies,
+) -> Headers<'f> {
     let value = |line: Option<usize>| line.map(|line| fields.value(line));
     let mut out = Headers {
         quotas: Vec::new(),
@@ -176,8 +207,7 @@ fn read_by<'f>(layout: &Layout, fields: &'f Fields, seen: Timestamp, reset_rule:
     // Of several ages the first counts (RFC 9111 section 5.1).
     let age = value(layout.age).and_then(|age| plain::split(age, b',').next()).and_then(plain::number);
     out.clock = Clock::new(seen, date, age);
-    let mut context =
-        Context { clock: out.clock, reset_rule, wait: None, regain: None, scopes: None, doubts: &mut out.doubts };
+    let mut context = Context::new(out.clock, reset_rule, policies, &mut out.doubts);
     out.retry_after = longest_wait(layout, fields, &mut context);
     context.wait = out.retry_after.map(|wait| wait.as_secs_f64());
     out.spoke |= out.retry_after.is_none() && !layout.waits.is_empty();
