@@ -307,3 +307,40 @@ fn paths_that_differ_by_an_identity_keep_their_own_endpoint() {
         assert_eq!((&*found.0, &*found.1, &*found.2), wanted, "{host}{path}");
     }
 }
+
+/// What almost every response is: one of a server whose field names were read before, and none of which is of a quota.
+#[test]
+fn a_response_without_a_quota_costs_no_allocation() {
+    let lines = [
+        ("date", "Mon, 16 Mar 2026 09:46:40 GMT"),
+        ("server", "nginx"),
+        ("content-type", "application/json; charset=utf-8"),
+        ("content-length", "5000"),
+        ("connection", "keep-alive"),
+        ("cache-control", "private, max-age=0"),
+        ("vary", "Accept, Authorization"),
+        ("etag", "\"0a1b2c3d4e5f\""),
+        ("x-content-type-options", "nosniff"),
+        ("strict-transport-security", "max-age=31536000"),
+        ("x-request-id", "7d1c6f0e-1b1f-4b3e-9d39-6d9a9a0c1f11"),
+        ("access-control-allow-origin", "*"),
+        ("via", "1.1 gateway"),
+        ("age", "0"),
+    ];
+    let response = |more: &[(&str, &str)]| {
+        let mut fields = Fields::new();
+        for (name, value) in lines.iter().chain(more) {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
+        Response { at: Timestamp::from_secs(1_773_654_400), status: 200, fields, body: None }
+    };
+    let (silent, limited) = (response(&[]), response(&[("x-ratelimit-remaining", "7")]));
+    let mut reader = Reader::default();
+    let mut count = |response: &Response| {
+        reader.read(response, &Hints::default());
+        allocation_counter::measure(|| drop(reader.read(response, &Hints::default()))).count_total
+    };
+    assert_eq!(count(&silent), 0);
+    // What the counter counts: the reading of a quota is kept somewhere.
+    assert_ne!(count(&limited), 0);
+}
