@@ -13,6 +13,7 @@ mod recorder;
 mod replay;
 mod sequencer;
 mod source_lane;
+mod threads;
 
 pub use engine::{Engine, EngineOptions, Sink};
 pub use live::{Live, LiveOptions, LiveSource, Summary};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::capture_reader::CaptureReader;
-use super::feed::{Feed, Group};
+use super::feed::{Feed, Stream};
 use super::{Engine, EngineOptions, Sequencer, Sink};
 use crate::decode::DecodeOptions;
 use crate::extract::Extractor;
@@ -49,7 +49,7 @@ pub struct Replayed {
 pub fn replay(options: ReplayOptions, sink: &mut dyn Sink) -> Result<Replayed, SourceError> {
     let mut counters = InputCounters::default();
     let mut captures = Vec::new();
-    let mut groups = Vec::new();
+    let mut streams = Vec::new();
     let context = super::feed::Context { extractor: options.extractor, decode: options.decode, key: options.key };
     for path in &options.files {
         let input = detect::open(path)?;
@@ -58,45 +58,33 @@ pub fn replay(options: ReplayOptions, sink: &mut dyn Sink) -> Result<Replayed, S
             Format::Pcap | Format::Pcapng => {
                 captures.push((CaptureFile::new(Arc::clone(&input.name), input.octets), input.damage));
             }
-            Format::ExchangeLines => groups.push(Group::of_lines(input, &context)),
+            Format::ExchangeLines => streams.push(Stream::of_lines(input, &context)),
         }
     }
     if !captures.is_empty() {
-        groups.push(Group::of_captures(CaptureReader::new(captures), options.threads.max(1), &context));
+        streams.push(Stream::of_captures(CaptureReader::new(captures), options.threads.max(1), &context));
     }
-    Ok(judge(groups, Engine::new(options.engine), counters, sink))
+    Ok(judge(streams, Engine::new(options.engine), counters, sink))
 }
 
-fn judge(mut groups: Vec<Group>, mut engine: Engine, files: InputCounters, sink: &mut dyn Sink) -> Replayed {
-    let lanes: usize = groups.iter().map(Group::lanes).sum();
-    let mut sequencer = Sequencer::new(lanes);
-    let mut inputs = vec![InputCounters::default(); lanes];
+fn judge(mut streams: Vec<Stream>, mut engine: Engine, files: InputCounters, sink: &mut dyn Sink) -> Replayed {
+    let mut sequencer = Sequencer::new(streams.len());
+    let mut inputs = vec![InputCounters::default(); streams.len()];
     let mut failures = Vec::new();
-    let mut first_lanes = Vec::new();
-    let mut next = 0;
-    for group in &groups {
-        first_lanes.push(next);
-        next += group.lanes();
-    }
     while sink.wants_more() {
-        // Only the group that is furthest behind is read on, so that what waits stays bounded.
-        let Some(index) = sequencer.slowest().and_then(|lane| first_lanes.iter().rposition(|first| *first <= lane))
-        else {
-            break;
-        };
-        let (Some(group), Some(first)) = (groups.get_mut(index), first_lanes.get(index)) else { break };
-        match group.next() {
-            Feed::Batch(lane, batch) => {
+        // Only the stream that is furthest behind is read on, so that what waits stays bounded.
+        let Some(index) = sequencer.slowest() else { break };
+        let (Some(stream), Some(input)) = (streams.get_mut(index), inputs.get_mut(index)) else { break };
+        match stream.next() {
+            Feed::Batch(batch) => {
                 for observation in batch.observations {
                     sequencer.push(observation);
                 }
-                sequencer.advance(first + lane, batch.watermark);
-                if let Some(counters) = inputs.get_mut(first + lane) {
-                    *counters = batch.counters;
-                }
+                sequencer.advance(index, batch.watermark);
+                *input = batch.counters;
             }
-            Feed::Ended(lane) => sequencer.end(first + lane),
             Feed::Failed(error) => failures.push(error),
+            Feed::Ended => sequencer.end(index),
         }
         while let Some(mut observation) = sequencer.pop() {
             engine.handle_observation(&mut observation, sink);

@@ -1,6 +1,6 @@
 //! Observations of several lanes, in the order of their time.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 
@@ -54,13 +54,9 @@ impl Sequencer {
 
     /// Takes an observation of any lane.
     pub fn push(&mut self, observation: Box<Observation>) {
-        let client = match observation.client {
-            Client::Address(address) => Some(address),
-            Client::Named(_) | Client::Unknown => None,
-        };
         self.arrivals += 1;
         let entry =
-            Entry { at: observation.at, connection: (client, observation.server), arrival: self.arrivals, observation };
+            Entry { at: observation.at, connection: connection(&observation), arrival: self.arrivals, observation };
         if self.in_order.back().is_none_or(|last| *last < entry) {
             self.in_order.push_back(entry);
         } else {
@@ -113,6 +109,19 @@ impl Sequencer {
     }
 }
 
+/// The order of observations that came together; those of one connection stay as they came.
+pub(super) fn order(a: &Observation, b: &Observation) -> Ordering {
+    a.at.cmp(&b.at).then_with(|| connection(a).cmp(&connection(b)))
+}
+
+fn connection(observation: &Observation) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    let client = match observation.client {
+        Client::Address(address) => Some(address),
+        Client::Named(_) | Client::Unknown => None,
+    };
+    (client, observation.server)
+}
+
 impl Entry {
     fn key(&self) -> (Timestamp, (Option<SocketAddr>, Option<SocketAddr>), u64) {
         (self.at, self.connection, self.arrival)
@@ -128,13 +137,13 @@ impl PartialEq for Entry {
 impl Eq for Entry {}
 
 impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
 use super::capture_reader::CaptureReader;
-use super::feed::{Context, Feed, Group};
+use super::feed::{Context, Feed, Stream};
 use super::lane::Lane;
 use super::live::{LiveSource, Message};
 use crate::clock;
@@ -151,20 +151,20 @@ fn read_statistics(capture: &mut LiveCapture, state: &mut CaptureState) {
 
 fn read_file(path: &Path, context: &Context, link: &mut Link) -> Result<(), SourceError> {
     let input = detect::open(path)?;
-    let mut group = match input.format {
+    let mut stream = match input.format {
         Format::Pcap | Format::Pcapng => {
             let file = CaptureFile::new(Arc::clone(&input.name), input.octets);
-            Group::of_captures(CaptureReader::new(vec![(file, input.damage)]), 1, context)
+            Stream::of_captures(CaptureReader::new(vec![(file, input.damage)]), 1, context)
         }
-        Format::ExchangeLines => Group::of_lines(input, context),
+        Format::ExchangeLines => Stream::of_lines(input, context),
     };
     while !link.is_over() {
-        match group.next() {
-            Feed::Batch(_, mut batch) => {
+        match stream.next() {
+            Feed::Batch(mut batch) => {
                 batch.counters.files = 1;
                 link.give(batch);
             }
-            Feed::Ended(_) => break,
+            Feed::Ended => break,
             Feed::Failed(error) => return Err(error),
         }
     }

@@ -60,7 +60,8 @@ impl Window {
             self.buffer.resize(self.start.saturating_add(room), 0);
         }
         while self.end.saturating_sub(self.start) < count && !self.ended {
-            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            // Never more than that, so that where a file's blocks end does not depend on which memory is used again.
+            let room = self.buffer.get_mut(self.end..self.start + room).unwrap_or_default();
             match self.input.read(room) {
                 Ok(0) => self.ended = true,
                 Ok(read) => self.end += read,

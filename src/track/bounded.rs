@@ -94,7 +94,12 @@ impl<T> Bounded<T> {
             entry.value = Some(value);
             (slot, None)
         } else if self.entries.len() < self.capacity {
-            let slot = u32::try_from(self.entries.len()).unwrap_or(NONE);
+            let count = self.entries.len();
+            let slot = u32::try_from(count).unwrap_or(NONE);
+            if count == self.entries.capacity() {
+                // Doubled as ever, but never beyond what the table may hold: a value may have a kilobyte.
+                self.entries.reserve_exact(count.max(4).min(self.capacity - count));
+            }
             self.entries.push(Entry { hash, next_of_hash: NONE, newer: NONE, older: NONE, value: Some(value) });
             (slot, None)
         } else {

@@ -40,7 +40,13 @@ fn the_number_of_threads_does_not_change_a_byte() {
     let file = folder.path().join("damaged.pcap");
     let damage = Damage { lost: 50, swapped: 20, duplicated: 20, first_missing: 7, snaplen: 900 };
     let traffic = Traffic { connections: 130, exchanges: 20, seed: 7, shape: Shape::Mixed };
-    grid::write(&damage.apply(traffic.frames(), 3), &file);
+    let frames = damage.apply(traffic.frames(), 3);
+    // The same with clocks that jump: what then comes late is late for any number of threads.
+    let mut jumping = frames.clone();
+    for (index, frame) in jumping.iter_mut().enumerate().filter(|(index, _)| index % 97 == 0) {
+        let hours = [1, 25, 600][index % 3] * 3_600_000_000;
+        frame.micros = if index % 2 == 0 { frame.micros + hours } else { frame.micros - hours };
+    }
     let run = |threads: &str, more: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_quotascope"))
             .args(["replay", "--json", "--threads", threads])
@@ -54,10 +60,13 @@ fn the_number_of_threads_does_not_change_a_byte() {
         assert!(output.stdout.len() > 1_000, "it says something");
         output.stdout
     };
-    for more in [&[][..], &["--events=all"]] {
-        let one = run("1", more);
-        for threads in ["2", "4"] {
-            assert!(run(threads, more) == one, "{threads} threads say something else than one, {more:?}");
+    for (what, frames) in [("damaged", frames), ("jumping", jumping)] {
+        grid::write(&frames, &file);
+        for more in [&[][..], &["--events=all"]] {
+            let one = run("1", more);
+            for threads in ["2", "4"] {
+                assert!(run(threads, more) == one, "{what}: {threads} threads say something else than one, {more:?}");
+            }
         }
     }
 }

@@ -148,6 +148,9 @@ impl Waiting {
     /// Notes that any number of requests may have gone unseen.
     pub(crate) fn note_unseen_requests(&mut self) {
         if !matches!(self.places.back(), Some(Place::Unseen)) {
+            if self.places.capacity() == 0 {
+                self.places.reserve_exact(2);
+            }
             self.places.push_back(Place::Unseen);
         }
     }

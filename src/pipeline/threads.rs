@@ -1,0 +1,186 @@
+//! Captures decoded by several threads, each with the connections that their hash gives it.
+//!
+//! The reader gives each block of frames to all of them, and what they found in a block is taken out together: a round. What
+//! comes out is therefore the same for any number of threads, whatever the times of the frames are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::capture_reader::CaptureReader;
+use super::feed::{Context, Feed};
+use super::lane::{Batch, Lane};
+use super::sequencer;
+use crate::decode::Sharder;
+use crate::model::{InputCounters, OwnedFrame, Timestamp};
+use crate::source::{FrameBatch, SourceError};
+
+/// Blocks of frames that wait for a decode thread, and batches that wait for their round.
+const QUEUE: usize = 8;
+
+/// A reader and decode threads.
+pub(super) struct Threads {
+    /// What each decode thread found, block by block.
+    workers: Vec<Receiver<Batch>>,
+    /// What the reader says.
+    reader: Receiver<Reading>,
+    /// The last round, which waits for all that the reader says.
+    last: Option<Batch>,
+}
+
+/// What the reader says beside the blocks.
+enum Reading {
+    Failed(SourceError),
+    Ended(Box<InputCounters>),
+}
+
+impl Threads {
+    /// Starts them.
+    pub(super) fn start(reader: CaptureReader, threads: usize, context: &Context) -> Self {
+        let mut inputs = Vec::new();
+        let mut workers = Vec::new();
+        for index in 0..threads {
+            let (input, blocks) = bounded::<Arc<Block>>(QUEUE);
+            let (output, batches) = bounded(QUEUE);
+            inputs.push(input);
+            workers.push(batches);
+            let lane = context.lane(threads);
+            std::thread::spawn(move || decode(index, lane, &blocks, &output));
+        }
+        // There are no more words of the reader than files.
+        let (said, reader_says) = unbounded();
+        std::thread::spawn(move || read(reader, &inputs, &said));
+        Self { workers, reader: reader_says, last: None }
+    }
+
+    /// Waits for the next round.
+    pub(super) fn next(&mut self) -> Feed {
+        if let Some(last) = self.last.take() {
+            return self.end(last);
+        }
+        let mut round = Batch { watermark: Timestamp::MAX, ..Batch::default() };
+        // All have a batch of each block; one that died gives nothing more.
+        let batches: Vec<Batch> = self.workers.iter().filter_map(|worker| worker.recv().ok()).collect();
+        if batches.is_empty() {
+            return Feed::Ended;
+        }
+        for batch in batches {
+            round.watermark = round.watermark.min(batch.watermark);
+            round.counters.add(&batch.counters);
+            round.observations.extend(batch.observations);
+        }
+        // Those of each thread are mostly in order: this merges them.
+        round.observations.sort_by(|a, b| sequencer::order(a, b));
+        if round.watermark == Timestamp::MAX { self.end(round) } else { Feed::Batch(round) }
+    }
+
+    /// Gives what the reader says, then the last round.
+    fn end(&mut self, mut last: Batch) -> Feed {
+        match self.reader.recv() {
+            Ok(Reading::Failed(error)) => {
+                self.last = Some(last);
+                return Feed::Failed(error);
+            }
+            Ok(Reading::Ended(counters)) => last.counters.add(&counters),
+            Err(_) => {}
+        }
+        Feed::Batch(last)
+    }
+}
+
+/// A block of frames, and for each frame the thread that decodes it.
+struct Block {
+    source: Arc<str>,
+    frames: FrameBatch,
+    /// Where the frames' memory goes back to, so that not each block is made anew.
+    used: Sender<FrameBatch>,
+    shards: Vec<u8>,
+    /// Packets put together from fragments, each in place of the frame that completed it.
+    whole: BTreeMap<usize, (u8, OwnedFrame)>,
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // Where there are enough to go on with, or nobody reads any more, this one is freed.
+        let _ = self.used.try_send(std::mem::take(&mut self.frames));
+    }
+}
+
+/// A frame that no thread decodes: a fragment, which is part of a whole packet elsewhere.
+const NOBODY: u8 = u8::MAX;
+
+fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], said: &Sender<Reading>) {
+    let mut counters = InputCounters::default();
+    let mut sharder = Sharder::new();
+    let (used, free) = bounded(QUEUE);
+    let mut frames = FrameBatch::new();
+    loop {
+        match reader.next_batch(&mut frames, &mut counters) {
+            Ok(Some(source)) => {
+                let (shards, whole) = shards(&frames, &mut sharder, workers.len(), &mut counters);
+                let frames = std::mem::replace(&mut frames, free.try_recv().unwrap_or_default());
+                let block = Arc::new(Block { source, frames, used: used.clone(), shards, whole });
+                if workers.iter().any(|worker| worker.send(Arc::clone(&block)).is_err()) {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            // Nobody hears it where the replay was ended early.
+            Err(error) => drop(said.send(Reading::Failed(error))),
+        }
+    }
+    let _ = said.send(Reading::Ended(Box::new(counters)));
+}
+
+/// Says for each frame which thread decodes it.
+fn shards(
+    frames: &FrameBatch,
+    sharder: &mut Sharder,
+    threads: usize,
+    counters: &mut InputCounters,
+) -> (Vec<u8>, BTreeMap<usize, (u8, OwnedFrame)>) {
+    let mut shards = Vec::with_capacity(frames.len());
+    let mut whole = BTreeMap::new();
+    for (index, frame) in frames.frames().enumerate() {
+        let shard = match sharder.route(&frame, counters) {
+            None => NOBODY,
+            Some((hash, routed)) => {
+                let shard = u8::try_from(hash % threads as u64).unwrap_or(0);
+                if std::ptr::eq(routed.octets, frame.octets) {
+                    shard
+                } else {
+                    let owned = OwnedFrame { at: routed.at, link: routed.link, octets: routed.octets.to_vec() };
+                    whole.insert(index, (shard, owned));
+                    NOBODY
+                }
+            }
+        };
+        shards.push(shard);
+    }
+    (shards, whole)
+}
+
+fn decode(index: usize, mut lane: Lane, blocks: &Receiver<Arc<Block>>, batches: &Sender<Batch>) {
+    for block in blocks {
+        let mine = u8::try_from(index).unwrap_or(0);
+        for (position, (frame, shard)) in block.frames.frames().zip(&block.shards).enumerate() {
+            if *shard == mine {
+                lane.handle_frame(&block.source, &frame);
+            } else if *shard == NOBODY
+                && let Some((_, whole)) = block.whole.get(&position).filter(|(shard, _)| *shard == mine)
+            {
+                lane.handle_frame(&block.source, &whole.as_frame());
+            } else {
+                // Time passes with each frame, whoever decodes it, so that connections end at the same one for any number
+                // of threads.
+                lane.handle_timeout(frame.at);
+            }
+        }
+        if batches.send(lane.take()).is_err() {
+            return;
+        }
+    }
+    lane.finish();
+    let _ = batches.send(lane.take());
+}
