@@ -80,6 +80,11 @@ impl Machine {
         !self.firing && self.pending.is_none() && !recent
     }
 
+    /// Whether it is as it was made: nothing but a firing condition changes it.
+    pub(super) fn is_blank(&self) -> bool {
+        !self.firing && self.pending.is_none() && self.changes.is_empty()
+    }
+
     /// Takes a judgement; time never runs back.
     pub(super) fn step(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
         if self.firing { self.step_firing(now, verdict, options) } else { self.step_quiet(now, verdict, options) }

@@ -130,6 +130,9 @@ impl QuotaWatch {
         for (index, rule) in RULES.into_iter().enumerate() {
             let judgement = self.judgement(rule, quota, moment, facts);
             let slot = &mut self.slots[index];
+            if judgement.verdict.level != Level::Fires && slot.machine.is_blank() {
+                continue;
+            }
             if rule == Rule::QuotaChanged && judgement.verdict.level == Level::Fires && slot.machine.is_firing() {
                 // Each change is an episode of its own.
                 let over = Verdict { level: Level::Clears, over: Some("superseded"), ..judgement.verdict };

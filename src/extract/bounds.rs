@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{Observation, Scope};
+use crate::model::{Observation, Scope, same_or_absent, same_text};
 
 use super::recent::{Hash, Recent};
 
@@ -134,7 +134,9 @@ impl Bounds {
         let Some(name) = &observation.host else { return };
         let place = Hash::of(&[name.as_bytes(), observation.endpoint.as_deref().unwrap_or_default().as_bytes()]);
         let is_meant =
-            |(host, endpoint): &(Arc<str>, Arc<str>)| *host == *name && observation.endpoint.as_ref() == Some(endpoint);
+            |(host, endpoint): &(Arc<str>, Arc<str>)| {
+            same_text(host, name) && observation.endpoint.as_ref().is_some_and(|own| same_text(own, endpoint))
+        };
         if let Some((host, endpoint)) = self.recent_endpoints.known(place, is_meant) {
             replace(&mut observation.host, host);
             replace(&mut observation.endpoint, endpoint);
@@ -172,7 +174,8 @@ impl Bounds {
     fn settle_scope(&mut self, scope: &mut Option<Scope>) {
         let Some(Scope { kind, id: Some(id) }) = scope else { return };
         let place = Hash::of(&[kind.as_bytes(), id.as_bytes()]);
-        let is_meant = |known: &Scope| known.kind == *kind && known.id.as_ref() == Some(id);
+        let is_meant =
+            |known: &Scope| same_text(&known.kind, kind) && same_or_absent(known.id.as_ref(), Some(id));
         if let Some(known) = self.recent_scopes.known(place, is_meant) {
             if !known.id.as_ref().is_some_and(|known| Arc::ptr_eq(known, id)) {
                 *scope = Some(known.clone());
@@ -196,7 +199,7 @@ impl Bounds {
     fn settle_name(&mut self, owner: Option<&Arc<str>>, name: &mut Arc<str>) {
         let owner = owner.unwrap_or(&self.other);
         let place = Hash::of(&[owner.as_bytes(), name.as_bytes()]);
-        let is_meant = |(of, known): &(Arc<str>, Arc<str>)| of == owner && known == name;
+        let is_meant = |(of, known): &(Arc<str>, Arc<str>)| same_text(of, owner) && same_text(known, name);
         if self.recent_names.known(place, is_meant).is_some() {
             return;
         }

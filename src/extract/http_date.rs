@@ -25,6 +25,23 @@ pub(super) fn read(text: &[u8], now: Timestamp) -> Option<Timestamp> {
     spelled(text, now)
 }
 
+/// The date that came last in the form that servers must write: most responses of a second have the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastDate(pub(super) Option<([u8; 29], Timestamp)>);
+
+impl LastDate {
+    /// The same as [`read`] finds.
+    pub(super) fn read(&mut self, text: &[u8], now: Timestamp) -> Option<Timestamp> {
+        let Ok(octets) = <&[u8; 29]>::try_from(text) else { return read(text, now) };
+        if let Some((_, point)) = self.0.filter(|(known, _)| known == octets) {
+            return Some(point);
+        }
+        let Some(point) = fixed(text) else { return read(text, now) };
+        self.0 = Some((*octets, point));
+        Some(point)
+    }
+}
+
 /// The form that servers must write, `Sun, 06 Nov 1994 08:49:37 GMT`; `None` for any other, and for a date that is none.
 fn fixed(text: &[u8]) -> Option<Timestamp> {
     let text = <&[u8; 29]>::try_from(text).ok()?;

@@ -13,12 +13,21 @@ pub(super) const LONGEST_WORD: usize = 64;
 /// `-1`, `unlimited`, `inf`, `NaN`, `1e9` and digits with a tail are none: they say that there is no such number.
 #[inline]
 pub(super) fn number(text: &[u8]) -> Option<f64> {
+    // Most numbers are short, whole and bare; those need no float parser.
+    if let 1..=15 = text.len()
+        && let Some(whole) = text.iter().try_fold(0u64, |sum, digit| {
+            let digit = digit.wrapping_sub(b'0');
+            (digit < 10).then(|| sum * 10 + u64::from(digit))
+        })
+    {
+        #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double exactly")]
+        return Some(whole as f64);
+    }
     let text = unquoted(text.trim_ascii());
     let digits = text.strip_prefix(b"+").unwrap_or(text);
     if digits.is_empty() || digits.len() > LONGEST_NUMBER || !digits.first()?.is_ascii_digit() {
         return None;
     }
-    // Most numbers are short and whole; those need no float parser.
     if digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit) {
         let whole = digits.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
         #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double exactly")]

@@ -32,5 +32,6 @@ pub use loss::{Losses, Peer, Place};
 pub use number::Amount;
 pub use observation::{DeclaredQuota, Observation, Reading, ThrottleCause, WindowKind};
 pub use quota::{Dimension, QuotaKey, QuotaSource, Scope};
+pub(crate) use quota::{same_or_absent, same_scope, same_text};
 pub use snapshot::{CaptureState, EndpointState, ErrorCodeCount, Finding, QuotaState, Snapshot, Trend, TrendPoint};
 pub use time::Timestamp;

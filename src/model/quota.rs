@@ -63,6 +63,30 @@ pub struct Scope {
     pub id: Option<Arc<str>>,
 }
 
+/// The same as `==`, sooner where both are one allocation: names that come again have one, see
+/// [`Bounds`](crate::extract::Bounds).
+#[inline]
+pub(crate) fn same_text(a: &Arc<str>, b: &Arc<str>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
+}
+
+/// The same of texts that may be absent.
+#[inline]
+pub(crate) fn same_or_absent(a: Option<&Arc<str>>, b: Option<&Arc<str>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => same_text(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+/// The same of scopes.
+pub(crate) fn same_scope(a: Option<&Scope>, b: Option<&Scope>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => same_or_absent(a.id.as_ref(), b.id.as_ref()) && same_text(&a.kind, &b.kind),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
 /// What tells one quota from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuotaKey {

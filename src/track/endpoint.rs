@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{EndpointState, Observation};
+use crate::model::{EndpointState, Observation, same_text};
 
 use super::tally::count_code;
 
@@ -24,7 +24,7 @@ impl Endpoint {
     }
 
     pub(super) fn is(&self, host: &Arc<str>, endpoint: &Arc<str>) -> bool {
-        self.0.host == *host && self.0.endpoint == *endpoint
+        same_text(&self.0.host, host) && same_text(&self.0.endpoint, endpoint)
     }
 
     pub(super) fn count(&mut self, observation: &Observation, codes: usize) {

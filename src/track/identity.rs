@@ -4,7 +4,9 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{DeclaredQuota, Dimension, Observation, QuotaKey, Reading, Scope};
+use crate::model::{
+    DeclaredQuota, Dimension, Observation, QuotaKey, Reading, Scope, same_or_absent, same_text,
+};
 
 /// What tells quotas apart, all but the window: that one appears and disappears on the wire.
 #[derive(Clone, Copy)]
@@ -28,6 +30,11 @@ pub(super) struct ScopeRef<'a> {
 impl<'a> ScopeRef<'a> {
     pub(super) fn of(scope: Option<&'a Scope>) -> Option<Self> {
         scope.map(|scope| Self { kind: &scope.kind, id: scope.id.as_ref() })
+    }
+
+    /// Whether it is that scope.
+    pub(super) fn is(self, scope: &Scope) -> bool {
+        same_or_absent(self.id, scope.id.as_ref()) && same_text(self.kind, &scope.kind)
     }
 
     pub(super) fn to_scope(self) -> Scope {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, QuotaKey, QuotaSource, Timestamp, WindowKind};
+use crate::model::{Amount, QuotaKey, QuotaSource, Timestamp, WindowKind, same_or_absent, same_text};
 
 use super::counted::CountedWindow;
-use super::identity::{Identity, ScopeRef};
+use super::identity::Identity;
 use super::learned::Learning;
 use super::pace::Pace;
 use super::recent::{Counts, RecentCounts};
@@ -351,11 +351,15 @@ impl TrackedQuota {
     }
 
     pub(super) fn is(&self, identity: &Identity<'_>) -> bool {
-        self.key.owner == *identity.owner
-            && ScopeRef::of(self.key.scope.as_ref()) == identity.scope
-            && self.name == *identity.name
-            && self.named_policy.as_ref() == identity.policy
-            && self.key.dimension == *identity.dimension
+        let same_scope = match (self.key.scope.as_ref(), identity.scope) {
+            (Some(own), Some(scope)) => scope.is(own),
+            (own, scope) => own.is_none() && scope.is_none(),
+        };
+        same_text(&self.key.owner, identity.owner)
+            && same_scope
+            && same_text(&self.name, identity.name)
+            && same_or_absent(self.named_policy.as_ref(), identity.policy)
+            && same_text(&self.key.dimension.0, &identity.dimension.0)
     }
 
     /// Whether a reading's limit may be this quota's.

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use crate::model::{Scope, Timestamp};
+use crate::model::{Scope, Timestamp, same_scope, same_text};
 
 use super::identity::ScopeRef;
 use super::quota::QuotaId;
@@ -44,7 +44,7 @@ impl Route {
     }
 
     pub(super) fn is(&self, owner: &Arc<str>, scope: Option<&Scope>, endpoint: &Arc<str>) -> bool {
-        self.owner == *owner && self.scope.as_ref() == scope && self.endpoint == *endpoint
+        same_text(&self.endpoint, endpoint) && same_scope(self.scope.as_ref(), scope) && same_text(&self.owner, owner)
     }
 
     /// Counts an exchange as long as no quota does.

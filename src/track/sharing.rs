@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, Dimension, QuotaKey, Scope, Timestamp};
+use crate::model::{Amount, Dimension, QuotaKey, Scope, Timestamp, same_scope, same_text};
 
 use super::bounded::Bounded;
 use super::quota::QuotaId;
@@ -161,9 +161,9 @@ impl Group {
     }
 
     fn is(&self, key: &QuotaKey) -> bool {
-        self.owner == key.owner
-            && self.scope == key.scope
-            && self.dimension == key.dimension
+        same_text(&self.owner, &key.owner)
+            && same_scope(self.scope.as_ref(), key.scope.as_ref())
+            && same_text(&self.dimension.0, &key.dimension.0)
             && self.window == key.window
     }
 

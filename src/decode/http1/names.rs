@@ -9,6 +9,8 @@ use crate::model::{HashKey, Interest};
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     known: Vec<Arc<str>>,
+    /// Names as they were written, and in lower case.
+    lowered: Vec<(Box<str>, Arc<str>)>,
     /// The keyed hash of a credential as it stood, and whose it is: the same few callers come again and again.
     callers: Vec<(u64, Arc<str>)>,
     oldest_caller: usize,
@@ -69,10 +71,14 @@ const CALLERS: usize = 32;
 impl Names {
     /// The shared form of a name in lower case, whatever its case.
     pub(crate) fn share_lower(&mut self, name: &str) -> Arc<str> {
-        match self.known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-            Some(known) if !known.bytes().any(|octet| octet.is_ascii_uppercase()) => Arc::clone(known),
-            _ => self.share(&name.to_ascii_lowercase()),
+        if let Some((_, known)) = self.lowered.iter().find(|(written, _)| &**written == name) {
+            return Arc::clone(known);
         }
+        let known = self.share(&name.to_ascii_lowercase());
+        if self.lowered.len() < WORDS {
+            self.lowered.push((name.into(), Arc::clone(&known)));
+        }
+        known
     }
 
     /// What a request's field line of that name is good for.

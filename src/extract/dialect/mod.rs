@@ -33,7 +33,8 @@ use super::clock::Clock;
 use super::phrases::Phrases;
 use super::retry_after::{self, Rank};
 use super::wire_rules::ResetUnit;
-use super::{http_date, plain};
+use super::plain;
+use super::http_date::LastDate;
 use crate::model::{Fields, Timestamp};
 
 /// A longer value is not read: Facebook's lists of accounts, the longest seen, stay below 8 KiB.
@@ -72,12 +73,13 @@ pub(super) struct Headers<'a> {
 pub(super) struct Known {
     layouts: Layouts,
     policies: KnownPolicies,
+    date: LastDate,
 }
 
 impl Known {
     /// Room for four times so many of each.
     pub(super) const fn new(sets: usize) -> Self {
-        Self { layouts: Layouts::new(sets), policies: KnownPolicies::new(sets) }
+        Self { layouts: Layouts::new(sets), policies: KnownPolicies::new(sets), date: LastDate(None) }
     }
 }
 
@@ -165,12 +167,12 @@ pub(super) fn read<'f>(
         claim.field == Field::Bare && (value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"false"))
     };
     if !has_too_long && !layout.claims.iter().any(is_switch) {
-        return read_by(&layout, fields, seen, reset_rule, &mut known.policies);
+        return read_by(&layout, fields, seen, reset_rule, known);
     }
     // What the names of the other lines say together may be another thing without these.
     let is_read =
         |line: usize| !is_too_long(line) && !layout.claims.iter().any(|claim| claim.line == line && is_switch(claim));
-    let mut out = read_by(&Layout::of(fields, is_read), fields, seen, reset_rule, &mut known.policies);
+    let mut out = read_by(&Layout::of(fields, is_read), fields, seen, reset_rule, known);
     if has_too_long {
         out.doubts.insert(0, "value-too-long");
     }
@@ -183,7 +185,7 @@ fn read_by<'f>(
     fields: &'f Fields,
     seen: Timestamp,
     reset_rule: Option<ResetUnit>,
-    policies: &mut KnownPolicies,
+    known: &mut Known,
 ) -> Headers<'f> {
     let value = |line: Option<usize>| line.map(|line| fields.value(line));
     let mut out = Headers {
@@ -203,11 +205,11 @@ fn read_by<'f>(
         return out;
     }
     out.quotas.reserve_exact(layout.drafts.len());
-    let date = value(layout.date).and_then(|date| http_date::read(date, seen));
+    let date = value(layout.date).and_then(|date| known.date.read(date, seen));
     // Of several ages the first counts (RFC 9111 section 5.1).
     let age = value(layout.age).and_then(|age| plain::split(age, b',').next()).and_then(plain::number);
     out.clock = Clock::new(seen, date, age);
-    let mut context = Context::new(out.clock, reset_rule, policies, &mut out.doubts);
+    let mut context = Context::new(out.clock, reset_rule, &mut known.policies, &mut out.doubts);
     out.retry_after = longest_wait(layout, fields, &mut context);
     context.wait = out.retry_after.map(|wait| wait.as_secs_f64());
     out.spoke |= out.retry_after.is_none() && !layout.waits.is_empty();

@@ -70,6 +70,14 @@ impl<'a> Resets<'a> {
             window: quota.window,
             wait,
         };
+        if let (Some((unit, value)), []) = (self.first, &*self.others)
+            && !value.contains(&b',')
+        {
+            return reset::read(value, unit, &beside).unwrap_or_else(|doubt| {
+                context.doubt(doubt);
+                None
+            });
+        }
         let mut found: Option<(Unit, Timestamp)> = None;
         for (unit, value) in self.values() {
             let value = match numbers_of(value) {
