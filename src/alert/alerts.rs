@@ -9,7 +9,8 @@ use crate::track::{QuotaId, Tracker};
 use super::captures::CaptureWatch;
 use super::error_codes::{CodeKey, CodeWatch};
 use super::options::AlertOptions;
-use super::quota_rules::{Moment, QuotaWatch};
+use super::quota_rules::Moment;
+use super::quota_watch::QuotaWatch;
 
 /// Live interfaces under watch; a host has a handful.
 const INTERFACES: usize = 64;

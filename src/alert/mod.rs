@@ -15,6 +15,7 @@ mod error_codes;
 mod machine;
 mod options;
 mod quota_rules;
+mod quota_watch;
 mod short_windows;
 mod summary;
 

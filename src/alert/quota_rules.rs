@@ -3,25 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Alert, Amount, Rule, Severity, Subject, Timestamp};
+use crate::model::{Amount, Rule, Timestamp};
 use crate::track::{QuotaChange, TrackedQuota};
 
-use super::alerts::Outbox;
-use super::episode::{About, Episode, Judged};
-use super::machine::{Change, Level, Machine, Verdict};
+use super::episode::Judged;
+use super::machine::{Level, Verdict};
 use super::options::AlertOptions;
 use super::short_windows::ShortWindows;
 use super::summary;
 
-/// In the order in which changes at one moment are told: what is worse first.
-const RULES: [Rule; 6] = [
-    Rule::ThrottledRatio,
-    Rule::LimitHit,
-    Rule::UtilizationHigh,
-    Rule::Utilization,
-    Rule::Exhaustion,
-    Rule::QuotaChanged,
-];
 /// How often a state is judged that time alone changes by no known moment …
 const TICK: Duration = Duration::from_secs(5);
 /// … or how often within a window that is longer: a day of silence must not cost a replay thousands of judgements.
@@ -30,29 +20,6 @@ const TICKS: u32 = 1000;
 const FINE_LOOKS: u128 = 64;
 /// What is known of a quota whose window nobody states is history after a day: longer windows state their reset.
 const UNSTATED: Duration = Duration::from_hours(24);
-
-/// The rules on one quota.
-#[derive(Debug, Clone, Default)]
-pub(super) struct QuotaWatch {
-    slots: [Slot; RULES.len()],
-    /// Until when the last hit of the limit keeps its alert firing.
-    hit_until: Option<Timestamp>,
-    /// When the provider last changed how it counts.
-    changed_at: Option<Timestamp>,
-    short: ShortWindows,
-    /// When it is to be judged next.
-    pub(super) deadline: Option<Timestamp>,
-    /// When it is looked at next: no later.
-    pub(super) looks_at: Option<Timestamp>,
-    /// Firing alerts on error codes that this quota's refusals carried.
-    pub(super) codes_firing: u32,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Slot {
-    machine: Machine,
-    episode: Option<Box<Episode>>,
-}
 
 /// A moment of judgement.
 #[derive(Clone, Copy)]
@@ -63,17 +30,18 @@ pub(super) struct Moment<'a> {
     pub(super) options: &'a AlertOptions,
 }
 
-struct Judgement {
-    verdict: Verdict,
-    value: f64,
-    threshold: f64,
+/// What a rule makes of a quota at a moment.
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    pub(super) value: f64,
+    pub(super) threshold: f64,
     /// When time alone changes the verdict; asked for only while the rule fires.
-    next: Next,
+    pub(super) next: Next,
 }
 
 /// When time alone changes a verdict.
 #[derive(Clone, Copy)]
-enum Next {
+pub(super) enum Next {
     /// Then, if ever.
     At(Option<Timestamp>),
     /// When the numbers are history, or bit by bit where the agent counts.
@@ -82,10 +50,10 @@ enum Next {
 
 /// A quota at the moment of judgement: what several rules ask for.
 #[derive(Clone, Copy)]
-struct Facts {
+pub(super) struct Facts {
     utilization: Option<f64>,
     /// When what is known of it is history; absent for one that the agent counts itself.
-    history_at: Option<Timestamp>,
+    pub(super) history_at: Option<Timestamp>,
     /// Whether nothing remains, as far as that is not history.
     spent: bool,
     /// Whether it refused the exchange that is judged.
@@ -93,7 +61,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(quota: &TrackedQuota, moment: Moment<'_>) -> Self {
+    pub(super) fn of(quota: &TrackedQuota, moment: Moment<'_>) -> Self {
         Self {
             utilization: quota.utilization(moment.now),
             history_at: history_at(quota),
@@ -107,107 +75,24 @@ impl Facts {
     }
 }
 
-impl QuotaWatch {
-    /// Whether a quota that is not under watch may have something to say: cheap, and never a wrong no.
-    pub(super) fn concerns(quota: &TrackedQuota, moment: Moment<'_>) -> bool {
-        let options = moment.options;
-        let least = options.exhaustion_utilization.min(options.utilization);
-        let sequence = moment.sequence.unwrap_or(0);
-        quota.refused(sequence)
-            || quota.change(sequence).is_some()
-            || quota.recent_at_most().throttled >= options.throttled_refusals
-            || quota.utilization(moment.now).is_some_and(|ratio| ratio >= least)
-            || quota.remaining(moment.now).is_some_and(|remaining| remaining == Amount::ZERO)
-    }
+/// What earlier exchanges leave to judge by.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Remembered {
+    /// Until when the last hit of the limit keeps its alert firing.
+    hit_until: Option<Timestamp>,
+    /// When the provider last changed how it counts.
+    changed_at: Option<Timestamp>,
+    short: ShortWindows,
+}
 
-    /// Judges every rule, and sets the next deadline.
-    pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
-        let now = moment.now;
-        let facts = Facts::of(quota, moment);
-        self.note(quota, moment, facts);
-        let mut deadline: Option<Timestamp> = None;
-        let (mut changed, mut waits) = (false, false);
-        for (index, rule) in RULES.into_iter().enumerate() {
-            let judgement = self.judgement(rule, quota, moment, facts);
-            let slot = &mut self.slots[index];
-            if judgement.verdict.level != Level::Fires && slot.machine.is_blank() {
-                continue;
-            }
-            if rule == Rule::QuotaChanged && judgement.verdict.level == Level::Fires && slot.machine.is_firing() {
-                // Each change is an episode of its own.
-                let over = Verdict { level: Level::Clears, over: Some("superseded"), ..judgement.verdict };
-                let change = slot.machine.step(now, &over, moment.options);
-                slot.apply(rule, change, &judgement, quota, moment, outbox);
-            }
-            let change = slot.machine.step(now, &judgement.verdict, moment.options);
-            changed |= change.is_some();
-            slot.apply(rule, change, &judgement, quota, moment, outbox);
-            let of_rule = if slot.machine.is_firing() { judgement.next.of(quota, facts, now) } else { None };
-            let of_machine = slot.machine.deadline(now, &judgement.verdict, moment.options);
-            waits |= !slot.machine.is_idle(now, moment.options);
-            for next in [of_rule, of_machine].into_iter().flatten() {
-                let next = if next > now {
-                    next
-                } else {
-                    facts.history_at.filter(|at| *at > now).unwrap_or_else(|| next_tick(quota, now))
-                };
-                deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
-            }
-        }
-        // Whatever waits for another sight is looked at again when that can no longer come.
-        let again = now.after(moment.options.flapping_span);
-        let short = self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0;
-        let forgets = waits.then(|| facts.history_at.filter(|at| *at > now).unwrap_or(again));
-        deadline = deadline.into_iter().chain(forgets).chain(short.then_some(again)).min();
-        // At the end of time nothing is later.
-        self.deadline = deadline.filter(|at| *at > now);
-        if changed {
-            self.tell(outbox);
-        }
-    }
-
-    /// Ends everything: the quota is no longer known.
-    pub(super) fn abandon(&mut self, now: Timestamp, outbox: &mut Outbox) {
-        for slot in &mut self.slots {
-            if let Some(episode) = slot.episode.take() {
-                let (alert, told) = episode.end("window_expired", now);
-                outbox.resolve(alert, told);
-            }
-        }
-    }
-
-    /// Tells what fires and is not spoken for by something worse.
-    pub(super) fn tell(&mut self, outbox: &mut Outbox) {
-        let elsewhere = (self.codes_firing > 0).then_some(Severity::Critical);
-        let worst = self
-            .firing()
-            .filter(|alert| alert.rule != Rule::QuotaChanged)
-            .map(|alert| alert.severity)
-            .max()
-            .max(elsewhere);
-        for episode in self.slots.iter_mut().filter_map(|slot| slot.episode.as_mut()) {
-            let alert = episode.alert();
-            let muted = alert.rule != Rule::QuotaChanged && worst.is_some_and(|worst| worst > alert.severity);
-            if let Some(alert) = episode.tell(muted) {
-                outbox.push(alert);
-            }
-        }
-    }
-
-    /// What fires.
-    pub(super) fn firing(&self) -> impl Iterator<Item = &Alert> {
-        self.slots.iter().filter_map(|slot| slot.episode.as_ref()).map(|episode| episode.alert())
-    }
-
-    /// Whether nothing would be lost by forgetting it.
-    pub(super) fn is_idle(&self, now: Timestamp, options: &AlertOptions) -> bool {
-        self.codes_firing == 0
-            && self.deadline.is_none()
-            && self.slots.iter().all(|slot| slot.machine.is_idle(now, options))
+impl Remembered {
+    /// Whether one of the last short windows reached the level.
+    pub(super) fn has_full_windows(&mut self, quota: &TrackedQuota, now: Timestamp) -> bool {
+        self.short.share(now, quota.window().unwrap_or(TICK), 64) > 0.0
     }
 
     /// Notes what an observation showed.
-    fn note(&mut self, quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) {
+    pub(super) fn note(&mut self, quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) {
         let (now, options) = (moment.now, moment.options);
         let Some(sequence) = moment.sequence else { return };
         if let (Some(window), Some(utilization)) = (short_window(quota, options), facts.utilization) {
@@ -223,7 +108,14 @@ impl QuotaWatch {
         }
     }
 
-    fn judgement(&mut self, rule: Rule, quota: &TrackedQuota, moment: Moment<'_>, facts: Facts) -> Judgement {
+    /// What a rule makes of a quota.
+    pub(super) fn judgement(
+        &mut self,
+        rule: Rule,
+        quota: &TrackedQuota,
+        moment: Moment<'_>,
+        facts: Facts,
+    ) -> Judgement {
         let options = moment.options;
         match rule {
             Rule::UtilizationHigh => {
@@ -290,45 +182,9 @@ impl QuotaWatch {
     }
 }
 
-impl Slot {
-    fn apply(
-        &mut self,
-        rule: Rule,
-        change: Option<Change>,
-        judgement: &Judgement,
-        quota: &TrackedQuota,
-        moment: Moment<'_>,
-        outbox: &mut Outbox,
-    ) {
-        let now = moment.now;
-        match change {
-            Some(Change::Fired(fired)) => {
-                let judged = judgement.judged(rule, quota, moment);
-                let about = About { rule, subject: subject(quota), quota: Some(quota.key().clone()) };
-                self.episode = Some(Box::new(Episode::begin(about, judged, fired, now)));
-            }
-            Some(Change::Resolved(reason)) => {
-                if let Some(episode) = self.episode.take() {
-                    let (alert, told) = episode.end(reason, now);
-                    outbox.resolve(alert, told);
-                }
-            }
-            None => {
-                // An alert shows the worst of its episode; of forecasts and changes, what first fired it.
-                let grows = !matches!(rule, Rule::Exhaustion | Rule::QuotaChanged);
-                if let Some(episode) =
-                    self.episode.as_mut().filter(|_| grows && judgement.verdict.level == Level::Fires)
-                    && judgement.value > episode.alert().value
-                {
-                    episode.worsen(judgement.judged(rule, quota, moment));
-                }
-            }
-        }
-    }
-}
-
 impl Judgement {
-    fn judged(&self, rule: Rule, quota: &TrackedQuota, moment: Moment<'_>) -> Judged {
+    /// The same in words.
+    pub(super) fn judged(&self, rule: Rule, quota: &TrackedQuota, moment: Moment<'_>) -> Judged {
         let now = moment.now;
         let summary = match rule {
             Rule::LimitHit => {
@@ -356,7 +212,8 @@ impl Judgement {
 }
 
 impl Next {
-    fn of(self, quota: &TrackedQuota, facts: Facts, now: Timestamp) -> Option<Timestamp> {
+    /// The moment that is meant.
+    pub(super) fn of(self, quota: &TrackedQuota, facts: Facts, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::At(at) => at,
             Self::WithTheNumbers => facts.history_at.or_else(|| Some(next_tick(quota, now))),
@@ -464,7 +321,7 @@ fn history_at(quota: &TrackedQuota) -> Option<Timestamp> {
 }
 
 /// What is refused stays so until the provider's wait is over, however long that is.
-fn next_tick(quota: &TrackedQuota, now: Timestamp) -> Timestamp {
+pub(super) fn next_tick(quota: &TrackedQuota, now: Timestamp) -> Timestamp {
     let tick = tick_since(quota.seen_at(), now, TICK.max(quota.window().unwrap_or_default() / TICKS));
     quota.blocked_until(now).filter(|_| is_spent(quota, now)).map_or(tick, |until| until.max(tick))
 }
@@ -495,21 +352,6 @@ fn short_window(quota: &TrackedQuota, options: &AlertOptions) -> Option<Duration
 fn is_spent(quota: &TrackedQuota, now: Timestamp) -> bool {
     let known = history_at(quota).is_none_or(|at| now < at);
     known && quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO)
-}
-
-fn subject(quota: &TrackedQuota) -> Subject {
-    let key = quota.key();
-    let name = quota.policy().unwrap_or_else(|| quota.endpoint());
-    let present = |text: &Arc<str>| (!text.is_empty()).then(|| Arc::clone(text));
-    Subject {
-        provider: quota.provider().cloned(),
-        host: present(quota.host()),
-        policy: present(name),
-        scope: key.scope.clone(),
-        dimension: Some(key.dimension.clone()),
-        error_code: None,
-        interface: None,
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a minute stay far below 2^53")]

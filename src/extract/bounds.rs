@@ -133,8 +133,7 @@ impl Bounds {
     fn settle_endpoint(&mut self, observation: &mut Observation) {
         let Some(name) = &observation.host else { return };
         let place = Hash::of(&[name.as_bytes(), observation.endpoint.as_deref().unwrap_or_default().as_bytes()]);
-        let is_meant =
-            |(host, endpoint): &(Arc<str>, Arc<str>)| {
+        let is_meant = |(host, endpoint): &(Arc<str>, Arc<str>)| {
             same_text(host, name) && observation.endpoint.as_ref().is_some_and(|own| same_text(own, endpoint))
         };
         if let Some((host, endpoint)) = self.recent_endpoints.known(place, is_meant) {
@@ -174,8 +173,7 @@ impl Bounds {
     fn settle_scope(&mut self, scope: &mut Option<Scope>) {
         let Some(Scope { kind, id: Some(id) }) = scope else { return };
         let place = Hash::of(&[kind.as_bytes(), id.as_bytes()]);
-        let is_meant =
-            |known: &Scope| same_text(&known.kind, kind) && same_or_absent(known.id.as_ref(), Some(id));
+        let is_meant = |known: &Scope| same_text(&known.kind, kind) && same_or_absent(known.id.as_ref(), Some(id));
         if let Some(known) = self.recent_scopes.known(place, is_meant) {
             if !known.id.as_ref().is_some_and(|known| Arc::ptr_eq(known, id)) {
                 *scope = Some(known.clone());

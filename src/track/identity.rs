@@ -4,9 +4,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{
-    DeclaredQuota, Dimension, Observation, QuotaKey, Reading, Scope, same_or_absent, same_text,
-};
+use crate::model::{DeclaredQuota, Dimension, Observation, QuotaKey, Reading, Scope, same_or_absent, same_text};
 
 /// What tells quotas apart, all but the window: that one appears and disappears on the wire.
 #[derive(Clone, Copy)]

@@ -9,10 +9,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// How long an event may take before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `quotascope`, ended by SIGINT.
-pub struct Agent {
+pub(crate) struct Agent {
     child: Child,
     errors: mpsc::Receiver<String>,
     output: std::thread::JoinHandle<String>,
@@ -20,7 +20,7 @@ pub struct Agent {
 
 impl Agent {
     /// Starts the program, and waits until it says on stderr that it watches.
-    pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_quotascope"))
             .args(arguments)
             .envs(environment.iter().copied())
@@ -50,7 +50,7 @@ impl Agent {
     }
 
     /// Waits until a line of stderr contains `wanted`.
-    pub fn wait_for_error_line(&self, wanted: &str) -> String {
+    pub(crate) fn wait_for_error_line(&self, wanted: &str) -> String {
         let mut seen = Vec::new();
         loop {
             match self.errors.recv_timeout(PATIENCE) {
@@ -62,7 +62,7 @@ impl Agent {
     }
 
     /// Interrupts it, and gives what it printed and its exit status.
-    pub fn interrupt(mut self) -> (String, i32) {
+    pub(crate) fn interrupt(mut self) -> (String, i32) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id is an i32"));
         kill(pid, Signal::SIGINT).expect("it still runs");
         let status = self.child.wait().expect("it ends");

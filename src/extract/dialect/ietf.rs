@@ -60,8 +60,10 @@ impl Announced {
                     _ => {}
                 }
             }
-            let known = |name: &str| policies.named.iter().find_map(|policy| policy.name.clone().filter(|n| **n == *name));
-            if let Some(name) = name_text(&member).and_then(|name| known(name).or_else(|| plain::word(name.as_bytes()))) {
+            let known =
+                |name: &str| policies.named.iter().find_map(|policy| policy.name.clone().filter(|n| **n == *name));
+            if let Some(name) = name_text(&member).and_then(|name| known(name).or_else(|| plain::word(name.as_bytes())))
+            {
                 let remaining = count(member.parameter(&["r"]), doubts);
                 let reset = count(member.parameter(&["t"]), doubts);
                 self.states.push(State { name, remaining, reset, partition: partition(&member) });
@@ -109,8 +111,7 @@ impl Announced {
             set_reset(&mut quota, state.reset, context);
             quotas.push(quota);
         }
-        let unspoken =
-            policies.named.iter().filter(|policy| !self.states.iter().any(|state| belongs(policy, state)));
+        let unspoken = policies.named.iter().filter(|policy| !self.states.iter().any(|state| belongs(policy, state)));
         quotas.extend(unspoken.map(|policy| policy.to_quota(&base)));
     }
 }

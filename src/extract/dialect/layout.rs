@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::name::{self, Field, Name, Unit};
+use super::grammar;
+use super::name::{Field, Name, Unit};
 use super::table::{self, Means};
 use super::{MOST_LINES, is_telling, usage, words};
 use crate::extract::recent::{Hash, Recent};
@@ -110,7 +111,7 @@ impl Layout {
             if name.ends_with(usage::NAME_END) {
                 self.usages.push(line);
             }
-            return self.named(name, name::read(name), line, names);
+            return self.named(name, grammar::read(name), line, names);
         };
         match row.means {
             Means::GrpcStatus => self.grpc_status = Some(line),
@@ -120,7 +121,7 @@ impl Layout {
             document @ (Means::JsonUsage(_) | Means::SentryLimits | Means::NamedRemaining) => {
                 self.documents.push((document, line));
             }
-            Means::Like(other) => self.named(name, name::read(other.as_bytes()), line, names),
+            Means::Like(other) => self.named(name, grammar::read(other.as_bytes()), line, names),
             Means::Part(part) => self.named(name, Some(part.name().with_span(words::span_of(tail))), line, names),
         }
     }

@@ -1,11 +1,13 @@
 //! Field lines to quotas: what providers write, as data and a grammar of names.
 //!
-//! [`table`] has the names that only their documents explain, [`words`] the words that all other names are made of;
+//! [`table`] has the names that only their documents explain, [`words`] the words that all other names are made of, [`grammar`]
+//! what they say together;
 //! [`layout`] is what the names of a response say together, [`draft`] reads the values.
 
 mod counts;
 mod draft;
 mod forms;
+mod grammar;
 mod ietf;
 mod layout;
 mod name;
@@ -30,11 +32,11 @@ use self::name::Field;
 use self::policies::KnownPolicies;
 use self::table::Means;
 use super::clock::Clock;
+use super::http_date::LastDate;
 use super::phrases::Phrases;
+use super::plain;
 use super::retry_after::{self, Rank};
 use super::wire_rules::ResetUnit;
-use super::plain;
-use super::http_date::LastDate;
 use crate::model::{Fields, Timestamp};
 
 /// A longer value is not read: Facebook's lists of accounts, the longest seen, stay below 8 KiB.
