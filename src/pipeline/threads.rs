@@ -164,18 +164,22 @@ fn shards(
 fn decode(index: usize, mut lane: Lane, blocks: &Receiver<Arc<Block>>, batches: &Sender<Batch>) {
     for block in blocks {
         let mine = u8::try_from(index).unwrap_or(0);
+        // Time passes with each frame, whoever decodes it, so that connections end at the same one for any number of threads.
+        let mut passed = None;
         for (position, (frame, shard)) in block.frames.frames().zip(&block.shards).enumerate() {
-            if *shard == mine {
-                lane.handle_frame(&block.source, &frame);
-            } else if *shard == NOBODY
-                && let Some((_, whole)) = block.whole.get(&position).filter(|(shard, _)| *shard == mine)
-            {
-                lane.handle_frame(&block.source, &whole.as_frame());
-            } else {
-                // Time passes with each frame, whoever decodes it, so that connections end at the same one for any number
-                // of threads.
-                lane.handle_timeout(frame.at);
+            let whole = if *shard == NOBODY { block.whole.get(&position) } else { None };
+            let whole = whole.filter(|(shard, _)| *shard == mine).map(|(_, whole)| whole.as_frame());
+            let Some(own) = whole.or_else(|| (*shard == mine).then_some(frame)) else {
+                passed = passed.max(Some(frame.at));
+                continue;
+            };
+            if let Some(passed) = passed.take() {
+                lane.handle_timeout(passed);
             }
+            lane.handle_frame(&block.source, &own);
+        }
+        if let Some(passed) = passed {
+            lane.handle_timeout(passed);
         }
         if batches.send(lane.take()).is_err() {
             return;

@@ -99,17 +99,20 @@ fn line_end(octets: &[u8]) -> Option<usize> {
 /// runs costs more than the few of a name.
 fn behind<'a>(octets: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
     let (head, tail) = octets.split_at_checked(start.len())?;
-    let (mut head, mut start) = (head, start);
-    while let (Some((word, head_rest)), Some((known, start_rest))) =
-        (head.split_first_chunk::<8>(), start.split_first_chunk::<8>())
+    let (Some(end), Some(known_end)) = (head.last_chunk::<8>(), start.last_chunk::<8>()) else {
+        return head.iter().zip(start).all(|(octet, known)| octet == known).then_some(tail);
+    };
+    let (mut rest, mut known) = (head, start);
+    while let (Some((word, behind)), Some((known_word, known_behind))) =
+        (rest.split_first_chunk::<8>(), known.split_first_chunk::<8>())
     {
-        if word != known {
+        if word != known_word {
             return None;
         }
-        (head, start) = (head_rest, start_rest);
+        (rest, known) = (behind, known_behind);
     }
-    let word = |octets: &[u8]| octets.iter().fold(0u64, |word, octet| word << 8 | u64::from(*octet));
-    (word(head) == word(start)).then_some(tail)
+    // The last eight reach over what is left, and over some of what was compared.
+    (end == known_end).then_some(tail)
 }
 
 impl Shape {
