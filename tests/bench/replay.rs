@@ -26,41 +26,94 @@ use traffic::{Shape, Traffic, write_file_header, write_record};
 
 const RUNS: usize = 5;
 
+/// tshark reads a few megabytes a second: it is given this much, once.
+const TSHARK_MEBIBYTES: u64 = 16;
+
+/// A command that is measured.
+struct Candidate {
+    name: &'static str,
+    command: Vec<String>,
+    /// How long the capture is that it reads.
+    octets: u64,
+    runs: usize,
+    /// How many of it run at once.
+    copies: usize,
+}
+
+/// CPU and wall seconds.
+type Figure = (f64, f64);
+
+const ONE_THREAD: &str = "quotascope replay F --json --threads 1";
+const TWO_THREADS: &str = "quotascope replay F --json --threads 2";
+const TWO_AT_ONCE: &str = "two of quotascope … --threads 1 at once";
+
 fn main() {
     let mebibytes: u64 = std::env::var("QUOTASCOPE_BENCH_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(1024);
+    let (file, octets) = capture(mebibytes);
+    let (small, small_octets) = capture(TSHARK_MEBIBYTES.min(mebibytes));
+    println!("capture: {} MiB", octets >> 20);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let file = folder.join(format!("traffic-{mebibytes}.pcap"));
-    if !file.exists() {
-        make(&file, mebibytes);
-    }
-    let size = std::fs::metadata(&file).expect("the capture was made").len();
-    println!("capture: {} MiB", size >> 20);
-    let path = file.to_str().expect("a path of text");
-    let quotascope = env!("CARGO_BIN_EXE_quotascope");
-    let flows = folder.join("flows");
-    let flows = flows.to_str().expect("a path of text");
-    let candidates: Vec<(&str, Vec<&str>)> = vec![
-        ("tcpdump -r F -w /dev/null", vec!["tcpdump", "-r", path, "-w", "/dev/null"]),
-        ("quotascope replay F --json --threads 1", vec![quotascope, "replay", path, "--json", "--threads", "1"]),
-        ("quotascope replay F --json --threads 2", vec![quotascope, "replay", path, "--json", "--threads", "2"]),
-        ("tcpflow -r F -o DIR", vec!["tcpflow", "-q", "-r", path, "-o", flows]),
+    let flows = folder.join("flows").to_string_lossy().into_owned();
+    let (quotascope, file, small) = (env!("CARGO_BIN_EXE_quotascope"), file.to_string_lossy(), small.to_string_lossy());
+    let candidate = |name, command: &[&str]| Candidate {
+        name,
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+        octets,
+        runs: RUNS,
+        copies: 1,
+    };
+    let one_thread = [quotascope, "replay", &file, "--json", "--threads", "1"];
+    let candidates = [
+        candidate("tcpdump -r F -w /dev/null", &["tcpdump", "-r", &file, "-w", "/dev/null"]),
+        candidate(ONE_THREAD, &one_thread),
+        candidate(TWO_THREADS, &[quotascope, "replay", &file, "--json", "--threads", "2"]),
+        Candidate { copies: 2, octets: octets * 2, ..candidate(TWO_AT_ONCE, &one_thread) },
+        candidate("tcpflow -r F -o DIR", &["tcpflow", "-q", "-r", &file, "-o", &flows]),
+        Candidate {
+            octets: small_octets,
+            runs: 1,
+            ..candidate("tshark -r SMALL -Y http.response", &["tshark", "-r", &small, "-Y", "http.response"])
+        },
     ];
-    let present: Vec<&(&str, Vec<&str>)> = candidates.iter().filter(|(_, command)| is_installed(command[0])).collect();
-    let mut figures = vec![Vec::new(); present.len()];
+    let present: Vec<&Candidate> = candidates.iter().filter(|candidate| is_installed(&candidate.command[0])).collect();
+    let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); present.len()];
     for run in 0..=RUNS {
-        for (index, (_, command)) in present.iter().enumerate() {
-            let figure = measure(command);
-            if run > 0 {
-                figures[index].push(figure);
+        for (candidate, figures) in present.iter().zip(&mut figures) {
+            if run > 0 && figures.len() < candidate.runs || run == 0 && candidate.runs > 1 {
+                let figure = measure(candidate);
+                if run > 0 {
+                    figures.push(figure);
+                }
             }
         }
     }
-    let medians: Vec<(f64, f64)> = figures.iter().map(|runs| median(runs)).collect();
+    let medians: Vec<Figure> = figures.iter().map(|runs| median(runs)).collect();
     println!("{:<42} {:>8} {:>8} {:>10} {:>10}", "", "CPU s", "wall s", "MB/CPU s", "CPU ratio");
-    for ((name, _), (cpu, wall)) in present.iter().zip(&medians) {
-        let rate = size as f64 / 1e6 / cpu;
-        println!("{name:<42} {cpu:>8.2} {wall:>8.2} {rate:>10.0} {:>10.2}", cpu / medians[0].0);
+    let rate = |candidate: &Candidate, (cpu, _): Figure| candidate.octets as f64 / 1e6 / cpu;
+    for (candidate, figure) in present.iter().zip(&medians) {
+        let (own, first) = (rate(candidate, *figure), rate(present[0], medians[0]));
+        println!("{:<42} {:>8.2} {:>8.2} {own:>10.0} {:>10.2}", candidate.name, figure.0, figure.1, first / own);
     }
+    let wall = |name: &str| {
+        let place = present.iter().position(|candidate| candidate.name == name).expect("it is always measured");
+        medians[place].1
+    };
+    println!(
+        "\ntwo threads are {:.2} times as fast as one; two that run at once do {:.2} times the work of one alone, which is \
+         what the second core of this machine is worth",
+        wall(ONE_THREAD) / wall(TWO_THREADS),
+        2.0 * wall(ONE_THREAD) / wall(TWO_AT_ONCE),
+    );
+}
+
+/// A capture of that size, made where it is not there yet, and its length.
+fn capture(mebibytes: u64) -> (PathBuf, u64) {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("traffic-{mebibytes}.pcap"));
+    if !file.exists() {
+        make(&file, mebibytes);
+    }
+    let octets = std::fs::metadata(&file).expect("the capture was made").len();
+    (file, octets)
 }
 
 fn make(file: &PathBuf, mebibytes: u64) {
@@ -82,19 +135,22 @@ fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-/// CPU and wall seconds of one run.
-fn measure(command: &[&str]) -> (f64, f64) {
+/// What one run takes.
+fn measure(Candidate { name, command, copies, .. }: &Candidate) -> Figure {
     let cpu = || {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the system counts");
         (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6
     };
     let (before, start) = (cpu(), Instant::now());
-    let status = Command::new(command[0]).args(&command[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    assert!(status.is_ok_and(|status| status.success()), "{} runs", command[0]);
+    let spawn = || Command::new(&command[0]).args(&command[1..]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let running: Vec<_> = (0..*copies).map(|_| spawn().expect("it is installed")).collect();
+    for mut child in running {
+        assert!(child.wait().is_ok_and(|status| status.success()), "{name} runs");
+    }
     (cpu() - before, start.elapsed().as_secs_f64())
 }
 
-fn median(runs: &[(f64, f64)]) -> (f64, f64) {
+fn median(runs: &[Figure]) -> Figure {
     let middle = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
