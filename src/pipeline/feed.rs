@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::capture_reader::CaptureReader;
-use super::lane::{Batch, Lane};
+use super::lane::{Batch, Lane, Made};
 use super::threads::Threads;
 use crate::decode::{DecodeOptions, exchange_line};
 use crate::extract::Extractor;
@@ -57,6 +57,13 @@ impl Stream {
             failure: None,
             ended: false,
         }))
+    }
+
+    /// Takes back what was judged.
+    pub(super) fn take_back(&mut self, made: Made) {
+        if let Self::Threads(threads) = self {
+            threads.take_back(made);
+        }
     }
 
     /// Waits for what comes next.

@@ -10,19 +10,28 @@ use crate::model::{Exchange, Frame, HashKey, InputCounters, Observation, Timesta
 pub(super) struct Lane {
     decoder: Decoder,
     observer: Observer,
-    #[expect(clippy::vec_box, reason = "each moves on by itself, through a heap")]
-    observations: Vec<Box<Observation>>,
+    observations: Vec<Made>,
+    /// Which of its stream's decode threads it runs on.
+    thread: usize,
     /// What did not come through the decoder: lines.
     lines: InputCounters,
     newest_line: Option<Timestamp>,
+}
+
+/// An observation on its way to the engine and back.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// In an allocation of its own, because it moves through several queues.
+    pub(super) observation: Box<Observation>,
+    /// Which of its stream's decode threads made it.
+    pub(super) thread: usize,
 }
 
 /// What a lane gives to the engine at a time.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// In the order in which they came.
-    #[expect(clippy::vec_box, reason = "each moves on by itself, through a heap")]
-    pub(super) observations: Vec<Box<Observation>>,
+    pub(super) observations: Vec<Made>,
     /// Nothing older than this will come from the lane.
     pub(super) watermark: Timestamp,
     /// All that the lane counted so far.
@@ -39,9 +48,15 @@ impl Lane {
             decoder: Decoder::new(options, key, extractor.interest()),
             observer: Observer::new(extractor),
             observations: Vec::new(),
+            thread: 0,
             lines: InputCounters::default(),
             newest_line: None,
         }
+    }
+
+    /// The same on the decode thread of that number.
+    pub(super) fn on_thread(self, thread: usize) -> Self {
+        Self { thread, ..self }
     }
 
     /// Takes a frame.
@@ -57,7 +72,7 @@ impl Lane {
         self.lines.exchanges = self.lines.exchanges.saturating_add(1);
         let at = exchange.response.at;
         self.newest_line = Some(self.newest_line.map_or(at, |newest| newest.max(at)));
-        self.observations.push(Box::new(self.observer.observe(exchange)));
+        self.observe(exchange);
     }
 
     /// The counters of lines and files, to add to.
@@ -96,7 +111,12 @@ impl Lane {
 
     fn drain(&mut self) {
         while let Some(exchange) = self.decoder.poll_exchange() {
-            self.observations.push(Box::new(self.observer.observe(exchange)));
+            self.observe(exchange);
         }
+    }
+
+    fn observe(&mut self, exchange: Exchange) {
+        let observation = Box::new(self.observer.observe(exchange));
+        self.observations.push(Made { observation, thread: self.thread });
     }
 }

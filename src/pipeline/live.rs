@@ -264,7 +264,7 @@ impl Watcher {
         match message {
             Message::Batch(batch, capture) => {
                 for observation in batch.observations {
-                    self.sequencer.push(observation);
+                    self.sequencer.push(observation, lane);
                 }
                 self.sequencer.advance(lane, batch.watermark);
                 if let Some(counters) = self.inputs.get_mut(lane) {
@@ -282,8 +282,8 @@ impl Watcher {
     }
 
     fn judge(&mut self) {
-        while let Some(mut observation) = self.sequencer.pop() {
-            self.engine.handle_observation(&mut observation, &mut self.edges);
+        while let Some((mut made, _)) = self.sequencer.pop() {
+            self.engine.handle_observation(&mut made.observation, &mut self.edges);
         }
         let watermark = self.sequencer.watermark();
         let passed = self.engine.now().is_none_or(|now| watermark > now);

@@ -78,7 +78,7 @@ fn judge(mut streams: Vec<Stream>, mut engine: Engine, files: InputCounters, sin
         match stream.next() {
             Feed::Batch(batch) => {
                 for observation in batch.observations {
-                    sequencer.push(observation);
+                    sequencer.push(observation, index);
                 }
                 sequencer.advance(index, batch.watermark);
                 *input = batch.counters;
@@ -86,8 +86,11 @@ fn judge(mut streams: Vec<Stream>, mut engine: Engine, files: InputCounters, sin
             Feed::Failed(error) => failures.push(error),
             Feed::Ended => sequencer.end(index),
         }
-        while let Some(mut observation) = sequencer.pop() {
-            engine.handle_observation(&mut observation, sink);
+        while let Some((mut made, from)) = sequencer.pop() {
+            engine.handle_observation(&mut made.observation, sink);
+            if let Some(stream) = streams.get_mut(from) {
+                stream.take_back(made);
+            }
         }
     }
     let mut input = files;

@@ -4,6 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 
+use super::lane::Made;
 use crate::model::{Client, Observation, Timestamp};
 
 /// Puts the observations of several lanes in the order of their response's time, whatever the number of lanes.
@@ -30,9 +31,10 @@ const MOST_WAITING: usize = 32_768;
 #[derive(Debug)]
 struct Entry {
     at: Timestamp,
-    connection: (Option<SocketAddr>, Option<SocketAddr>),
     arrival: u64,
-    observation: Box<Observation>,
+    made: Made,
+    /// The number of the stream that it came from.
+    stream: usize,
 }
 
 impl Sequencer {
@@ -52,11 +54,10 @@ impl Sequencer {
         Self { ties_wait: false, ..Self::new(1) }
     }
 
-    /// Takes an observation of any lane.
-    pub fn push(&mut self, observation: Box<Observation>) {
+    /// Takes an observation of a stream.
+    pub(super) fn push(&mut self, made: Made, stream: usize) {
         self.arrivals += 1;
-        let entry =
-            Entry { at: observation.at, connection: connection(&observation), arrival: self.arrivals, observation };
+        let entry = Entry { at: made.observation.at, arrival: self.arrivals, made, stream };
         if self.in_order.back().is_none_or(|last| *last < entry) {
             self.in_order.push_back(entry);
         } else {
@@ -87,8 +88,8 @@ impl Sequencer {
         self.watermarks.iter().copied().min().unwrap_or(Timestamp::MAX)
     }
 
-    /// The next observation, if its turn has come.
-    pub fn pop(&mut self) -> Option<Box<Observation>> {
+    /// The next observation, if its turn has come, and its stream.
+    pub(super) fn pop(&mut self) -> Option<(Made, usize)> {
         let (next, is_late) = match (self.in_order.front(), self.late.peek()) {
             (Some(in_order), Some(Reverse(late))) if late < in_order => (late.at, true),
             (Some(in_order), _) => (in_order.at, false),
@@ -105,7 +106,7 @@ impl Sequencer {
             (true, true) => self.late.pop().map(|Reverse(entry)| entry),
             (true, false) => self.in_order.pop_front(),
         };
-        entry.map(|entry| entry.observation)
+        entry.map(|entry| (entry.made, entry.stream))
     }
 }
 
@@ -122,15 +123,9 @@ fn connection(observation: &Observation) -> (Option<SocketAddr>, Option<SocketAd
     (client, observation.server)
 }
 
-impl Entry {
-    fn key(&self) -> (Timestamp, (Option<SocketAddr>, Option<SocketAddr>), u64) {
-        (self.at, self.connection, self.arrival)
-    }
-}
-
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -144,6 +139,10 @@ impl PartialOrd for Entry {
 
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+        // Ties are rare: only they look at the observations.
+        self.at.cmp(&other.at).then_with(|| {
+            let (own, other_connection) = (connection(&self.made.observation), connection(&other.made.observation));
+            own.cmp(&other_connection).then_with(|| self.arrival.cmp(&other.arrival))
+        })
     }
 }

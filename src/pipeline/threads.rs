@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::capture_reader::CaptureReader;
 use super::feed::{Context, Feed};
-use super::lane::{Batch, Lane};
+use super::lane::{Batch, Lane, Made};
 use super::sequencer;
 use crate::decode::Sharder;
 use crate::model::{InputCounters, OwnedFrame, Timestamp};
@@ -19,12 +19,18 @@ use crate::source::{FrameBatch, SourceError};
 /// Blocks of frames that wait for a decode thread, and batches that wait for their round.
 const QUEUE: usize = 8;
 
+/// Observations that go back together.
+const TOGETHER: usize = 128;
+
 /// A reader and decode threads.
 pub(super) struct Threads {
     /// What each decode thread found, block by block.
     workers: Vec<Receiver<Batch>>,
     /// What the reader says.
     reader: Receiver<Reading>,
+    /// What was judged, on its way back to the thread that made it: freed there, its memory is used again without a lock,
+    /// and the counts of names that it shares with others of that thread stay with one core.
+    judged: Vec<(Vec<Made>, Sender<Vec<Made>>)>,
     /// The last round, which waits for all that the reader says.
     last: Option<Batch>,
 }
@@ -40,18 +46,31 @@ impl Threads {
     pub(super) fn start(reader: CaptureReader, threads: usize, context: &Context) -> Self {
         let mut inputs = Vec::new();
         let mut workers = Vec::new();
+        let mut judged = Vec::new();
         for index in 0..threads {
             let (input, blocks) = bounded::<Arc<Block>>(QUEUE);
             let (output, batches) = bounded(QUEUE);
             inputs.push(input);
             workers.push(batches);
-            let lane = context.lane(threads);
-            std::thread::spawn(move || decode(index, lane, &blocks, &output));
+            let (back, used) = bounded(QUEUE);
+            judged.push((Vec::new(), back));
+            let lane = context.lane(threads).on_thread(index);
+            std::thread::spawn(move || decode(index, lane, &blocks, &output, &used));
         }
         // There are no more words of the reader than files.
         let (said, reader_says) = unbounded();
         std::thread::spawn(move || read(reader, &inputs, &said));
-        Self { workers, reader: reader_says, last: None }
+        Self { workers, reader: reader_says, judged, last: None }
+    }
+
+    /// Takes back what was judged.
+    pub(super) fn take_back(&mut self, made: Made) {
+        let Some((judged, back)) = self.judged.get_mut(made.thread) else { return };
+        judged.push(made);
+        if judged.len() >= TOGETHER {
+            // A thread that is behind, or has ended, is not waited for.
+            let _ = back.try_send(std::mem::take(judged));
+        }
     }
 
     /// Waits for the next round.
@@ -71,7 +90,7 @@ impl Threads {
             round.observations.extend(batch.observations);
         }
         // Those of each thread are mostly in order: this merges them.
-        round.observations.sort_by(|a, b| sequencer::order(a, b));
+        round.observations.sort_by(|a, b| sequencer::order(&a.observation, &b.observation));
         if round.watermark == Timestamp::MAX { self.end(round) } else { Feed::Batch(round) }
     }
 
@@ -161,8 +180,20 @@ fn shards(
     (shards, whole)
 }
 
-fn decode(index: usize, mut lane: Lane, blocks: &Receiver<Arc<Block>>, batches: &Sender<Batch>) {
+fn decode(
+    index: usize,
+    mut lane: Lane,
+    blocks: &Receiver<Arc<Block>>,
+    batches: &Sender<Batch>,
+    used: &Receiver<Vec<Made>>,
+) {
+    // The file's name is counted with each observation, too: each thread has its own.
+    let mut source: Arc<str> = Arc::from("");
     for block in blocks {
+        used.try_iter().for_each(drop);
+        if source != block.source {
+            source = Arc::from(&*block.source);
+        }
         let mine = u8::try_from(index).unwrap_or(0);
         // Time passes with each frame, whoever decodes it, so that connections end at the same one for any number of threads.
         let mut passed = None;
@@ -176,7 +207,7 @@ fn decode(index: usize, mut lane: Lane, blocks: &Receiver<Arc<Block>>, batches: 
             if let Some(passed) = passed.take() {
                 lane.handle_timeout(passed);
             }
-            lane.handle_frame(&block.source, &own);
+            lane.handle_frame(&source, &own);
         }
         if let Some(passed) = passed {
             lane.handle_timeout(passed);
