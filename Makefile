@@ -7,7 +7,7 @@ APT = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 .PHONY: demo test test-real fuzz bench lint build dependencies real-dependencies
 
 demo: build
-	target/release/quotascope demo
+	$(or $(CARGO_TARGET_DIR),target)/release/quotascope demo
 
 build: dependencies
 	$(CARGO) build --release --locked
