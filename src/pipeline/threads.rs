@@ -27,7 +27,7 @@ pub(super) struct Threads {
     /// What each decode thread found, block by block.
     workers: Vec<Receiver<Batch>>,
     /// What the reader says.
-    reader: Receiver<Reading>,
+    reader: Receiver<Told>,
     /// What was judged, on its way back to the thread that made it: freed there, its memory is used again without a lock,
     /// and the counts of names that it shares with others of that thread stay with one core.
     judged: Vec<(Vec<Made>, Sender<Vec<Made>>)>,
@@ -36,7 +36,7 @@ pub(super) struct Threads {
 }
 
 /// What the reader says beside the blocks.
-enum Reading {
+enum Told {
     Failed(SourceError),
     Ended(Box<InputCounters>),
 }
@@ -97,11 +97,11 @@ impl Threads {
     /// Gives what the reader says, then the last round.
     fn end(&mut self, mut last: Batch) -> Feed {
         match self.reader.recv() {
-            Ok(Reading::Failed(error)) => {
+            Ok(Told::Failed(error)) => {
                 self.last = Some(last);
                 return Feed::Failed(error);
             }
-            Ok(Reading::Ended(counters)) => last.counters.add(&counters),
+            Ok(Told::Ended(counters)) => last.counters.add(&counters),
             Err(_) => {}
         }
         Feed::Batch(last)
@@ -129,7 +129,7 @@ impl Drop for Block {
 /// A frame that no thread decodes: a fragment, which is part of a whole packet elsewhere.
 const NOBODY: u8 = u8::MAX;
 
-fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], said: &Sender<Reading>) {
+fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], said: &Sender<Told>) {
     let mut counters = InputCounters::default();
     let mut sharder = Sharder::new();
     let (used, free) = bounded(QUEUE);
@@ -146,10 +146,10 @@ fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], said: &Sender
             }
             Ok(None) => break,
             // Nobody hears it where the replay was ended early.
-            Err(error) => drop(said.send(Reading::Failed(error))),
+            Err(error) => drop(said.send(Told::Failed(error))),
         }
     }
-    let _ = said.send(Reading::Ended(Box::new(counters)));
+    let _ = said.send(Told::Ended(Box::new(counters)));
 }
 
 /// Says for each frame which thread decodes it.

@@ -7,6 +7,7 @@ mod dashboards;
 mod decode_frames;
 mod decode_stream;
 mod dialects;
+mod exchange_lines;
 mod export;
 mod field_names;
 mod layering;
