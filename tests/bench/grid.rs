@@ -53,12 +53,6 @@ pub fn least(shape: Shape, damage: &Damage) -> f64 {
     }
 }
 
-/// How many of the values may be wrong: none, but for one case that no capture tells apart. Of several requests sent at
-/// once, all but the last before the capture began, the last looks like the only one, and is taken for the first answer's.
-pub fn most_wrong(shape: Shape, damage: &Damage, found: usize) -> usize {
-    if shape == Shape::Mixed && damage.first_missing > 0 { found / 5_000 } else { 0 }
-}
-
 /// What came of a damaged capture.
 #[derive(Debug, Default)]
 pub struct Recovered {
@@ -76,8 +70,7 @@ impl Recovered {
     /// Whether it is as much as it must be, and nothing wrong.
     #[expect(clippy::cast_precision_loss, reason = "captures are small")]
     pub fn is_enough(&self, shape: Shape, damage: &Damage) -> bool {
-        self.wrong.len() <= most_wrong(shape, damage, self.found)
-            && self.found as f64 >= least(shape, damage) * self.left as f64
+        self.wrong.is_empty() && self.found as f64 >= least(shape, damage) * self.left as f64
     }
 }
 

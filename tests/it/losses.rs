@@ -225,3 +225,44 @@ fn what_is_held_does_not_hold_up_the_others_without_end() {
     assert!(talk.decoder.watermark() > held_at);
     assert_eq!(talk.decoder.counters().damage(Anomaly::HeldPastBound), 1);
 }
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/// The paths of the exchanges, in the order in which they were given out.
+fn paths(talk: &Talk) -> Vec<Option<&str>> {
+    talk.exchanges.iter().map(|exchange| exchange.request.as_ref().map(|request| &*request.path)).collect()
+}
+
+#[test]
+fn the_last_of_several_requests_sent_together_is_not_taken_for_the_only_one() {
+    let mut talk = Talk::new(DecodeOptions::default());
+    // The capture begins behind two requests of three that were sent together.
+    let asked = b"GET /third HTTP/1.1\r\nHost: api.example\r\n\r\n";
+    let (start, end) = (500, 500 + length(asked));
+    talk.say((40_001, 80), '>', (start, 900), asked);
+    for answer in 0..3 {
+        talk.say((40_001, 80), '<', (900 + answer * length(OK), end), OK);
+    }
+    talk.end();
+    assert_eq!(paths(&talk), [None; 3]);
+}
+
+#[test]
+fn the_first_request_of_a_joined_connection_has_its_answer() {
+    let mut talk = Talk::new(DecodeOptions::default());
+    let (first, second) =
+        (b"GET /first HTTP/1.1\r\nHost: api.example\r\n\r\n", b"GET /second HTTP/1.1\r\nHost: api.example\r\n\r\n");
+    let behind = 500 + length(first);
+    talk.say((40_001, 80), '>', (500, 900), first);
+    talk.say((40_001, 80), '<', (900, behind), OK);
+    assert_eq!(paths(&talk), [], "only the next message tells");
+    talk.say((40_001, 80), '>', (behind, 900 + length(OK)), second);
+    assert_eq!(paths(&talk), [Some("/first")]);
+    talk.say((40_001, 80), '<', (900 + length(OK), behind + length(second)), OK);
+    assert_eq!(paths(&talk), [Some("/first"), Some("/second")]);
+    // Where nothing more comes, it was the only one.
+    talk.say((40_002, 80), '>', (500, 900), first);
+    talk.say((40_002, 80), '<', (900, behind), OK);
+    talk.end();
+    assert_eq!(paths(&talk), [Some("/first"), Some("/second"), Some("/first")]);
+}

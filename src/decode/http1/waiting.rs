@@ -43,7 +43,7 @@ pub(crate) struct Asked {
 }
 
 /// Clients send an empty line behind a body, or a FIN; a request is longer than that.
-const STRAY_OCTETS: u64 = 4;
+pub(crate) const STRAY_OCTETS: u64 = 4;
 
 impl Asked {
     /// Whether the server had this request when it sent a response that starts at `start`, and not before the client
@@ -98,6 +98,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Answered {
     /// It is this one.
     Request(Asked),
+    /// It is this one, unless others went unseen that were sent together with it.
+    Likely(Asked),
     /// It was not captured, or several come into question.
     Unknown {
         /// Whether it may have been a HEAD request, whose response has no body.
@@ -189,8 +191,11 @@ impl Waiting {
     pub(crate) fn answer(&mut self, start: u64, heard: Option<u64>) -> (Answered, u64) {
         let (first, last) = self.window(start, heard);
         let mut given_up = 0u64;
+        let mut behind_unseen = false;
         for _ in 0..first {
-            given_up = given_up.saturating_add(u64::from(matches!(self.pop(), Some(Place::Asked { .. }))));
+            let place = self.pop();
+            behind_unseen |= matches!(place, Some(Place::Unseen));
+            given_up = given_up.saturating_add(u64::from(matches!(place, Some(Place::Asked { .. }))));
         }
         self.spread = self.spread.saturating_sub(first);
         let Some(last) = last else {
@@ -201,7 +206,7 @@ impl Waiting {
         match self.pop() {
             Some(Place::Asked { asked, .. }) if rest == 0 => {
                 self.spread = 0;
-                (Answered::Request(asked), given_up)
+                (if behind_unseen { Answered::Likely(asked) } else { Answered::Request(asked) }, given_up)
             }
             Some(Place::Asked { .. }) => (unknown, given_up.saturating_add(1)),
             Some(Place::Unseen) => {

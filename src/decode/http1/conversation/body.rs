@@ -1,6 +1,7 @@
 //! The bodies of a conversation: stepped over, or kept until there is enough of them.
 
 use super::super::reader::{Chunk, Mark, State, Step, step};
+use super::super::waiting::STRAY_OCTETS;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::Side;
@@ -13,6 +14,25 @@ pub(super) struct Held {
     pub(super) codings: Codings,
     /// The content so far, before content decoding; absent where only the trailer is waited for.
     pub(super) content: Option<Vec<u8>>,
+    /// The end of its request, where that is only likely its own.
+    pub(super) likely_end: Option<u64>,
+}
+
+/// An exchange that is whole, and whose request is only likely its own: others may have been sent together with it that
+/// went unseen. The next message tells.
+#[derive(Debug)]
+pub(super) struct Likely {
+    pub(super) exchange: Exchange,
+    /// Where its request ends.
+    end: u64,
+}
+
+impl Likely {
+    /// The memory that it takes.
+    pub(super) fn footprint(&self) -> usize {
+        let body = self.exchange.response.body.as_ref().map_or(0, |body| body.octets.capacity());
+        size_of::<Self>().saturating_add(self.exchange.response.fields.footprint()).saturating_add(body)
+    }
 }
 
 impl Held {
@@ -40,12 +60,34 @@ impl Conversation {
     /// Gives out the exchange that is held; `truncated` where more of its content was to come.
     pub(super) fn release(&mut self, truncated: bool, cx: &mut Context<'_>) {
         let Some(held) = self.held.take() else { return };
-        let Held { mut exchange, codings, content } = *held;
+        let Held { mut exchange, codings, content, likely_end } = *held;
         if let Some(content) = content {
             exchange.response.body = codings.decode(content, truncated, cx.options.body_octets);
             if exchange.response.body.as_ref().is_none_or(|body| body.truncated) {
                 self.count(Anomaly::BodyUndecodable, 1, cx);
             }
+        }
+        self.give_out(exchange, likely_end, cx);
+    }
+
+    /// An exchange is complete; one whose request is only likely its own waits for the next message.
+    pub(super) fn give_out(&mut self, exchange: Exchange, likely_end: Option<u64>, cx: &mut Context<'_>) {
+        match likely_end {
+            Some(end) => self.likely = Some(Box::new(Likely { exchange, end })),
+            None => give_out(exchange, cx),
+        }
+    }
+
+    /// Gives out the exchange whose request was only likely its own. Where the next response was sent before the server had
+    /// received more than that request (`heard`), two requests were on their way: then nobody knows which was answered first.
+    pub(super) fn settle_pairing(&mut self, heard: Option<u64>, cx: &mut Context<'_>) {
+        let Some(likely) = self.likely.take() else { return };
+        let Likely { mut exchange, end } = *likely;
+        if heard.is_some_and(|heard| heard <= end.saturating_add(STRAY_OCTETS)) {
+            exchange.request = None;
+            exchange.latency = None;
+            self.count(Anomaly::RequestUnmatched, 1, cx);
+            self.count(Anomaly::ResponseUnmatched, 1, cx);
         }
         give_out(exchange, cx);
     }
@@ -122,8 +164,7 @@ impl Conversation {
     }
 }
 
-/// An exchange is complete.
-pub(super) fn give_out(exchange: Exchange, cx: &mut Context<'_>) {
+fn give_out(exchange: Exchange, cx: &mut Context<'_>) {
     cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
     cx.exchanges.push_back(exchange);
 }

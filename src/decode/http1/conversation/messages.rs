@@ -9,7 +9,7 @@ use super::super::lines::{Lines, Roles};
 use super::super::reader::{Chunk, Mark, State};
 use super::super::request;
 use super::super::waiting::{Answered, Asked, Method};
-use super::body::{Held, give_out};
+use super::body::Held;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::Side;
@@ -26,6 +26,8 @@ impl Conversation {
         cx: &mut Context<'_>,
     ) {
         cx.counters.requests = cx.counters.requests.saturating_add(1);
+        // The client asks again: what it was answered before was all that it waited for.
+        self.settle_pairing(None, cx);
         if self.readers.of(side).state == (State::Head { found: true }) {
             self.waiting.note_unseen_requests();
         }
@@ -71,10 +73,16 @@ impl Conversation {
             self.waiting.note_interim(first.offset.saturating_add(length as u64));
             return;
         }
+        self.settle_pairing(first.heard, cx);
         let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
         self.count(Anomaly::RequestUnmatched, given_up, cx);
+        let mut likely_end = None;
         let (asked, doubtful) = match answered {
             Answered::Request(asked) => (Some(asked), false),
+            Answered::Likely(asked) => {
+                likely_end = asked.end;
+                (Some(asked), false)
+            }
             Answered::Unknown { maybe_head } => {
                 self.count(Anomaly::ResponseUnmatched, 1, cx);
                 (None, maybe_head)
@@ -103,7 +111,7 @@ impl Conversation {
             }
         };
         let exchange = self.exchange(side, at, head, request, latency);
-        self.report(exchange, framing, may_matter, &head.lines, cx);
+        self.report(exchange, likely_end, (framing, may_matter), &head.lines, cx);
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
         }
@@ -131,12 +139,13 @@ impl Conversation {
         }
     }
 
-    /// Reports an exchange, or holds it for its content, if that `may_matter`, or its trailer.
-    pub(super) fn report(
+    /// Reports an exchange, or holds it for its content, if that `may_matter`, or its trailer; one whose request is only
+    /// likely its own, of that end, waits for the next message.
+    fn report(
         &mut self,
         exchange: Exchange,
-        framing: Framing,
-        may_matter: bool,
+        likely_end: Option<u64>,
+        (framing, may_matter): (Framing, bool),
         lines: &Lines<'_>,
         cx: &mut Context<'_>,
     ) {
@@ -151,9 +160,9 @@ impl Conversation {
                 .any(|name| cx.interest.response_field(name.trim_ascii()));
         if content || trailer {
             let codings = Codings::of(lines.values(Roles::CONTENT_ENCODING));
-            self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new) }));
+            self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new), likely_end }));
         } else {
-            give_out(exchange, cx);
+            self.give_out(exchange, likely_end, cx);
         }
     }
 }

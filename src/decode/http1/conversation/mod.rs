@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use self::body::Held;
+use self::body::{Held, Likely};
 use super::hosts::Host;
 use super::memory::Memory;
 use super::reader::{Chunk, Mark, Reader, State};
@@ -40,6 +40,7 @@ pub(crate) struct Conversation {
     readers: Sides<Reader>,
     waiting: Waiting,
     held: Option<Box<Held>>,
+    likely: Option<Box<Likely>>,
     last_host: Option<Arc<Host>>,
     /// Whether the streams began as something else than HTTP: a proxy's protocol, or another one altogether.
     foreign: bool,
@@ -54,6 +55,7 @@ impl Conversation {
             readers: Sides::default(),
             waiting: Waiting::default(),
             held: None,
+            likely: None,
             last_host: None,
             foreign: false,
         }
@@ -71,19 +73,23 @@ impl Conversation {
 
     /// When the head of the exchange was seen that waits for its content.
     pub(crate) fn held_since(&self) -> Option<Timestamp> {
-        self.held.as_ref().map(|held| held.exchange.response.at)
+        let held = self.held.as_ref().map(|held| held.exchange.response.at);
+        let likely = self.likely.as_ref().map(|likely| likely.exchange.response.at);
+        held.into_iter().chain(likely).min()
     }
 
     /// The memory that it takes beyond its own record.
     pub(crate) fn footprint(&self) -> usize {
         let heads = Side::BOTH.iter().map(|side| self.readers.of(*side).partial.capacity());
-        let held = self.held.as_ref().map_or(0, |held| held.footprint());
+        let likely = self.likely.as_ref().map_or(0, |likely| likely.footprint());
+        let held = self.held.as_ref().map_or(likely, |held| held.footprint().saturating_add(likely));
         heads.fold(held.saturating_add(self.waiting.footprint()), usize::saturating_add)
     }
 
     /// Lets go of all that it holds, to keep a bound.
     pub(crate) fn shed(&mut self, cx: &mut Context<'_>) {
         self.release(true, cx);
+        self.settle_pairing(None, cx);
         for side in Side::BOTH {
             if self.drop_partial(side, cx) {
                 self.lose(side);
@@ -186,6 +192,7 @@ impl Conversation {
         if self.answers(side) {
             let whole = matches!(self.readers.of(side).state, State::UntilClose | State::Head { .. });
             self.release(!whole, cx);
+            self.settle_pairing(None, cx);
         }
         self.drop_partial(side, cx);
     }
@@ -193,11 +200,13 @@ impl Conversation {
     /// Gives out what is held, as far as it came.
     pub(crate) fn expire(&mut self, cx: &mut Context<'_>) {
         self.release(true, cx);
+        self.settle_pairing(None, cx);
     }
 
     /// The connection has ended.
     pub(crate) fn end(&mut self, cx: &mut Context<'_>) {
         self.release(true, cx);
+        self.settle_pairing(None, cx);
         self.count(Anomaly::RequestUnmatched, self.waiting.len(), cx);
         self.waiting = Waiting::default();
     }
