@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Parse, common: &Common, settings: &Settings) -> Re
                 method: arguments.method.to_ascii_uppercase().into(),
                 host: arguments.host.as_deref().map(|host| host.to_ascii_lowercase().into()),
                 path: arguments.path.split(['?', '#']).next().unwrap_or("/").into(),
-                credentials: Vec::new(),
+                credentials: smallvec::SmallVec::new(),
             };
             let exchange = Exchange {
                 source: Arc::from("stdin"),

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use smallvec::SmallVec;
 
 use super::json_field_lines::FieldLines;
 use super::json_scalar::Scalar;
@@ -115,7 +116,7 @@ fn credentials(
     query: Option<&str>,
     interest: &dyn Interest,
     key: &HashKey,
-) -> Vec<Credential> {
+) -> SmallVec<[Credential; 1]> {
     let credential =
         |carrier: String, value: &str| Credential { carrier: carrier.into(), id: key.identity(value.as_bytes()) };
     let fields = fields

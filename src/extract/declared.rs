@@ -71,7 +71,7 @@ impl<'a> Selection<'a> {
     /// Falls back to the profile's class for requests without credentials, where the exchange shows none and its response
     /// states that class's limit. Without such a statement nothing is concluded: a log may not show credentials at all.
     pub(super) fn consider_unauthenticated(&mut self, context: Context<'a>, readings: &[Reading]) {
-        if !context.caller.is_known || !context.caller.credentials.is_empty() {
+        if !context.caller.is_known() || !context.caller.credentials.is_empty() {
             return;
         }
         let states = |rule: &QuotaRule| {
@@ -273,7 +273,8 @@ mod tests {
         let exchange = exchange(request, credential);
         let identities = Identities::new(std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
         let endpoint: Arc<str> = request.into();
-        let caller = Caller::of(&exchange, &mut Addresses::new(1));
+        let addresses = Addresses::new(1);
+        let caller = Caller::of(&exchange, &addresses);
         let context = Context {
             caller: &caller,
             profile,

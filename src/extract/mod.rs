@@ -145,7 +145,7 @@ impl Extractor {
             rules: profile.map(Profile::wire),
         };
         let mut said = memory.reader.read(&exchange.response, &hints);
-        let caller = Caller::of(&exchange, &mut memory.addresses);
+        let caller = Caller::of(&exchange, &memory.addresses);
         let (scope, declared) = if let (Some(destination), Some(profile)) = (&destination, profile) {
             self.apply(profile, destination, &caller, &mut said, &mut memory.made)
         } else {

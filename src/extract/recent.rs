@@ -1,5 +1,7 @@
 //! What was found lately, found again without a search.
 
+use std::sync::Arc;
+
 /// How many that fall on one place are kept there: with fewer, two that come in turn would often push each other out.
 const WAYS: usize = 4;
 
@@ -73,6 +75,13 @@ impl Hash {
     pub(super) fn of_ends<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut hash = Self(Self::FACTOR);
         texts.for_each(|text| hash.take_end(text));
+        hash
+    }
+
+    /// Of the place that a shared value has in memory.
+    pub(super) fn of_place<T>(shared: &Arc<T>) -> Self {
+        let mut hash = Self(Self::FACTOR);
+        hash.take(Arc::as_ptr(shared).addr() as u64);
         hash
     }
 

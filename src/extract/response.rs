@@ -76,7 +76,15 @@ fn read(response: &Response, hints: &Hints<'_>, known: &mut Known) -> Said {
     let rules = hints.rules;
     let status = response.status;
     let reset_rule = rules.and_then(|rules| rules.reset);
-    let mut headers = dialect::read(&response.fields, response.at, reset_rule, known);
+    let layout = known.layout(&response.fields);
+    if response.body.is_none() && is_plain_success(status, rules) {
+        let quota = dialect::only_quota(&layout, &response.fields, response.at, reset_rule, known);
+        if let Some(quota) = quota {
+            let dialect = Some(quota.family);
+            return Said { dialect, readings: vec![quota.into_reading()], ..Said::default() };
+        }
+    }
+    let mut headers = dialect::read(&layout, &response.fields, response.at, reset_rule, known);
     let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
     let stated = content.as_ref().and_then(|content| content.code(status, rules));
     let refusal = Refusal { status, headers: &headers, content: content.as_ref(), code: stated.as_ref(), rules };
@@ -116,6 +124,11 @@ fn read(response: &Response, hints: &Hints<'_>, known: &mut Known) -> Said {
     let mut readings = Vec::with_capacity(quotas.len());
     readings.extend(quotas.into_iter().map(Quota::into_reading));
     Said { dialect, readings, retry_after, throttled: cause, error_code, scope, doubts }
+}
+
+/// Whether a status says by itself that nothing was refused.
+fn is_plain_success(status: u16, rules: Option<&WireRules>) -> bool {
+    (200..400).contains(&status) && !rules.is_some_and(|rules| rules.throttle_statuses.contains(&status))
 }
 
 /// Whether a response field name (in any case) may say something. Called for each field line: no allocation.

@@ -1,5 +1,6 @@
 //! For whom a provider counts: the party behind a request, as a keyed hash, an alias or an address, never a credential.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ impl Identities {
         let Some(rule) = rule else {
             return match credential(caller.credentials, &[]) {
                 Some(id) => Some(Scope { kind: Arc::clone(&self.api_key), id: Some(self.party(id)) }),
-                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(caller.address.clone()?)) }),
+                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(caller.address()?)) }),
             };
         };
         Some(Scope { kind: Arc::clone(rule.kind()), id: self.of_kind(caller, rule.kind(), rule.credentials()) })
@@ -65,7 +66,7 @@ impl Identities {
     /// The identity of the party of that kind.
     fn of_kind(&self, caller: &Caller<'_>, kind: &str, carriers: &[Arc<str>]) -> Option<Arc<str>> {
         match kind {
-            IP => caller.address.clone().map(|address| self.named(address)),
+            IP => caller.address().map(|address| self.named(address)),
             "global" | "endpoint" => None,
             _ => credential(caller.credentials, carriers).map(|id| self.party(id)),
         }
@@ -103,35 +104,42 @@ fn credential(credentials: &[Credential], carriers: &[Arc<str>]) -> Option<Arc<s
 }
 
 /// What of an exchange may identify who asked.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Caller<'a> {
     pub(super) credentials: &'a [Credential],
-    /// The address that asked, without its port, or the name that a log gives the client.
-    pub(super) address: Option<Arc<str>>,
-    /// Whether the input says who asked.
-    pub(super) is_known: bool,
+    client: &'a Client,
+    addresses: &'a Addresses,
 }
 
 impl<'a> Caller<'a> {
     /// Who asked in an exchange.
-    pub(super) fn of(exchange: &'a Exchange, addresses: &mut Addresses) -> Self {
+    pub(super) fn of(exchange: &'a Exchange, addresses: &'a Addresses) -> Self {
         let credentials = exchange.request.as_ref().map_or(&[][..], |request| &request.credentials);
-        let is_known = exchange.client != Client::Unknown;
-        Self { credentials, address: addresses.address(&exchange.client), is_known }
+        Self { credentials, client: &exchange.client, addresses }
+    }
+
+    /// Whether the input says who asked.
+    pub(super) fn is_known(&self) -> bool {
+        *self.client != Client::Unknown
+    }
+
+    /// The address that asked, without its port, or the name that a log gives the client. Most scopes do not ask for it.
+    fn address(&self) -> Option<Arc<str>> {
+        self.addresses.address(self.client)
     }
 }
 
-/// The addresses of the clients that came last, as they are shown.
+/// The addresses of the clients that came last, as they are shown; asking changes what is remembered, not what is said.
 #[derive(Debug, Clone)]
-pub(super) struct Addresses(Recent<(IpAddr, Arc<str>)>);
+pub(super) struct Addresses(RefCell<Recent<(IpAddr, Arc<str>)>>);
 
 impl Addresses {
     /// Room for four times so many.
     pub(super) const fn new(sets: usize) -> Self {
-        Self(Recent::new(sets))
+        Self(RefCell::new(Recent::new(sets)))
     }
 
-    fn address(&mut self, client: &Client) -> Option<Arc<str>> {
+    fn address(&self, client: &Client) -> Option<Arc<str>> {
         match client {
             Client::Address(address) => Some(self.shown(address.ip())),
             Client::Named(name) => {
@@ -147,16 +155,16 @@ impl Addresses {
         }
     }
 
-    fn shown(&mut self, ip: IpAddr) -> Arc<str> {
+    fn shown(&self, ip: IpAddr) -> Arc<str> {
         let hash = match ip {
             IpAddr::V4(ip) => Hash::of(&[&ip.octets()]),
             IpAddr::V6(ip) => Hash::of(&[&ip.octets()]),
         };
-        if let Some((_, known)) = self.0.known(hash, |(known, _)| *known == ip) {
+        if let Some((_, known)) = self.0.borrow().known(hash, |(known, _)| *known == ip) {
             return Arc::clone(known);
         }
         let shown: Arc<str> = ip.to_canonical().to_string().into();
-        self.0.keep(hash, (ip, Arc::clone(&shown)));
+        self.0.borrow_mut().keep(hash, (ip, Arc::clone(&shown)));
         shown
     }
 }

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::{Credential, Fields, Timestamp};
 
 /// One HTTP request with its final response, as far as the input showed it.
@@ -58,7 +60,7 @@ pub struct Request {
     /// The path, without query and fragment; at most 2048 octets, control octets percent-encoded.
     pub path: Box<str>,
     /// The credentials it carried, hashed.
-    pub credentials: Vec<Credential>,
+    pub credentials: SmallVec<[Credential; 1]>,
 }
 
 /// A final response's head, and of its body what may explain a refusal.

@@ -1,57 +1,115 @@
-//! Field lines of a message, in one allocation.
+//! Field lines of a message: their names, shared by all messages that have the same, and their values.
+
+use std::fmt;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 /// Field lines in their order, names in lower case, values as the octets that were on the wire (trimmed).
 ///
 /// Names and values stay octets of unknown encoding: nothing here may reach a terminal unescaped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields {
-    octets: Vec<u8>,
-    /// End of the name and end of the value of each line, in `octets`.
-    ends: Vec<(u32, u32)>,
+    /// Absent where there is no line.
+    names: Option<Arc<FieldNames>>,
+    /// The values, one behind the other. Those of most responses that say something fit without an allocation.
+    values: SmallVec<[u8; INLINE]>,
+    /// Where each ends in `values`.
+    ends: SmallVec<[u32; 6]>,
 }
 
-/// Room that is made for the first line at once: growing line by line would move them all several times. Few responses
-/// have more that says something.
-const FIRST_OCTETS: usize = 192;
-const FIRST_LINES: usize = 6;
+/// The date, and three or four numbers.
+const INLINE: usize = 64;
+
+/// The names of field lines, in lower case and in their order.
+///
+/// A server sends the same with each response: they are made once, and whoever remembers something of them knows them again
+/// by their place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldNames {
+    /// The names, one behind the other.
+    octets: Vec<u8>,
+    /// Where each ends in `octets`.
+    ends: Vec<u32>,
+}
+
+impl FieldNames {
+    /// Appends a name. One that would pass 4 GiB in all is left out: callers bound a head far below.
+    pub fn push(&mut self, name: &[u8]) {
+        let start = self.octets.len();
+        let Some(end) = end(start, name) else { return };
+        self.octets.extend_from_slice(name);
+        if let Some(name) = self.octets.get_mut(start..) {
+            name.make_ascii_lowercase();
+        }
+        self.ends.push(end);
+    }
+
+    /// The names in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        parts(&self.octets, &self.ends)
+    }
+}
 
 impl Fields {
     /// No field lines.
-    pub const fn new() -> Self {
-        Self { octets: Vec::new(), ends: Vec::new() }
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The lines of these names, with a value for each: what is missing on one side is left out.
+    pub fn of<'a>(names: &Arc<FieldNames>, values: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut fields = Self { names: Some(Arc::clone(names)), ..Self::default() };
+        let mut room = [0; INLINE];
+        let mut filled = 0usize;
+        for value in values.take(names.ends.len()) {
+            let value = value.trim_ascii();
+            let end = filled.saturating_add(value.len());
+            match room.get_mut(filled..end) {
+                Some(place) if fields.values.is_empty() => {
+                    place.copy_from_slice(value);
+                    filled = end;
+                    fields.ends.push(u32::try_from(end).unwrap_or(u32::MAX));
+                }
+                _ => {
+                    if fields.values.is_empty() {
+                        fields.values = SmallVec::from_slice(room.get(..filled).unwrap_or_default());
+                    }
+                    fields.push_value(value);
+                }
+            }
+        }
+        if fields.values.is_empty() {
+            fields.values = SmallVec::from_buf_and_len(room, filled);
+        }
+        fields
     }
 
     /// Appends a field line. A line that would pass 4 GiB in all is left out: callers bound a head far below.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        if self.ends.is_empty() {
-            self.octets.reserve(FIRST_OCTETS.max(name.len().saturating_add(value.len())));
-            self.ends.reserve(FIRST_LINES);
-        }
-        let start = self.octets.len();
         let value = value.trim_ascii();
-        self.octets.extend_from_slice(name);
-        let name_end = self.octets.len();
-        if let Some(name) = self.octets.get_mut(start..) {
-            name.make_ascii_lowercase();
-        }
-        self.octets.extend_from_slice(value);
-        match (u32::try_from(name_end), u32::try_from(self.octets.len())) {
-            (Ok(name_end), Ok(value_end)) => self.ends.push((name_end, value_end)),
-            _ => self.octets.truncate(start),
+        let names = Arc::make_mut(self.names.get_or_insert_default());
+        if end(self.values.len(), value).is_some() && end(names.octets.len(), name).is_some() {
+            names.push(name);
+            self.push_value(value);
         }
     }
 
+    fn push_value(&mut self, value: &[u8]) {
+        if let Some(end) = end(self.values.len(), value) {
+            self.values.extend_from_slice(value);
+            self.ends.push(end);
+        }
+    }
+
+    /// The names of the lines; absent where there is none.
+    pub const fn names(&self) -> Option<&Arc<FieldNames>> {
+        self.names.as_ref()
+    }
+
     /// The lines in order: name in lower case, value.
-    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut start = 0usize;
-        self.ends.iter().map(move |&(name_end, value_end)| {
-            let (name_end, value_end) = (name_end as usize, value_end as usize);
-            let name = self.octets.get(start..name_end).unwrap_or_default();
-            let value = self.octets.get(name_end..value_end).unwrap_or_default();
-            start = value_end;
-            (name, value)
-        })
+        self.names.iter().flat_map(|names| names.iter()).zip(parts(&self.values, &self.ends))
     }
 
     /// The value of the first line of that name (in lower case).
@@ -62,13 +120,20 @@ impl Fields {
     /// The value of a line, by its place from 0; empty past the last.
     #[inline]
     pub fn value(&self, line: usize) -> &[u8] {
-        let end = self.ends.get(line).map(|(name_end, value_end)| (*name_end as usize)..(*value_end as usize));
-        end.and_then(|range| self.octets.get(range)).unwrap_or_default()
+        let start = line.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let range = start.zip(self.ends.get(line)).map(|(start, end)| start as usize..*end as usize);
+        range.and_then(|range| self.values.get(range)).unwrap_or_default()
     }
 
-    /// The memory that they take, in octets.
-    pub const fn footprint(&self) -> usize {
-        self.octets.capacity().saturating_add(self.ends.capacity().saturating_mul(size_of::<(u32, u32)>()))
+    /// The memory that they take beyond their own record, in octets, without names that others have too.
+    pub fn footprint(&self) -> usize {
+        let own = self.names.as_ref().filter(|names| Arc::strong_count(names) == 1);
+        let names = own.map_or(0, |names| {
+            names.octets.capacity().saturating_add(names.ends.capacity().saturating_mul(size_of::<u32>()))
+        });
+        let values = if self.values.spilled() { self.values.capacity() } else { 0 };
+        let ends = if self.ends.spilled() { self.ends.capacity() } else { 0 };
+        names.saturating_add(values).saturating_add(ends.saturating_mul(size_of::<u32>()))
     }
 
     /// How many lines there are.
@@ -82,13 +147,25 @@ impl Fields {
     }
 }
 
-impl std::fmt::Debug for Fields {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map()
-            .entries(
-                self.iter()
-                    .map(|(n, v)| (String::from_utf8_lossy(n).into_owned(), String::from_utf8_lossy(v).into_owned())),
-            )
-            .finish()
+/// Where a part ends that begins at `start`; `None` past 4 GiB.
+fn end(start: usize, part: &[u8]) -> Option<u32> {
+    u32::try_from(start.checked_add(part.len())?).ok()
+}
+
+/// The parts of `octets` that end at `ends`.
+fn parts<'a>(octets: &'a [u8], ends: &'a [u32]) -> impl Iterator<Item = &'a [u8]> {
+    let mut start = 0usize;
+    ends.iter().map(move |end| {
+        let end = *end as usize;
+        let part = octets.get(start..end).unwrap_or_default();
+        start = end;
+        part
+    })
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        f.debug_map().entries(self.iter().map(|(name, value)| (text(name), text(value)))).finish()
     }
 }

@@ -25,7 +25,7 @@ pub use alert::{Alert, AlertState, Rule, Severity, Subject};
 pub use coverage::Coverage;
 pub use credential::{Credential, HashKey, Redacted};
 pub use exchange::{Body, Client, Exchange, Interest, Request, Response};
-pub use fields::Fields;
+pub use fields::{FieldNames, Fields};
 pub use frame::{Frame, LinkType, OwnedFrame};
 pub use input::{Anomaly, InputCounters};
 pub use loss::{Losses, Peer, Place};

@@ -231,7 +231,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         method: method.into(),
         host,
         path: path.into(),
-        credentials,
+        credentials: credentials.into(),
     });
     let client = prop_oneof![
         (0..3u8, any::<u16>()).prop_map(|(last, port)| Client::Address(SocketAddr::from(([10, 0, 0, last], port)))),
@@ -278,7 +278,7 @@ fn paths_that_differ_by_an_identity_keep_their_own_endpoint() {
             method: "GET".into(),
             host: Some(host.into()),
             path: path.into(),
-            credentials: Vec::new(),
+            credentials: Default::default(),
         };
         let response = Response { at: Timestamp::from_secs(0), status: 200, fields: Fields::new(), body: None };
         let observation = observer.observe(Exchange {

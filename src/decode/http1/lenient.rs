@@ -43,7 +43,12 @@ fn head_length(octets: &[u8]) -> Option<usize> {
 }
 
 /// Parses a request's head with all the leniency there is.
-pub(crate) fn parse_request(octets: &[u8], bound: usize, roles: impl FnMut(&[u8]) -> Roles) -> Parsed<RequestHead<'_>> {
+pub(crate) fn parse_request<'a>(
+    octets: &'a [u8],
+    lines: &mut Lines<'a>,
+    bound: usize,
+    roles: impl FnMut(&[u8]) -> Roles,
+) -> Parsed<RequestHead<'a>> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_request(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
@@ -52,26 +57,25 @@ pub(crate) fn parse_request(octets: &[u8], bound: usize, roles: impl FnMut(&[u8]
         Simple::Partial | Simple::No => None,
     });
     let Some((method, target)) = line else { return Parsed::Bad };
-    match lines(rest, bound, roles) {
-        Some(lines) => Parsed::Whole(RequestHead { method, target, lines }, length),
-        None => Parsed::TooMany,
+    if take_lines(rest, lines, bound, roles) {
+        Parsed::Whole(RequestHead { method, target }, length)
+    } else {
+        Parsed::TooMany
     }
 }
 
 /// Parses a response's head with all the leniency there is.
-pub(crate) fn parse_response(
-    octets: &[u8],
+pub(crate) fn parse_response<'a>(
+    octets: &'a [u8],
+    lines: &mut Lines<'a>,
     bound: usize,
     roles: impl FnMut(&[u8]) -> Roles,
-) -> Parsed<ResponseHead<'_>> {
+) -> Parsed<ResponseHead> {
     let Some(length) = head_length(octets) else { return partial(octets, recognize::may_be_response(octets)) };
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
     let Some(status) = recognize::lenient_status_line(first) else { return Parsed::Bad };
-    match lines(rest, bound, roles) {
-        Some(lines) => Parsed::Whole(ResponseHead { status, lines }, length),
-        None => Parsed::TooMany,
-    }
+    if take_lines(rest, lines, bound, roles) { Parsed::Whole(ResponseHead { status }, length) } else { Parsed::TooMany }
 }
 
 const fn partial<T>(_octets: &[u8], plausible: bool) -> Parsed<T> {
@@ -89,9 +93,15 @@ pub(crate) fn split_line(octets: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The field lines; a line that has no colon is left out, and so is a folded line's continuation, with its value.
-fn lines(mut rest: &[u8], bound: usize, mut roles: impl FnMut(&[u8]) -> Roles) -> Option<Lines<'_>> {
-    let mut lines = Lines::default();
+/// Takes the field lines, if they are not too many; a line that has no colon is left out, and so is a folded line's
+/// continuation, with its value.
+fn take_lines<'a>(
+    mut rest: &'a [u8],
+    lines: &mut Lines<'a>,
+    bound: usize,
+    mut roles: impl FnMut(&[u8]) -> Roles,
+) -> bool {
+    lines.clear();
     let mut count = 0usize;
     while !rest.is_empty() {
         let (line, behind) = split_line(rest);
@@ -102,12 +112,12 @@ fn lines(mut rest: &[u8], bound: usize, mut roles: impl FnMut(&[u8]) -> Roles) -
         if let Some(colon) = line.iter().position(|octet| *octet == b':') {
             count = count.saturating_add(1);
             if count > bound {
-                return None;
+                return false;
             }
             let (name, value) = line.split_at_checked(colon).unwrap_or_default();
             let name = name.trim_ascii();
             lines.push(name, value.get(1..).unwrap_or_default(), roles(name));
         }
     }
-    Some(lines)
+    true
 }

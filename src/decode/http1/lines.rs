@@ -1,6 +1,10 @@
 //! The field lines of a head that say something to the decoder or to whom it serves.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
+
+use crate::model::{FieldNames, Fields};
 
 /// What a field line is good for; a set. One that is good for nothing is left out of [`Lines`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,27 +65,52 @@ pub(crate) struct Line<'a> {
 }
 
 /// The field lines of a head that are good for something, in their order.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Lines<'a> {
     /// A response that says something has about six; the heap is for those with more.
-    lines: SmallVec<[Line<'a>; 12]>,
+    lines: SmallVec<[Line<'a>; 8]>,
     /// The roles of all.
     roles: Roles,
+    /// The names of those that are kept, where a former head had them too.
+    kept: Option<Arc<FieldNames>>,
 }
 
 impl<'a> Lines<'a> {
     /// Appends a line, if it is good for something.
     pub(crate) fn push(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
         if !roles.is_empty() {
-            self.roles = self.roles.and(roles);
-            self.lines.push(Line { name, value: value.trim_ascii(), roles });
+            self.push_trimmed(name, value.trim_ascii(), roles);
         }
+    }
+
+    /// Appends a line that is good for something, of a value without blanks around it.
+    pub(super) fn push_trimmed(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
+        self.roles = self.roles.and(roles);
+        self.lines.push(Line { name, value, roles });
+    }
+
+    /// Says the names of the lines that are kept, which are those of a former head.
+    pub(super) fn are_named(&mut self, kept: Option<&Arc<FieldNames>>) {
+        self.kept = kept.cloned();
+    }
+
+    /// The lines that are kept with an exchange.
+    pub(crate) fn kept(&self) -> Fields {
+        if let Some(names) = &self.kept {
+            return Fields::of(names, self.values(Roles::KEPT));
+        }
+        let mut fields = Fields::new();
+        for line in self.of(Roles::KEPT) {
+            fields.push(line.name, line.value);
+        }
+        fields
     }
 
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
         self.roles = Roles::default();
+        self.kept = None;
     }
 
     /// The lines of a role.
@@ -93,5 +122,47 @@ impl<'a> Lines<'a> {
     /// The values of the lines of a role.
     pub(crate) fn values(&self, roles: Roles) -> impl Iterator<Item = &'a [u8]> {
         self.of(roles).map(|line| line.value)
+    }
+}
+
+/// The same lines, whether or not a former head had them too.
+impl PartialEq for Lines<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.lines == other.lines && self.kept() == other.kept()
+    }
+}
+
+impl Eq for Lines<'_> {}
+
+/// Where the line ends: the place of the first LF. Looks at eight octets at a time, which for the few of a value is done
+/// before a search that is made for long runs has begun.
+pub(super) fn line_end(octets: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    const LINE_FEEDS: u64 = u64::from_le_bytes([b'\n'; 8]);
+    let (words, tail) = octets.as_chunks::<8>();
+    let mut at = 0usize;
+    for word in words {
+        // The lowest high bit that is left marks the first octet that is zero.
+        let differs = u64::from_le_bytes(*word) ^ LINE_FEEDS;
+        let zeros = differs.wrapping_sub(ONES) & !differs & HIGH;
+        if zeros != 0 {
+            return at.checked_add(usize::try_from(zeros.trailing_zeros() / 8).ok()?);
+        }
+        at = at.saturating_add(8);
+    }
+    tail.iter().position(|octet| *octet == b'\n').and_then(|place| at.checked_add(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_line_ends_at_its_first_line_feed(octets in proptest::collection::vec(8u8..12, 0..40)) {
+            let first = octets.iter().position(|octet| *octet == b'\n');
+            proptest::prop_assert_eq!(line_end(&octets), first);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lines::Roles;
-use crate::model::{HashKey, Interest};
+use crate::model::{Credential, HashKey, Interest};
 
 /// Methods and carriers of credentials that were seen, shared by all connections.
 #[derive(Debug, Default)]
@@ -11,11 +11,20 @@ pub(crate) struct Names {
     known: Vec<Arc<str>>,
     /// Names as they were written, and in lower case.
     lowered: Vec<(Box<str>, Arc<str>)>,
-    /// The keyed hash of a credential as it stood, and whose it is: the same few callers come again and again.
-    callers: Vec<(u64, Arc<str>)>,
-    oldest_caller: usize,
+    credentials: Vec<Known>,
+    oldest_credential: usize,
     request_fields: Fields,
     response_fields: Fields,
+}
+
+/// A credential that came before: the same few callers come again and again.
+#[derive(Debug)]
+struct Known {
+    /// The name of its field as it was written.
+    name: Box<[u8]>,
+    /// The keyed hash of the credential as it stood.
+    fingerprint: u64,
+    credential: Credential,
 }
 
 /// Names of field lines and what those are good for, each at the place of its hash.
@@ -65,8 +74,8 @@ impl Fields {
 /// Past this many different words a new one is allocated each time: the list is searched from its start.
 const WORDS: usize = 64;
 
-/// So many callers are remembered; the list is searched from its start, and another one costs one more hash.
-const CALLERS: usize = 32;
+/// So many credentials are remembered; the list is searched from its start, and another one costs one more hash.
+const CREDENTIALS: usize = 32;
 
 impl Names {
     /// The shared form of a name in lower case, whatever its case.
@@ -97,21 +106,23 @@ impl Names {
         })
     }
 
-    /// Whose a credential is, see [`HashKey::identity`].
-    pub(crate) fn caller(&mut self, key: &HashKey, credential: &[u8]) -> Arc<str> {
-        let fingerprint = key.fingerprint(credential);
-        if let Some((_, known)) = self.callers.iter().find(|(known, _)| *known == fingerprint) {
-            return Arc::clone(known);
+    /// The credential that a field line of that name holds; `None` where the name is no text.
+    pub(super) fn credential(&mut self, key: &HashKey, name: &[u8], value: &[u8]) -> Option<Credential> {
+        let fingerprint = key.fingerprint(value);
+        let is_same = |known: &&Known| known.fingerprint == fingerprint && *known.name == *name;
+        if let Some(known) = self.credentials.iter().find(is_same) {
+            return Some(known.credential.clone());
         }
-        let caller = key.identity(credential);
-        let entry = (fingerprint, Arc::clone(&caller));
-        if self.callers.len() < CALLERS {
-            self.callers.push(entry);
-        } else if let Some(slot) = self.callers.get_mut(self.oldest_caller) {
-            *slot = entry;
-            self.oldest_caller = self.oldest_caller.saturating_add(1).checked_rem(CALLERS).unwrap_or(0);
+        let carrier = self.share_lower(std::str::from_utf8(name).ok()?);
+        let credential = Credential { carrier, id: key.identity(value) };
+        let known = Known { name: name.into(), fingerprint, credential: credential.clone() };
+        if self.credentials.len() < CREDENTIALS {
+            self.credentials.push(known);
+        } else if let Some(oldest) = self.credentials.get_mut(self.oldest_credential) {
+            *oldest = known;
+            self.oldest_credential = self.oldest_credential.saturating_add(1).checked_rem(CREDENTIALS).unwrap_or(0);
         }
-        caller
+        Some(credential)
     }
 
     /// The shared form of a word.

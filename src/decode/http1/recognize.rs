@@ -86,15 +86,17 @@ pub(crate) fn request_line(line: &[u8]) -> Option<(&str, &[u8])> {
     (versioned && !target.is_empty()).then_some((std::str::from_utf8(method).ok()?, target))
 }
 
-/// The method and the target of a request line that keeps to the grammar; any other line is left to [`request_line`].
-/// Source: RFC 9112 section 3.
-pub(crate) fn plain_request_line(line: &[u8]) -> Option<(&str, &[u8])> {
-    let line = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
-    let method = line.iter().take(METHOD_OCTETS.saturating_add(1)).position(|octet| !is_token(*octet))?;
-    let (method, target) = line.split_at_checked(method)?;
-    let target = target.strip_prefix(b" ")?;
-    let plain = !method.is_empty() && !target.is_empty() && target.iter().all(u8::is_ascii_graphic);
-    plain.then_some((std::str::from_utf8(method).ok()?, target))
+/// The method, the target and the length of a request line that keeps to the grammar; any other line is left to
+/// [`request_line`]. Source: RFC 9112 section 3.
+pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(&str, &[u8], usize)> {
+    let method = octets.iter().take(METHOD_OCTETS.saturating_add(1)).position(|octet| !is_token(*octet))?;
+    let (method, rest) = octets.split_at_checked(method)?;
+    let rest = rest.strip_prefix(b" ")?;
+    let target = rest.iter().position(|octet| !octet.is_ascii_graphic())?;
+    let (target, rest) = rest.split_at_checked(target)?;
+    let behind = rest.strip_prefix(b" HTTP/1.1\r\n").or_else(|| rest.strip_prefix(b" HTTP/1.0\r\n"))?;
+    let is_whole = !method.is_empty() && !target.is_empty();
+    is_whole.then_some((std::str::from_utf8(method).ok()?, target, octets.len().saturating_sub(behind.len())))
 }
 
 /// A request of HTTP/0.9.

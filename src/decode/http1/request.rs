@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::head::RequestHead;
 use super::hosts::Host;
-use super::lines::Roles;
+use super::lines::{Lines, Roles};
 use super::memory::Memory;
 use super::names::Names;
 use super::target::Target;
@@ -18,6 +20,7 @@ const PARAMETER_OCTETS: usize = 64;
 /// What is kept of a request; `last_host` is the connection's former host, shared where it is the same.
 pub(crate) fn read(
     head: &RequestHead<'_>,
+    lines: &Lines<'_>,
     at: Timestamp,
     last_host: &mut Option<Arc<Host>>,
     Memory { names, hosts, .. }: &mut Memory,
@@ -25,7 +28,7 @@ pub(crate) fn read(
     interest: &dyn Interest,
 ) -> Request {
     let target = Target::split(head.method, head.target);
-    let authority = target.authority.or_else(|| head.lines.values(Roles::HOST).next());
+    let authority = target.authority.or_else(|| lines.values(Roles::HOST).next());
     let host = authority.and_then(|authority| {
         let same =
             last_host.as_ref().filter(|last| last.is(authority, target.secure)).map(|last| Arc::clone(&last.name));
@@ -35,22 +38,20 @@ pub(crate) fn read(
         })
     });
     let path = if head.method == "CONNECT" { Box::default() } else { target.shown_path() };
-    let credentials = credentials(head, &target, names, key, interest);
+    let credentials = credentials(lines, &target, names, key, interest);
     Request { at: Some(at), method: names.share(head.method), host, path, credentials }
 }
 
 fn credentials(
-    head: &RequestHead<'_>,
+    lines: &Lines<'_>,
     target: &Target<'_>,
     names: &mut Names,
     key: &HashKey,
     interest: &dyn Interest,
-) -> Vec<Credential> {
-    let mut credentials = Vec::new();
-    for line in head.lines.of(Roles::CREDENTIAL).take(CREDENTIALS) {
-        if let Ok(name) = std::str::from_utf8(line.name) {
-            credentials.push(Credential { carrier: names.share_lower(name), id: names.caller(key, line.value) });
-        }
+) -> SmallVec<[Credential; 1]> {
+    let mut credentials = SmallVec::new();
+    for line in lines.of(Roles::CREDENTIAL).take(CREDENTIALS) {
+        credentials.extend(names.credential(key, line.name, line.value));
     }
     if target.query.is_empty() {
         return credentials;
@@ -63,8 +64,8 @@ fn credentials(
             && interest.credential_parameter(name)
             && credentials.len() < CREDENTIALS
         {
-            let carrier = names.share(&format!("?{}", String::from_utf8_lossy(name).to_ascii_lowercase()));
-            credentials.push(Credential { carrier, id: names.caller(key, value) });
+            let carrier = [b"?", name].concat();
+            credentials.extend(names.credential(key, &carrier, value));
         }
     }
     credentials

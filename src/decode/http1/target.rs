@@ -25,6 +25,11 @@ impl<'a> Target<'a> {
         if method == "CONNECT" {
             return Self { authority: Some(target), ..Self::default() };
         }
+        // Looked at to its end, which is done for many octets at once.
+        let has_more = target.iter().fold(false, |any, octet| any | matches!(octet, b'?' | b'#'));
+        if target.starts_with(b"/") && !has_more {
+            return Self { path: target, ..Self::default() };
+        }
         let target = before(target, b"#");
         let (secure, authority, rest) = match strip_scheme(target) {
             Some((secure, rest)) => {
@@ -42,7 +47,7 @@ impl<'a> Target<'a> {
     pub(crate) fn shown_path(&self) -> Box<str> {
         let path = if self.path.is_empty() { b"/" } else { self.path };
         if path.len() <= PATH_OCTETS
-            && path.iter().all(u8::is_ascii_graphic)
+            && path.iter().fold(true, |all, octet| all & octet.is_ascii_graphic())
             && let Ok(path) = std::str::from_utf8(path)
         {
             return path.into();
@@ -98,10 +103,6 @@ fn strip_scheme(target: &[u8]) -> Option<(bool, &[u8])> {
 
 /// What stands before the first of the delimiters.
 fn before<'a>(octets: &'a [u8], delimiters: &[u8]) -> &'a [u8] {
-    let end = match delimiters {
-        [only] => memchr::memchr(*only, octets),
-        _ => octets.iter().position(|octet| delimiters.contains(octet)),
-    };
-    let end = end.unwrap_or(octets.len());
+    let end = octets.iter().position(|octet| delimiters.contains(octet)).unwrap_or(octets.len());
     octets.get(..end).unwrap_or_default()
 }

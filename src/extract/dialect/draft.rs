@@ -6,14 +6,15 @@ use super::counts::Counts;
 use super::ietf::Announced;
 use super::layout::Claim;
 use super::name::{Field, Mark, Name, Unit};
-use super::policies::{KnownPolicies, Policies, unify};
+use super::plain_numbers::Plain;
+use super::policies::{KnownPolicies, Policies};
 use super::quota::Quota;
 use super::resets::Resets;
 use super::special::{self, Stated};
 use super::words::Share;
 use super::{Context, forms};
 use crate::extract::{plain, span};
-use crate::model::{Amount, Fields};
+use crate::model::Fields;
 
 /// What the fields of one quota have in common, by their names.
 #[derive(Debug, Clone)]
@@ -24,15 +25,17 @@ pub(super) struct Draft {
     /// Whether one of the names alone is proof enough.
     pub(super) certain: bool,
     /// Whether the first of them says more of a quota than that something is counted.
-    is_evident: bool,
+    pub(super) is_evident: bool,
     /// Whether they are unprefixed names of the IETF draft.
-    is_unprefixed: bool,
+    pub(super) is_unprefixed: bool,
     /// Whether a field of that name may hold the whole state.
     may_hold_state: bool,
     /// Whether the names say nothing but that requests are counted.
     pub(super) is_requests_only: bool,
     /// Whether they say nothing but a window.
     pub(super) is_window_only: bool,
+    /// Its lines, where all that they can say are plain numbers; known where the names alone say which lines are its own.
+    pub(super) plain: Option<Plain>,
 }
 
 impl Draft {
@@ -55,6 +58,7 @@ impl Draft {
             may_hold_state: name.is_plain() && name.mark == Mark::Joined,
             is_requests_only: name.is_requests_only(),
             is_window_only: name.is_window_only(),
+            plain: None,
         }
     }
 }
@@ -124,7 +128,7 @@ fn special(field: Field, value: &[u8]) -> bool {
 
 /// Reads one draft's claims and adds its quotas.
 pub(super) fn read(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>, quotas: &mut Vec<Quota>) {
-    if plain_numbers(draft, claims, context, quotas) {
+    if draft.plain.as_ref().is_some_and(|plain| plain.read(draft, claims.fields, context, quotas)) {
         return;
     }
     let mut base = draft.base.clone();
@@ -187,55 +191,6 @@ pub(super) fn read(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>,
         }
         quotas.push(base);
     }
-}
-
-/// The shape of almost all responses, without detours: one number each of limit, remaining and used, one reset, and perhaps
-/// policies without names. `false` where there is anything else; then nothing was read.
-fn plain_numbers(draft: &Draft, claims: Claims<'_>, context: &mut Context<'_>, quotas: &mut Vec<Quota>) -> bool {
-    let mut counts = [None; 3];
-    let mut reset = None;
-    let mut policies = None;
-    for (claim, value) in claims.of(|_| true) {
-        let slot = match claim.field {
-            Field::Limit => &mut counts[0],
-            Field::Remaining => &mut counts[1],
-            Field::Used => &mut counts[2],
-            Field::Reset if reset.is_none() => {
-                reset = Some((claim.unit, value));
-                continue;
-            }
-            Field::Policy if policies.is_none() => {
-                policies = Some(value);
-                continue;
-            }
-            _ => return false,
-        };
-        let Some(amount) = plain::number(value).and_then(Amount::new) else { return false };
-        if slot.replace(amount).is_some() {
-            return false;
-        }
-    }
-    let policies = policies.map(|line| KnownPolicies::of(context, &[line]));
-    let unnamed = match policies.as_deref() {
-        None => &[][..],
-        Some(Policies { named, unnamed, .. }) if named.is_empty() && !unnamed.is_empty() => unnamed,
-        Some(_) => return false,
-    };
-    let [limit, remaining, used] = counts;
-    let mut quota = Quota { limit, remaining, used, ..draft.base.clone() };
-    let resets = Resets::of(reset, draft.is_unprefixed || !unnamed.is_empty());
-    quota.reset = resets.of_quota(&quota, context);
-    if !unnamed.is_empty() {
-        let base = Quota { family: "ietf-03-06", ..draft.base.clone() };
-        quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { base.family };
-        unify(quota, None, unnamed, &base, quotas);
-        return true;
-    }
-    if draft.is_unprefixed {
-        quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
-    }
-    quotas.push(quota);
-    true
 }
 
 /// `input_tokens`, `requests`, …

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::grammar;
 use super::name::{Field, Name, Unit};
+use super::plain_numbers::Plain;
 use super::table::{self, Means};
 use super::{MOST_LINES, is_telling, usage, words};
 use crate::extract::recent::{Hash, Recent};
 use crate::extract::retry_after::Rank;
-use crate::model::Fields;
+use crate::model::{FieldNames, Fields};
 
 /// What the field lines of a response are, by their names. A line is told by its place among the response's lines.
 #[derive(Debug, Default)]
-pub(super) struct Layout {
-    /// The names that it is of, one behind the other, and where each ends.
-    names: Vec<u8>,
-    ends: Vec<usize>,
+pub(in crate::extract) struct Layout {
+    /// The names that it is of; absent where there is none.
+    names: Option<Arc<FieldNames>>,
     /// The lines whose names may say something of quotas.
     pub(super) telling: Vec<usize>,
     /// The quotas that are spoken of.
@@ -28,6 +28,8 @@ pub(super) struct Layout {
     pub(super) claims: Vec<Claim>,
     /// Whether a value decides which drafts are one: then the claims stand as they were said.
     pub(super) joins_by_value: bool,
+    /// Whether nothing is said but the numbers of one quota, and when that was.
+    pub(super) is_plain: bool,
     pub(super) documents: Vec<(Means, usize)>,
     /// The lines whose names end as those do that hold objects of percentages, and which no row explains.
     pub(super) usages: Vec<usize>,
@@ -57,11 +59,9 @@ pub(super) struct Claim {
 impl Layout {
     /// What the names of the lines say that `is_wanted`; the others are left out.
     pub(super) fn of(fields: &Fields, is_wanted: impl Fn(usize) -> bool) -> Self {
-        let mut layout = Self::default();
+        let mut layout = Self { names: fields.names().cloned(), ..Self::default() };
         let mut telling: Vec<(&[u8], usize)> = Vec::new();
         for (line, (name, _)) in fields.iter().enumerate() {
-            layout.names.extend_from_slice(name);
-            layout.ends.push(layout.names.len());
             // Almost every response has these two, and most of them nothing else.
             match name {
                 b"date" => layout.date = layout.date.or(Some(line)),
@@ -85,19 +85,24 @@ impl Layout {
         });
         if !layout.joins_by_value {
             layout.claims = joined;
+            for (index, draft) in layout.drafts.iter_mut().enumerate() {
+                draft.plain = Plain::of(layout.claims.iter().filter(|claim| claim.draft == index));
+            }
         }
+        layout.is_plain = layout.says_nothing_but_numbers();
         layout
     }
 
-    /// Whether it is of the names of these lines.
-    fn is_of(&self, fields: &Fields) -> bool {
-        let mut start = 0;
-        self.ends.len() == fields.len()
-            && fields.iter().zip(&self.ends).all(|((name, _), end)| {
-                let own = self.names.get(start..*end);
-                start = *end;
-                own == Some(name)
-            })
+    fn says_nothing_but_numbers(&self) -> bool {
+        let is_sure = match &*self.drafts {
+            [only] => only.plain.as_ref().is_some_and(|plain| plain.is_sure(only)),
+            _ => false,
+        };
+        is_sure
+            && self.telling.len() == self.claims.len()
+            && self.age.is_none()
+            && self.code.is_none()
+            && self.grpc_status.is_none()
     }
 
     /// Whether the lines say nothing but when the response was made.
@@ -206,12 +211,22 @@ impl Layouts {
 
     /// The layout of a response's lines.
     pub(super) fn layout(&mut self, fields: &Fields) -> Arc<Layout> {
-        let hash = Hash::of_ends(fields.iter().map(|(name, _)| name));
-        if let Some(known) = self.0.known(hash, |layout| layout.is_of(fields)) {
+        let names = fields.names();
+        let is_meant = |layout: &Arc<Layout>| layout.names.as_ref() == names;
+        // Names that several responses share are found by their place, without a look at them.
+        let place = names.filter(|names| Arc::strong_count(names) > 1).map(Hash::of_place);
+        if let Some(known) = place.and_then(|place| self.0.known(place, is_meant)) {
             return Arc::clone(known);
         }
-        let layout = Arc::new(Layout::of(fields, |_| true));
-        self.0.keep(hash, Arc::clone(&layout));
+        let hash = Hash::of_ends(names.into_iter().flat_map(|names| names.iter()));
+        let layout = self.0.known(hash, is_meant).cloned().unwrap_or_else(|| {
+            let layout = Arc::new(Layout::of(fields, |_| true));
+            self.0.keep(hash, Arc::clone(&layout));
+            layout
+        });
+        if let Some(place) = place {
+            self.0.keep(place, Arc::clone(&layout));
+        }
         layout
     }
 }

@@ -11,6 +11,7 @@ mod grammar;
 mod ietf;
 mod layout;
 mod name;
+mod plain_numbers;
 mod policies;
 mod quota;
 mod resets;
@@ -83,6 +84,11 @@ impl Known {
     pub(super) const fn new(sets: usize) -> Self {
         Self { layouts: Layouts::new(sets), policies: KnownPolicies::new(sets), date: LastDate(None) }
     }
+
+    /// What the names of a response's lines say.
+    pub(super) fn layout(&mut self, fields: &Fields) -> Arc<Layout> {
+        self.layouts.layout(fields)
+    }
 }
 
 /// What the readers of single fields share.
@@ -153,14 +159,32 @@ static TELLING: Phrases = Phrases::new(&[
     ("bucket-level", 1),
 ]);
 
+/// The quota of a response, seen at `seen`, whose field lines say nothing but its numbers; `None` where they say more, or not
+/// as plainly.
+pub(super) fn only_quota(
+    layout: &Layout,
+    fields: &Fields,
+    seen: Timestamp,
+    reset_rule: Option<ResetUnit>,
+    known: &mut Known,
+) -> Option<Quota> {
+    let [draft] = layout.drafts.as_slice() else { return None };
+    let plain = draft.plain.as_ref().filter(|_| layout.is_plain)?;
+    let date = layout.date.and_then(|line| known.date.read(fields.value(line), seen));
+    let mut doubts = Vec::new();
+    let clock = Clock::new(seen, date, None);
+    let quota = plain.quota(draft, fields, &mut Context::new(clock, reset_rule, &mut known.policies, &mut doubts))?;
+    doubts.is_empty().then_some(quota)
+}
+
 /// Reads the field lines of a response that was seen at `seen`.
 pub(super) fn read<'f>(
+    layout: &Layout,
     fields: &'f Fields,
     seen: Timestamp,
     reset_rule: Option<ResetUnit>,
     known: &mut Known,
 ) -> Headers<'f> {
-    let layout = known.layouts.layout(fields);
     let is_too_long = |line: usize| fields.value(line).len() > LONGEST_VALUE;
     let has_too_long = layout.telling.iter().any(|line| is_too_long(*line));
     // A switch is no count: `X-RateLimit-Global: true`.
@@ -169,7 +193,7 @@ pub(super) fn read<'f>(
         claim.field == Field::Bare && (value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"false"))
     };
     if !has_too_long && !layout.claims.iter().any(is_switch) {
-        return read_by(&layout, fields, seen, reset_rule, known);
+        return read_by(layout, fields, seen, reset_rule, known);
     }
     // What the names of the other lines say together may be another thing without these.
     let is_read =

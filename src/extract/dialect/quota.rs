@@ -105,6 +105,7 @@ impl Quota {
     }
 
     /// The reading, with what follows exactly from what was said.
+    #[inline]
     pub(in crate::extract) fn into_reading(self) -> Reading {
         let Self { limit, mut remaining, mut used, mut utilization, .. } = self;
         if let Some(limit) = limit {

@@ -2,6 +2,7 @@
 
 use super::super::head::{Parsed, parse_request, parse_response};
 use super::super::lenient::EndSearch;
+use super::super::lines::Lines;
 use super::super::reader::{Mark, State};
 use super::super::recognize::{self, Opening};
 use super::{Context, Conversation};
@@ -109,12 +110,13 @@ impl Conversation {
         };
         let bound = cx.options.field_lines;
         let near = &mut self.readers.of_mut(side).shape;
+        let mut lines = Lines::default();
         let fault = if asks {
-            match parse_request(octets, bound, near, cx.memory, cx.interest) {
+            match parse_request(octets, &mut lines, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) if head.method.len() <= recognize::METHOD_OCTETS => {
                     self.client = Some(side);
                     self.readers.of_mut(side).note_head(first.offset);
-                    self.request(side, first, last, &head, length, cx);
+                    self.request(side, (first, last), &head, &lines, length, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,
@@ -122,11 +124,11 @@ impl Conversation {
                 Parsed::Whole(..) | Parsed::Bad => Anomaly::HeadMalformed,
             }
         } else {
-            match parse_response(octets, bound, near, cx.memory, cx.interest) {
+            match parse_response(octets, &mut lines, bound, near, cx.memory, cx.interest) {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
                     self.readers.of_mut(side).note_head(first.offset);
-                    self.response(side, first, last, &head, length, cx);
+                    self.response(side, (first, last), head.status, &lines, length, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::framing::{self, Framing};
-use super::super::head::{RequestHead, ResponseHead};
+use super::super::head::RequestHead;
 use super::super::lines::{Lines, Roles};
 use super::super::reader::{Chunk, Mark, State};
 use super::super::request;
@@ -13,15 +13,15 @@ use super::body::Held;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::Side;
-use crate::model::{Anomaly, Client, Exchange, Fields, Request, Response, Timestamp};
+use crate::model::{Anomaly, Client, Exchange, Request, Response, Timestamp};
 
 impl Conversation {
     pub(super) fn request(
         &mut self,
         side: Side,
-        first: Mark,
-        last: Mark,
+        (first, last): (Mark, Mark),
         head: &RequestHead<'_>,
+        lines: &Lines<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -36,9 +36,9 @@ impl Conversation {
             "CONNECT" => Method::Connect,
             _ => Method::Other,
         };
-        let request = request::read(head, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
+        let request = request::read(head, lines, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
-        let (framing, contradiction) = framing::of_request(&head.lines);
+        let (framing, contradiction) = framing::of_request(lines);
         self.count(Anomaly::FramingMalformed, u64::from(contradiction), cx);
         let (state, end) = match framing {
             Framing::Empty => (State::Head { found: false }, Some(head_end)),
@@ -57,9 +57,9 @@ impl Conversation {
     pub(super) fn response(
         &mut self,
         side: Side,
-        first: Mark,
-        last: Mark,
-        head: &ResponseHead<'_>,
+        (first, last): (Mark, Mark),
+        status: u16,
+        lines: &Lines<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -68,7 +68,7 @@ impl Conversation {
         if self.readers.of(side).state == (State::Head { found: true }) {
             self.waiting.note_unseen_answers();
         }
-        if (100..200).contains(&head.status) && head.status != 101 {
+        if (100..200).contains(&status) && status != 101 {
             self.readers.of_mut(side).state = State::Head { found: false };
             self.waiting.note_interim(first.offset.saturating_add(length as u64));
             return;
@@ -92,13 +92,13 @@ impl Conversation {
         let ended_at = asked.as_ref().and_then(|asked| asked.ended_at);
         let at = first.at.max(last.at);
         let latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
-        let may_matter = head.status >= 400 || asked.as_ref().is_none_or(|asked| asked.success_matters);
+        let may_matter = status >= 400 || asked.as_ref().is_none_or(|asked| asked.success_matters);
         let request = asked.map(|asked| asked.request);
-        let tunnel = head.status == 101 || (method == Method::Connect && (200..300).contains(&head.status));
-        let framing = if method == Method::Head || tunnel || matches!(head.status, 101 | 204 | 304) {
+        let tunnel = status == 101 || (method == Method::Connect && (200..300).contains(&status));
+        let framing = if method == Method::Head || tunnel || matches!(status, 101 | 204 | 304) {
             Framing::Empty
         } else {
-            framing::of_response(&head.lines)
+            framing::of_response(lines)
         };
         self.readers.of_mut(side).state = match framing {
             Framing::Empty => State::Head { found: false },
@@ -110,8 +110,8 @@ impl Conversation {
                 State::Lost
             }
         };
-        let exchange = self.exchange(side, at, head, request, latency);
-        self.report(exchange, likely_end, (framing, may_matter), &head.lines, cx);
+        let exchange = self.exchange(side, at, (status, lines), request, latency);
+        self.report(exchange, likely_end, (framing, may_matter), lines, cx);
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
         }
@@ -121,20 +121,16 @@ impl Conversation {
         &self,
         server: Side,
         at: Timestamp,
-        head: &ResponseHead<'_>,
+        (status, lines): (u16, &Lines<'_>),
         request: Option<Request>,
         latency: Option<Duration>,
     ) -> Exchange {
-        let mut fields = Fields::new();
-        for line in head.lines.of(Roles::KEPT) {
-            fields.push(line.name, line.value);
-        }
         Exchange {
             source: Arc::clone(&self.source),
             client: Client::Address(*self.addresses.of(server.other())),
             server: Some(*self.addresses.of(server)),
             request,
-            response: Response { at, status: head.status, fields, body: None },
+            response: Response { at, status, fields: lines.kept(), body: None },
             latency,
         }
     }

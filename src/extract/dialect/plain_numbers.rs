@@ -1,0 +1,106 @@
+//! The shape of almost all responses that speak of a quota: a number each of limit, remaining and used, one reset, and perhaps
+//! policies without names. It is read without detours; whatever is not so plain is left to [`draft`](super::draft).
+
+use super::Context;
+use super::draft::Draft;
+use super::layout::Claim;
+use super::name::{Field, Unit};
+use super::policies::{KnownPolicies, Policies, unify};
+use super::quota::Quota;
+use super::resets::Resets;
+use crate::extract::plain;
+use crate::model::{Amount, Fields};
+
+/// The lines of a quota that has one of each kind at most.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plain {
+    limit: Option<usize>,
+    remaining: Option<usize>,
+    used: Option<usize>,
+    reset: Option<(Unit, usize)>,
+    policy: Option<usize>,
+}
+
+impl Plain {
+    /// From what the lines of a quota claim; `None` where they claim anything else, or the same twice.
+    pub(super) fn of<'c>(claims: impl Iterator<Item = &'c Claim>) -> Option<Self> {
+        let mut plain = Self::default();
+        for claim in claims {
+            let taken = match claim.field {
+                Field::Limit => plain.limit.replace(claim.line).is_some(),
+                Field::Remaining => plain.remaining.replace(claim.line).is_some(),
+                Field::Used => plain.used.replace(claim.line).is_some(),
+                Field::Reset => plain.reset.replace((claim.unit, claim.line)).is_some(),
+                Field::Policy => plain.policy.replace(claim.line).is_some(),
+                _ => true,
+            };
+            if taken {
+                return None;
+            }
+        }
+        Some(plain)
+    }
+
+    /// Whether the names alone prove that it is a quota, of which limit and remaining are said, and no policy.
+    pub(super) const fn is_sure(&self, draft: &Draft) -> bool {
+        self.limit.is_some()
+            && self.remaining.is_some()
+            && self.policy.is_none()
+            && (draft.certain || draft.is_evident || self.reset.is_some())
+    }
+
+    /// The quota without its policies; `None` where one of its numbers is none.
+    #[inline]
+    pub(super) fn quota(&self, draft: &Draft, fields: &Fields, context: &mut Context<'_>) -> Option<Quota> {
+        let (mut quota, resets) = self.numbers(draft, fields, draft.is_unprefixed, context)?;
+        if draft.is_unprefixed {
+            quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
+        }
+        Some(quota)
+    }
+
+    /// Adds the quotas; `false` where a line holds something else: then nothing was read.
+    pub(super) fn read(
+        &self,
+        draft: &Draft,
+        fields: &Fields,
+        context: &mut Context<'_>,
+        quotas: &mut Vec<Quota>,
+    ) -> bool {
+        let policies = self.policy.map(|line| KnownPolicies::of(context, &[fields.value(line)]));
+        match policies.as_deref() {
+            None => {
+                let Some(quota) = self.quota(draft, fields, context) else { return false };
+                quotas.push(quota);
+            }
+            Some(Policies { named, unnamed, .. }) if named.is_empty() && !unnamed.is_empty() => {
+                let Some((mut quota, resets)) = self.numbers(draft, fields, true, context) else { return false };
+                let base = Quota { family: "ietf-03-06", ..draft.base.clone() };
+                quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { base.family };
+                unify(quota, None, unnamed, &base, quotas);
+            }
+            Some(_) => return false,
+        }
+        true
+    }
+
+    #[inline]
+    fn numbers<'f>(
+        &self,
+        draft: &Draft,
+        fields: &'f Fields,
+        is_delta: bool,
+        context: &mut Context<'_>,
+    ) -> Option<(Quota, Resets<'f>)> {
+        // A line that is there but holds no number leaves all to the other reader.
+        let count = |line: Option<usize>| match line {
+            Some(line) => plain::number(fields.value(line)).and_then(Amount::new).map(Some),
+            None => Some(None),
+        };
+        let (limit, remaining, used) = (count(self.limit)?, count(self.remaining)?, count(self.used)?);
+        let mut quota = Quota { limit, remaining, used, ..draft.base.clone() };
+        let resets = Resets::of(self.reset.map(|(unit, line)| (unit, fields.value(line))), is_delta);
+        quota.reset = resets.of_quota(&quota, context);
+        Some((quota, resets))
+    }
+}
