@@ -1,6 +1,7 @@
 //! The door of decoding: frames and segments in, exchanges out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::frame::FrameDecoder;
 use super::options::DecodeOptions;
@@ -55,9 +56,9 @@ impl Decoder {
     }
 
     /// No later exchange will carry an earlier `response.at`, as long as the time of the frames runs back by less than
-    /// [`DecodeOptions::reordering`]. It stays behind the last frame by that, and by at most [`DecodeOptions::hold`].
-    pub fn watermark(&self) -> Timestamp {
-        self.streams.watermark()
+    /// `disorder`. It stays behind the last frame by that, and by at most [`DecodeOptions::hold`].
+    pub fn watermark(&self, disorder: Duration) -> Timestamp {
+        self.streams.watermark(disorder)
     }
 
     /// The input has ended: everything that waits is given out.

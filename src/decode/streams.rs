@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::Connection;
 use super::flow_key::{FlowKey, Side};
@@ -84,11 +85,11 @@ impl Streams {
         self.exchanges.pop_front()
     }
 
-    pub(crate) fn watermark(&self) -> Timestamp {
+    pub(crate) fn watermark(&self, disorder: Duration) -> Timestamp {
         if self.finished {
             return Timestamp::MAX;
         }
-        let now = self.now.before(self.options.reordering);
+        let now = self.now.before(disorder);
         self.table.held_since().map_or(now, |held| held.min(now))
     }
 

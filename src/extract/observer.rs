@@ -30,6 +30,12 @@ impl Observer {
     pub fn observe(&mut self, exchange: Exchange) -> Observation {
         self.extractor.observe_with(exchange, &mut self.memory)
     }
+
+    /// The same, in the memory of an observation that is of no more use.
+    pub fn observe_into(&mut self, exchange: Exchange, used: &mut Observation) {
+        self.memory.reader.use_again(std::mem::take(&mut used.readings));
+        *used = self.observe(exchange);
+    }
 }
 
 /// What one extractor found before; of no use to another one.

@@ -50,6 +50,8 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
 #[derive(Debug, Clone)]
 pub struct Reader {
     known: Known,
+    /// Room for the next readings.
+    room: Vec<Reading>,
 }
 
 impl Default for Reader {
@@ -63,16 +65,23 @@ const LAYOUT_SETS: usize = 64;
 
 impl Reader {
     pub(super) fn new(sets: usize) -> Self {
-        Self { known: Known::new(sets) }
+        Self { known: Known::new(sets), room: Vec::new() }
     }
 
     /// What a response says: the same as [`read_response`] finds, whatever was read before.
     pub fn read(&mut self, response: &Response, hints: &Hints<'_>) -> Said {
-        read(response, hints, &mut self.known)
+        read(response, hints, &mut self.known, std::mem::take(&mut self.room))
+    }
+
+    /// Takes readings that are of no more use, for their room.
+    pub(super) fn use_again(&mut self, mut readings: Vec<Reading>) {
+        readings.clear();
+        self.room = readings;
     }
 }
 
-fn read(response: &Response, hints: &Hints<'_>, known: &mut Known) -> Said {
+/// `readings` are empty.
+fn read(response: &Response, hints: &Hints<'_>, known: &mut Known, mut readings: Vec<Reading>) -> Said {
     let rules = hints.rules;
     let status = response.status;
     let reset_rule = rules.and_then(|rules| rules.reset);
@@ -81,7 +90,8 @@ fn read(response: &Response, hints: &Hints<'_>, known: &mut Known) -> Said {
         let quota = dialect::only_quota(&layout, &response.fields, response.at, reset_rule, known);
         if let Some(quota) = quota {
             let dialect = Some(quota.family);
-            return Said { dialect, readings: vec![quota.into_reading()], ..Said::default() };
+            readings.push(quota.into_reading());
+            return Said { dialect, readings, ..Said::default() };
         }
     }
     let mut headers = dialect::read(&layout, &response.fields, response.at, reset_rule, known);
@@ -121,7 +131,6 @@ fn read(response: &Response, hints: &Hints<'_>, known: &mut Known) -> Said {
     let dialect = family(&quotas, &headers, body_speaks);
     doubts.sort_unstable();
     doubts.dedup();
-    let mut readings = Vec::with_capacity(quotas.len());
     readings.extend(quotas.into_iter().map(Quota::into_reading));
     Said { dialect, readings, retry_after, throttled: cause, error_code, scope, doubts }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::capture_reader::CaptureReader;
+use super::disorder::Disorder;
 use super::lane::{Batch, Lane, Made};
 use super::threads::Threads;
 use crate::decode::{DecodeOptions, exchange_line};
@@ -42,7 +43,13 @@ impl Stream {
         if threads > 1 {
             return Self::Threads(Box::new(Threads::start(reader, threads, context)));
         }
-        Self::Captures(Box::new(Captures { reader, block: FrameBatch::new(), lane: context.lane(1), ended: false }))
+        Self::Captures(Box::new(Captures {
+            reader,
+            block: FrameBatch::new(),
+            disorder: Disorder::up_to(context.decode.reordering),
+            lane: context.lane(1),
+            ended: false,
+        }))
     }
 
     /// A file of lines.
@@ -61,8 +68,10 @@ impl Stream {
 
     /// Takes back what was judged.
     pub(super) fn take_back(&mut self, made: Made) {
-        if let Self::Threads(threads) = self {
-            threads.take_back(made);
+        match self {
+            Self::Captures(captures) => captures.lane.take_back(made),
+            Self::Lines(lines) => lines.lane.take_back(made),
+            Self::Threads(threads) => threads.take_back(made),
         }
     }
 
@@ -91,6 +100,7 @@ impl Context {
 pub(super) struct Captures {
     reader: CaptureReader,
     block: FrameBatch,
+    disorder: Disorder,
     lane: Lane,
     ended: bool,
 }
@@ -102,6 +112,7 @@ impl Captures {
         }
         match self.reader.next_batch(&mut self.block, self.lane.counters_mut()) {
             Ok(Some(source)) => {
+                self.lane.expect_disorder(self.disorder.see(&self.block));
                 for frame in self.block.frames() {
                     self.lane.handle_frame(&source, &frame);
                 }

@@ -1,6 +1,7 @@
 //! One source's way from octets to observations.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::decode::{DecodeOptions, Decoder};
 use crate::extract::{Extractor, Observer};
@@ -13,6 +14,10 @@ pub(super) struct Lane {
     observations: Vec<Made>,
     /// Which of its stream's decode threads it runs on.
     thread: usize,
+    /// How far the time of its frames may run back.
+    disorder: Duration,
+    /// Observations that were judged, whose memory is used again.
+    spare: Vec<Box<Observation>>,
     /// What did not come through the decoder: lines.
     lines: InputCounters,
     newest_line: Option<Timestamp>,
@@ -40,11 +45,16 @@ pub(super) struct Batch {
 
 /// How far behind the newest line an older one may come before it is taken out of order: logs are written when an exchange
 /// ends, and several writers share a file.
-const LINE_DISORDER: std::time::Duration = std::time::Duration::from_secs(5);
+const LINE_DISORDER: Duration = Duration::from_secs(5);
+
+/// Observations that are kept to be used again: about those of a block of frames, a kilobyte each at most as a rule.
+const SPARE: usize = 512;
 
 impl Lane {
     pub(super) fn new(extractor: Arc<Extractor>, options: DecodeOptions, key: HashKey) -> Self {
         Self {
+            disorder: options.reordering,
+            spare: Vec::new(),
             decoder: Decoder::new(options, key, extractor.interest()),
             observer: Observer::new(extractor),
             observations: Vec::new(),
@@ -63,6 +73,18 @@ impl Lane {
     pub(super) fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
         self.decoder.handle_frame(source, frame);
         self.drain();
+    }
+
+    /// Says how far the time of the frames runs back.
+    pub(super) fn expect_disorder(&mut self, disorder: Duration) {
+        self.disorder = disorder;
+    }
+
+    /// Takes back what was judged.
+    pub(super) fn take_back(&mut self, made: Made) {
+        if self.spare.len() < SPARE {
+            self.spare.push(made.observation);
+        }
     }
 
     /// Takes an exchange that a line held.
@@ -102,7 +124,7 @@ impl Lane {
     pub(super) fn take(&mut self) -> Batch {
         let watermark = match self.newest_line {
             Some(newest) => newest.before(LINE_DISORDER),
-            None => self.decoder.watermark(),
+            None => self.decoder.watermark(self.disorder),
         };
         let mut counters = self.decoder.counters();
         counters.add(&self.lines);
@@ -116,7 +138,13 @@ impl Lane {
     }
 
     fn observe(&mut self, exchange: Exchange) {
-        let observation = Box::new(self.observer.observe(exchange));
+        let observation = match self.spare.pop() {
+            Some(mut used) => {
+                self.observer.observe_into(exchange, &mut used);
+                used
+            }
+            None => Box::new(self.observer.observe(exchange)),
+        };
         self.observations.push(Made { observation, thread: self.thread });
     }
 }

@@ -5,6 +5,7 @@
 //! [`Sequencer`], so that live traffic and its recording are judged alike.
 
 mod capture_reader;
+mod disorder;
 mod engine;
 mod feed;
 mod lane;

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::capture_reader::CaptureReader;
+use super::disorder::Disorder;
 use super::feed::{Context, Feed};
 use super::lane::{Batch, Lane, Made};
 use super::sequencer;
@@ -28,7 +30,7 @@ pub(super) struct Threads {
     workers: Vec<Receiver<Batch>>,
     /// What the reader says.
     reader: Receiver<Told>,
-    /// What was judged, on its way back to the thread that made it: freed there, its memory is used again without a lock,
+    /// What was judged, on its way back to the thread that made it: its memory is used again there without a lock,
     /// and the counts of names that it shares with others of that thread stay with one core.
     judged: Vec<(Vec<Made>, Sender<Vec<Made>>)>,
     /// The last round, which waits for all that the reader says.
@@ -59,7 +61,8 @@ impl Threads {
         }
         // There are no more words of the reader than files.
         let (said, reader_says) = unbounded();
-        std::thread::spawn(move || read(reader, &inputs, &said));
+        let disorder = Disorder::up_to(context.decode.reordering);
+        std::thread::spawn(move || read(reader, disorder, &inputs, &said));
         Self { workers, reader: reader_says, judged, last: None }
     }
 
@@ -112,6 +115,8 @@ impl Threads {
 struct Block {
     source: Arc<str>,
     frames: FrameBatch,
+    /// How far the time of frames ran back up to their end.
+    disorder: Duration,
     /// Where the frames' memory goes back to, so that not each block is made anew.
     used: Sender<FrameBatch>,
     shards: Vec<u8>,
@@ -129,7 +134,7 @@ impl Drop for Block {
 /// A frame that no thread decodes: a fragment, which is part of a whole packet elsewhere.
 const NOBODY: u8 = u8::MAX;
 
-fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], said: &Sender<Told>) {
+fn read(mut reader: CaptureReader, mut disorder: Disorder, workers: &[Sender<Arc<Block>>], said: &Sender<Told>) {
     let mut counters = InputCounters::default();
     let mut sharder = Sharder::new();
     let (used, free) = bounded(QUEUE);
@@ -137,9 +142,10 @@ fn read(mut reader: CaptureReader, workers: &[Sender<Arc<Block>>], said: &Sender
     loop {
         match reader.next_batch(&mut frames, &mut counters) {
             Ok(Some(source)) => {
+                let disorder = disorder.see(&frames);
                 let (shards, whole) = shards(&frames, &mut sharder, workers.len(), &mut counters);
                 let frames = std::mem::replace(&mut frames, free.try_recv().unwrap_or_default());
-                let block = Arc::new(Block { source, frames, used: used.clone(), shards, whole });
+                let block = Arc::new(Block { source, frames, disorder, used: used.clone(), shards, whole });
                 if workers.iter().any(|worker| worker.send(Arc::clone(&block)).is_err()) {
                     break;
                 }
@@ -190,7 +196,10 @@ fn decode(
     // The file's name is counted with each observation, too: each thread has its own.
     let mut source: Arc<str> = Arc::from("");
     for block in blocks {
-        used.try_iter().for_each(drop);
+        for made in used.try_iter().flatten() {
+            lane.take_back(made);
+        }
+        lane.expect_disorder(block.disorder);
         if source != block.source {
             source = Arc::from(&*block.source);
         }

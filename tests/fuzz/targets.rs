@@ -59,9 +59,9 @@ impl Watched {
 
     /// Does something, then takes the exchanges out.
     fn after(&mut self, act: impl FnOnce(&mut Decoder)) {
-        let promised = self.decoder.watermark();
+        let promised = self.decoder.watermark(DecodeOptions::default().reordering);
         act(&mut self.decoder);
-        let watermark = self.decoder.watermark();
+        let watermark = self.decoder.watermark(DecodeOptions::default().reordering);
         assert!(watermark >= promised, "the watermark fell from {promised} to {watermark}");
         while let Some(exchange) = self.decoder.poll_exchange() {
             let at = exchange.response.at;

@@ -110,8 +110,8 @@ pub(crate) fn decode(packets: &[Packet]) -> (Vec<Exchange>, InputCounters) {
             assert!(exchange.response.at >= watermark, "an exchange came behind the watermark");
             exchanges.push(exchange);
         }
-        assert!(decoder.watermark() >= watermark, "the watermark ran back");
-        watermark = decoder.watermark();
+        assert!(decoder.watermark(DecodeOptions::default().reordering) >= watermark, "the watermark ran back");
+        watermark = decoder.watermark(DecodeOptions::default().reordering);
     }
     decoder.finish();
     exchanges.extend(std::iter::from_fn(|| decoder.poll_exchange()));
