@@ -50,6 +50,7 @@ impl Decoder {
     }
 
     /// The next exchange, if there is one.
+    #[inline]
     pub fn poll_exchange(&mut self) -> Option<Exchange> {
         self.streams.poll_exchange()
     }

@@ -5,8 +5,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use etherparse::TcpHeaderSlice;
-
 use super::fragments::Fragments;
 use super::ip::{self, Packet, protocol};
 use super::link::{self, Layer, Network};
@@ -42,9 +40,9 @@ impl FrameDecoder {
             counters.packets = counters.packets.saturating_add(1);
             counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
         }
-        let outcome = match descend(frame) {
-            Ok(found) => self.deliver(&found, frame.at, counters, sink),
-            Err(anomaly) => Err(anomaly),
+        let outcome = match usual(frame) {
+            Some(carrier) => segment(&carrier, frame.at, counters, sink),
+            None => descend_by_headers(frame).and_then(|found| self.deliver(&found, frame.at, counters, sink)),
         };
         if let Err(anomaly) = outcome {
             counters.count(anomaly);
@@ -235,7 +233,7 @@ fn inside<'a>(carrier: &Carrier<'a>) -> Result<Result<link::Step<'a>, Found<'a>>
     })
 }
 
-/// Reads a TCP header and hands the segment over.
+/// Reads a TCP header and hands the segment over. Source: RFC 9293 section 3.1.
 ///
 /// A header whose options the capture cut off still says where the payload was: all of it is missing then.
 fn segment(
@@ -245,38 +243,32 @@ fn segment(
     sink: &mut impl FnMut(Segment<'_>),
 ) -> Result<(), Anomaly> {
     let part = carrier.payload;
-    let Some(fixed) = part.octets.first_chunk::<20>() else { return Err(ip::too_short(part)) };
-    let mut shortened = *fixed;
-    let (header, payload) = match TcpHeaderSlice::from_slice(part.octets) {
-        Ok(header) => {
-            let payload = part.skip(header.slice().len()).ok_or_else(|| ip::too_short(part))?;
-            (header, payload)
-        }
-        Err(_) if part.cut > 0 => {
-            let [.., offset, _, _, _, _, _, _, _] = &mut shortened;
-            let length = usize::from(*offset >> 4).saturating_mul(4);
-            *offset = 5 << 4;
-            let header = TcpHeaderSlice::from_slice(&shortened).map_err(|_too_short| Anomaly::HeaderMalformed)?;
+    let header: &[u8; 20] = part.octets.first_chunk().ok_or_else(|| ip::too_short(part))?;
+    let length = usize::from(header[12] >> 4).saturating_mul(4);
+    if length < header.len() {
+        return Err(Anomaly::HeaderMalformed);
+    }
+    let payload = match part.skip(length) {
+        Some(payload) => payload,
+        None => {
             let beyond = u32::try_from(length.saturating_sub(part.octets.len())).unwrap_or(u32::MAX);
-            let payload = Part { octets: &[], cut: part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)? };
-            if length < 20 {
-                return Err(Anomaly::HeaderMalformed);
-            }
-            (header, payload)
+            Part { octets: &[], cut: part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)? }
         }
-        Err(_) => return Err(Anomaly::HeaderMalformed),
     };
     if payload.cut > 0 {
         counters.count(Anomaly::FrameTruncated);
     }
+    let port = |at: [u8; 2]| u16::from_be_bytes(at);
+    let number = |at: [u8; 4]| u32::from_be_bytes(at);
+    let flag = |bit: u8| header[13] & bit != 0;
     sink(Segment {
         at,
-        source: SocketAddr::new(carrier.source, header.source_port()),
-        destination: SocketAddr::new(carrier.destination, header.destination_port()),
+        source: SocketAddr::new(carrier.source, port([header[0], header[1]])),
+        destination: SocketAddr::new(carrier.destination, port([header[2], header[3]])),
         tunnel: carrier.tunnel,
-        sequence: header.sequence_number(),
-        acknowledgment: header.ack().then(|| header.acknowledgment_number()),
-        flags: Flags { syn: header.syn(), fin: header.fin(), rst: header.rst() },
+        sequence: number([header[4], header[5], header[6], header[7]]),
+        acknowledgment: flag(0x10).then(|| number([header[8], header[9], header[10], header[11]])),
+        flags: Flags { fin: flag(0x01), syn: flag(0x02), rst: flag(0x04) },
         payload: payload.octets,
         missing: payload.cut,
     });

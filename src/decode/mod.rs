@@ -20,6 +20,7 @@ mod link;
 mod options;
 mod part;
 mod quic;
+mod recent;
 pub mod response_text;
 mod segment;
 mod shard;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use super::connection::Connection;
+use super::connection::{Connection, Ordinary};
 use super::flow_key::{FlowKey, Side};
 use super::http1::{Context, Memory};
 use super::options::DecodeOptions;
@@ -26,6 +26,8 @@ pub(crate) struct Streams {
     /// How many exchanges had been given out, and when, as something began to hold up the others.
     held_up: Option<(u64, Timestamp)>,
     now: Timestamp,
+    /// Until then time passes with nothing to do: nothing is held back, and no connection was silent for too long.
+    quiet_until: Timestamp,
     finished: bool,
 }
 
@@ -48,12 +50,16 @@ impl Streams {
             footprint: 0,
             held_up: None,
             now: Timestamp::MIN,
+            quiet_until: Timestamp::MIN,
             finished: false,
         }
     }
 
     pub(crate) fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
         let (key, side) = FlowKey::of(segment);
+        if self.handle_ordinary(&key, side, segment) {
+            return;
+        }
         let mut known = self.find(&key, segment, side);
         if let Some(place) = known
             && self.table.connection(place).is_some_and(|connection| connection.is_replaced_by(segment, side))
@@ -75,13 +81,29 @@ impl Streams {
         {
             self.forget(place);
         }
-        if self.footprint > self.options.held_octets_in_all {
-            self.shed();
-        }
+        self.shed();
     }
 
+    /// Takes an ordinary segment of a connection that was looked up lately; says whether it was one.
+    fn handle_ordinary(&mut self, key: &FlowKey, side: Side, segment: &Segment<'_>) -> bool {
+        let Some((place, connection)) = self.table.recent(key, segment.tunnel) else { return false };
+        match connection.pass(segment, side) {
+            None => return false,
+            Some(Ordinary::Done) => self.table.touch(place, Stage::Open, self.now),
+            Some(Ordinary::Read(mark)) => {
+                let payload = segment.payload;
+                self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
+                self.table.touch(place, Stage::Open, self.now);
+                self.shed();
+            }
+        }
+        true
+    }
+
+    /// The next exchange, if there is one. It is asked after each frame.
+    #[inline]
     pub(crate) fn poll_exchange(&mut self) -> Option<Exchange> {
-        self.exchanges.pop_front()
+        if self.exchanges.is_empty() { None } else { self.exchanges.pop_front() }
     }
 
     pub(crate) fn watermark(&self) -> Timestamp {
@@ -111,6 +133,13 @@ impl Streams {
             return;
         }
         self.now = now;
+        if now > self.quiet_until {
+            self.meet(now);
+        }
+    }
+
+    /// Does what is due at `now`, and finds until when nothing will be.
+    fn meet(&mut self, now: Timestamp) {
         while let Some((deadline, place)) = self.table.next_deadline()
             && deadline <= now
         {
@@ -129,6 +158,13 @@ impl Streams {
                 self.forget(place);
             }
         }
+        let waits = self.table.next_deadline().is_some() || self.table.held_since().is_some() || self.held_up.is_some();
+        let silent_for_longest = [Stage::Over, Stage::Open].into_iter().filter_map(|stage| self.table.oldest(stage));
+        self.quiet_until = if waits {
+            Timestamp::MIN
+        } else {
+            silent_for_longest.map(|(_, at)| at).min().unwrap_or(now).after(self.options.idle)
+        };
     }
 
     /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers.
@@ -191,6 +227,9 @@ impl Streams {
         let Some(connection) = self.table.connection_mut(place) else { return false };
         let footprint = connection.footprint();
         let (held_since, deadline, over) = (connection.held_since(), connection.deadline(&cx), connection.is_over());
+        if held_since.is_some() || deadline.is_some() {
+            self.quiet_until = Timestamp::MIN;
+        }
         let before = self.table.schedule(place, held_since, deadline, footprint);
         self.footprint = self.footprint.saturating_sub(before).saturating_add(footprint);
         over

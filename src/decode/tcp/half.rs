@@ -68,6 +68,11 @@ impl Half {
         self.high.saturating_add_signed(distance as i64)
     }
 
+    /// Whether it is known where it stands, and it goes on with nothing early and nothing missing.
+    pub(crate) fn is_even(&self) -> bool {
+        self.is_known() && self.early.is_empty() && self.holes.is_empty() && self.fin.is_none()
+    }
+
     /// Whether nothing was seen of the stream but its start.
     pub(crate) const fn is_untouched(&self) -> bool {
         self.high == self.start
@@ -141,6 +146,14 @@ impl Holes {
             }
         }
         self.open.truncate(OPEN_HOLES.saturating_mul(2));
+        self.release();
+    }
+
+    /// Gives the memory back where none is open.
+    fn release(&mut self) {
+        if self.open.is_empty() {
+            self.open = Vec::new();
+        }
     }
 
     /// How many holes were given up since the last call: all that were open before `horizon`.
@@ -148,6 +161,7 @@ impl Holes {
         let before = self.open.len();
         self.open.retain(|&(_, _, at)| at >= horizon);
         let expired = before.saturating_sub(self.open.len()) as u64;
+        self.release();
         std::mem::take(&mut self.lost).saturating_add(expired)
     }
 }

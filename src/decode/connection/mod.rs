@@ -1,7 +1,10 @@
 //! One TCP connection: its segments in, its conversation's octets out, in the order in which they were heard.
 
+mod ordinary;
+
 use std::sync::Arc;
 
+pub(crate) use self::ordinary::Ordinary;
 use super::Segment;
 use super::flow_key::{FlowKey, Side, Sides};
 use super::http1::{Context, Conversation, Mark};
@@ -18,7 +21,13 @@ pub(crate) struct Connection {
     stalled: Option<(Timestamp, u32)>,
     /// When the connection was reset.
     reset_at: Option<Timestamp>,
+    /// Whether both halves are known, and nothing came before its turn, is missing, ends or has ended. Noted behind each
+    /// segment that may change it.
+    even: bool,
 }
+
+/// What a connection that is used as usual has beside its own fields.
+const USUAL: usize = 512;
 
 /// Why waiting for missing octets ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +45,7 @@ impl Connection {
             conversation: Conversation::new(source, key.addresses()),
             stalled: None,
             reset_at: None,
+            even: false,
         }
     }
 
@@ -46,8 +56,6 @@ impl Connection {
 
     /// The memory that it takes beyond its record, to which a request that waits and the like belong.
     pub(crate) fn footprint(&self) -> usize {
-        /// What a connection that is used as usual has beside its own fields.
-        const USUAL: usize = 512;
         let streams = Side::BOTH.iter().map(|side| {
             let half = self.halves.of(*side);
             half.early.footprint().saturating_add(half.holes.footprint())
@@ -112,23 +120,22 @@ impl Connection {
         if segment.flags.rst {
             self.reset_at = self.reset_at.or(Some(segment.at));
         }
-        if !self.is_even() {
+        let steady = |half: &Half| half.early.is_empty() && half.fin.is_none();
+        let is_steady = steady(self.halves.of(Side::Low)) && steady(self.halves.of(Side::High));
+        if !is_steady || self.stalled.is_some() {
             self.drain(cx);
             self.count_stall(segment.at, cx);
         }
         self.count_holes(segment.at, cx);
-    }
-
-    /// Whether nothing came before its turn and nothing ends, as after nearly each segment: then nothing is to be drained,
-    /// and nothing waits.
-    fn is_even(&self) -> bool {
-        let even = |half: &Half| half.early.is_empty() && half.fin.is_none();
-        even(self.halves.of(Side::Low)) && even(self.halves.of(Side::High)) && self.stalled.is_none()
+        self.even = Side::BOTH.iter().all(|side| self.halves.of(*side).is_even())
+            && self.stalled.is_none()
+            && self.reset_at.is_none();
     }
 
     /// Whether it holds nothing back and waits for nothing.
     pub(crate) fn is_calm(&self) -> bool {
-        self.is_even() && self.reset_at.is_none() && self.conversation.held_since().is_none() && self.footprint() == 0
+        // Where the halves are even, they take no memory.
+        self.even && self.conversation.held_since().is_none() && self.conversation.footprint() <= USUAL
     }
 
     /// When the oldest thing was captured that is held back.

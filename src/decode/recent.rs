@@ -1,0 +1,44 @@
+//! Where connections were found last, so that the keyed hash of their ends is seldom needed.
+
+use super::flow_key::FlowKey;
+use super::table::Place;
+
+/// A place for each value of a cheap hash of a connection's ends.
+///
+/// It may be that of another connection: who asks compares the ends. Whoever chooses addresses that collide here only
+/// makes the table look them up.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    places: Vec<Place>,
+}
+
+/// As many bits of the hash count: 4 KiB of places, of which a few hundred connections at a time rarely share one.
+const BITS: u32 = 10;
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { places: vec![Place::MAX; 1 << BITS] }
+    }
+}
+
+impl Recent {
+    /// The place where these ends may be found.
+    pub(crate) fn place(&self, key: &FlowKey) -> Option<Place> {
+        self.places.get(slot(key)).copied()
+    }
+
+    /// Notes where they were found.
+    pub(crate) fn note(&mut self, key: &FlowKey, place: Place) {
+        if let Some(known) = self.places.get_mut(slot(key)) {
+            *known = place;
+        }
+    }
+}
+
+/// The upper bits of a product depend on all bits of its factors.
+///
+/// Source: Knuth, "The Art of Computer Programming", volume 3, section 6.4.
+fn slot(key: &FlowKey) -> usize {
+    let product = key.word().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(product >> (u64::BITS - BITS)).unwrap_or(0)
+}
