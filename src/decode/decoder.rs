@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::frame::FrameDecoder;
+use super::frame::{self, FrameDecoder};
 use super::options::DecodeOptions;
 use super::segment::Segment;
 use super::streams::Streams;
@@ -35,6 +35,12 @@ impl Decoder {
         let streams = &mut self.streams;
         // Time passes first: else a silent connection would live on where it has a decoder for itself.
         streams.advance(frame.at);
+        if let Some(segment) = frame::usual_segment(frame)
+            && streams.handle_ordinary(&segment)
+        {
+            frame::count(frame, &mut self.counted);
+            return;
+        }
         self.frames.segments(frame, &mut self.counted, &mut |segment| streams.handle_segment(source, &segment));
     }
 

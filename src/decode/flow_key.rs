@@ -63,6 +63,7 @@ impl<T> Sides<T> {
 
 impl FlowKey {
     /// The key of a segment's connection, and which side of it sent the segment.
+    #[inline]
     pub(crate) fn of(segment: &Segment<'_>) -> (Self, Side) {
         if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (segment.source, segment.destination) {
             let (ends, side) = in_order(word(source), word(destination));
@@ -83,6 +84,7 @@ impl FlowKey {
 
     /// Both ends in one word; not each pair in one of its own.
     #[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+    #[inline]
     pub(crate) fn word(&self) -> u64 {
         let [low, high] = match *self {
             Self::V4(ends) => ends,

@@ -37,13 +37,9 @@ impl FrameDecoder {
     pub fn segments(&mut self, frame: &Frame<'_>, counters: &mut InputCounters, sink: &mut impl FnMut(Segment<'_>)) {
         // The fragments of a packet made whole were counted as they came.
         if frame.link != link::REASSEMBLED {
-            counters.packets = counters.packets.saturating_add(1);
-            counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
+            count(frame, counters);
         }
-        let outcome = match usual(frame) {
-            Some(carrier) => segment(&carrier, frame.at, counters, sink),
-            None => descend_by_headers(frame).and_then(|found| self.deliver(&found, frame.at, counters, sink)),
-        };
+        let outcome = descend(frame).and_then(|found| self.deliver(&found, frame.at, counters, sink));
         if let Err(anomaly) = outcome {
             counters.count(anomaly);
         }
@@ -58,7 +54,14 @@ impl FrameDecoder {
     ) -> Result<(), Anomaly> {
         match found {
             Found::Nothing => Ok(()),
-            Found::Tcp(carrier) => segment(carrier, at, counters, sink),
+            Found::Tcp(carrier) => {
+                let (header, payload) = tcp(carrier.payload)?;
+                if payload.cut > 0 {
+                    counters.count(Anomaly::FrameTruncated);
+                }
+                sink(segment(carrier, header, payload, at));
+                Ok(())
+            }
             Found::Quic(carrier) => {
                 if self.quic.is_new(carrier) {
                     counters.count_at(super::quic::place(carrier), 1);
@@ -72,6 +75,20 @@ impl FrameDecoder {
             }
         }
     }
+}
+
+/// Counts a frame and its octets.
+pub(super) fn count(frame: &Frame<'_>, counters: &mut InputCounters) {
+    counters.packets = counters.packets.saturating_add(1);
+    counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
+}
+
+/// The segment of a usual frame, without the way down header by header.
+#[inline]
+pub(super) fn usual_segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
+    let carrier = usual(frame)?;
+    let (header, payload) = tcp(carrier.payload).ok()?;
+    Some(segment(&carrier, header, payload, frame.at))
 }
 
 /// A hash by which the frames of one connection, both directions, come to the same worker, without looking at other frames.
@@ -143,6 +160,7 @@ pub(super) fn descend<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
 
 /// What nearly all frames are: whole, Ethernet, IPv4 without options and fragments, TCP. Read at fixed places; whatever is
 /// not just that is left to the way down header by header, which finds the same.
+#[inline]
 fn usual<'a>(frame: &Frame<'a>) -> Option<Carrier<'a>> {
     const ETHERNET_AND_IPV4: usize = 14 + 20;
     let header: &[u8; ETHERNET_AND_IPV4] = frame.octets.first_chunk()?;
@@ -233,16 +251,13 @@ fn inside<'a>(carrier: &Carrier<'a>) -> Result<Result<link::Step<'a>, Found<'a>>
     })
 }
 
-/// Reads a TCP header and hands the segment over. Source: RFC 9293 section 3.1.
+/// A TCP header, as far as its options, and its payload.
 ///
 /// A header whose options the capture cut off still says where the payload was: all of it is missing then.
-fn segment(
-    carrier: &Carrier<'_>,
-    at: Timestamp,
-    counters: &mut InputCounters,
-    sink: &mut impl FnMut(Segment<'_>),
-) -> Result<(), Anomaly> {
-    let part = carrier.payload;
+///
+/// Source: RFC 9293 section 3.1.
+#[inline]
+fn tcp(part: Part<'_>) -> Result<(&[u8; 20], Part<'_>), Anomaly> {
     let header: &[u8; 20] = part.octets.first_chunk().ok_or_else(|| ip::too_short(part))?;
     let length = usize::from(header[12] >> 4).saturating_mul(4);
     if length < header.len() {
@@ -255,13 +270,16 @@ fn segment(
             Part { octets: &[], cut: part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)? }
         }
     };
-    if payload.cut > 0 {
-        counters.count(Anomaly::FrameTruncated);
-    }
+    Ok((header, payload))
+}
+
+/// What a TCP header says of its payload.
+#[inline]
+fn segment<'a>(carrier: &Carrier<'a>, header: &[u8; 20], payload: Part<'a>, at: Timestamp) -> Segment<'a> {
     let port = |at: [u8; 2]| u16::from_be_bytes(at);
     let number = |at: [u8; 4]| u32::from_be_bytes(at);
     let flag = |bit: u8| header[13] & bit != 0;
-    sink(Segment {
+    Segment {
         at,
         source: SocketAddr::new(carrier.source, port([header[0], header[1]])),
         destination: SocketAddr::new(carrier.destination, port([header[2], header[3]])),
@@ -271,8 +289,7 @@ fn segment(
         flags: Flags { fin: flag(0x01), syn: flag(0x02), rst: flag(0x04) },
         payload: payload.octets,
         missing: payload.cut,
-    });
-    Ok(())
+    }
 }
 
 #[cfg(test)]

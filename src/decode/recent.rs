@@ -23,6 +23,7 @@ impl Default for Recent {
 
 impl Recent {
     /// The place where these ends may be found.
+    #[inline]
     pub(crate) fn place(&self, key: &FlowKey) -> Option<Place> {
         self.places.get(slot(key)).copied()
     }

@@ -56,10 +56,10 @@ impl Streams {
     }
 
     pub(crate) fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
-        let (key, side) = FlowKey::of(segment);
-        if self.handle_ordinary(&key, side, segment) {
+        if self.handle_ordinary(segment) {
             return;
         }
+        let (key, side) = FlowKey::of(segment);
         let mut known = self.find(&key, segment, side);
         if let Some(place) = known
             && self.table.connection(place).is_some_and(|connection| connection.is_replaced_by(segment, side))
@@ -85,8 +85,9 @@ impl Streams {
     }
 
     /// Takes an ordinary segment of a connection that was looked up lately; says whether it was one.
-    fn handle_ordinary(&mut self, key: &FlowKey, side: Side, segment: &Segment<'_>) -> bool {
-        let Some((place, connection)) = self.table.recent(key, segment.tunnel) else { return false };
+    pub(crate) fn handle_ordinary(&mut self, segment: &Segment<'_>) -> bool {
+        let (key, side) = FlowKey::of(segment);
+        let Some((place, connection)) = self.table.recent(&key, segment.tunnel) else { return false };
         match connection.pass(segment, side) {
             None => return false,
             Some(Ordinary::Done) => self.table.touch(place, Stage::Open, self.now),
@@ -128,6 +129,7 @@ impl Streams {
     }
 
     /// Lets event time run on to `now`.
+    #[inline]
     pub(crate) fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
             return;

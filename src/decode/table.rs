@@ -99,6 +99,7 @@ impl Table {
     }
 
     /// The first connection between the ends of a key, if it is in that tunnel and was looked up lately.
+    #[inline]
     pub(crate) fn recent(&mut self, key: &FlowKey, tunnel: u64) -> Option<(Place, &mut Connection)> {
         let place = self.recent.place(key)?;
         let slot = self.slot_mut(place).filter(|slot| slot.tunnel == tunnel && slot.key == *key)?;

@@ -65,7 +65,8 @@ impl Half {
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "modulo 2^32 by intent")]
     pub(crate) const fn offset(&self, sequence: u32) -> u64 {
         let distance = sequence.wrapping_sub(self.high as u32) as i32;
-        self.high.saturating_add_signed(distance as i64)
+        // Offsets start far above 0, and no stream is so long that they wrap.
+        self.high.wrapping_add_signed(distance as i64)
     }
 
     /// Whether it is known where it stands, and it goes on with nothing early and nothing missing.
