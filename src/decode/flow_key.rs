@@ -63,15 +63,25 @@ impl<T> Sides<T> {
 
 impl FlowKey {
     /// The key of a segment's connection, and which side of it sent the segment.
-    #[inline]
     pub(crate) fn of(segment: &Segment<'_>) -> (Self, Side) {
         if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (segment.source, segment.destination) {
             let (ends, side) = in_order(word(source), word(destination));
             return (Self::V4(ends), side);
         }
-        let end = |address: SocketAddr| (address.ip(), address.port());
         let (ends, side) = in_order(end(segment.source), end(segment.destination));
         (Self::Other(ends), side)
+    }
+
+    /// Which side of this key's connections sent a segment; `None` where it is not one of theirs.
+    #[inline]
+    pub(crate) fn side(&self, segment: &Segment<'_>) -> Option<Side> {
+        match (self, segment.source, segment.destination) {
+            (Self::V4(ends), SocketAddr::V4(source), SocketAddr::V4(destination)) => {
+                place(ends, word(source), word(destination))
+            }
+            (Self::Other(ends), source, destination) => place(ends, end(source), end(destination)),
+            (Self::V4(_), ..) => None,
+        }
     }
 
     /// The addresses of both sides.
@@ -81,23 +91,6 @@ impl FlowKey {
             Self::Other([low, high]) => Sides::new(low.into(), high.into()),
         }
     }
-
-    /// Both ends in one word; not each pair in one of its own.
-    #[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
-    #[inline]
-    pub(crate) fn word(&self) -> u64 {
-        let [low, high] = match *self {
-            Self::V4(ends) => ends,
-            Self::Other(ends) => ends.map(|(address, port)| match address {
-                IpAddr::V4(address) => word(SocketAddrV4::new(address, port)),
-                IpAddr::V6(address) => {
-                    let bits = address.to_bits();
-                    (bits as u64 ^ (bits >> 64) as u64).rotate_left(16) ^ u64::from(port)
-                }
-            }),
-        };
-        low ^ high.rotate_left(32)
-    }
 }
 
 /// Two ends in their order, and the place of the first.
@@ -105,8 +98,23 @@ fn in_order<T: PartialOrd>(source: T, destination: T) -> ([T; 2], Side) {
     if source <= destination { ([source, destination], Side::Low) } else { ([destination, source], Side::High) }
 }
 
-/// An end in one word.
-fn word(end: SocketAddrV4) -> u64 {
+/// The place of the source, if these are the ends.
+#[inline]
+fn place<T: PartialEq>([low, high]: &[T; 2], source: T, destination: T) -> Option<Side> {
+    if source == *low && destination == *high {
+        Some(Side::Low)
+    } else {
+        (source == *high && destination == *low).then_some(Side::High)
+    }
+}
+
+fn end(address: SocketAddr) -> (IpAddr, u16) {
+    (address.ip(), address.port())
+}
+
+/// An IPv4 end in one word.
+#[inline]
+pub(super) fn word(end: SocketAddrV4) -> u64 {
     u64::from(end.ip().to_bits()) << 16 | u64::from(end.port())
 }
 

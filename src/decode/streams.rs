@@ -81,13 +81,12 @@ impl Streams {
         {
             self.forget(place);
         }
-        self.shed();
+        self.keep_bound();
     }
 
     /// Takes an ordinary segment of a connection that was looked up lately; says whether it was one.
     pub(crate) fn handle_ordinary(&mut self, segment: &Segment<'_>) -> bool {
-        let (key, side) = FlowKey::of(segment);
-        let Some((place, connection)) = self.table.recent(&key, segment.tunnel) else { return false };
+        let Some((place, side, connection)) = self.table.recent(segment) else { return false };
         match connection.pass(segment, side) {
             None => return false,
             Some(Ordinary::Done) => self.table.touch(place, Stage::Open, self.now),
@@ -95,7 +94,7 @@ impl Streams {
                 let payload = segment.payload;
                 self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
                 self.table.touch(place, Stage::Open, self.now);
-                self.shed();
+                self.keep_bound();
             }
         }
         true
@@ -141,6 +140,7 @@ impl Streams {
     }
 
     /// Does what is due at `now`, and finds until when nothing will be.
+    #[inline(never)]
     fn meet(&mut self, now: Timestamp) {
         while let Some((deadline, place)) = self.table.next_deadline()
             && deadline <= now
@@ -235,6 +235,12 @@ impl Streams {
         let before = self.table.schedule(place, held_since, deadline, footprint);
         self.footprint = self.footprint.saturating_sub(before).saturating_add(footprint);
         over
+    }
+
+    fn keep_bound(&mut self) {
+        if self.footprint > self.options.held_octets_in_all {
+            self.shed();
+        }
     }
 
     /// Lets the connections that hold most go of it, until what all hold is within the bound. Where none holds much there
