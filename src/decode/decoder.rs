@@ -6,6 +6,7 @@ use super::frame::{self, FrameDecoder};
 use super::options::DecodeOptions;
 use super::segment::Segment;
 use super::streams::Streams;
+use super::usual;
 use crate::model::{Exchange, Frame, HashKey, InputCounters, Interest, Timestamp};
 
 /// Turns frames into exchanges. Knows no clock: time is what the frames carry and what [`Decoder::handle_timeout`] says.
@@ -35,8 +36,8 @@ impl Decoder {
         let streams = &mut self.streams;
         // Time passes first: else a silent connection would live on where it has a decoder for itself.
         streams.advance(frame.at);
-        if let Some(segment) = frame::usual_segment(frame)
-            && streams.handle_ordinary(&segment)
+        if let Some((key, side, segment)) = usual::plain(frame)
+            && streams.handle_plain(&key, side, 0, &segment)
         {
             frame::count(frame, &mut self.counted);
             return;

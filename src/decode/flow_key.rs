@@ -65,23 +65,35 @@ impl FlowKey {
     /// The key of a segment's connection, and which side of it sent the segment.
     pub(crate) fn of(segment: &Segment<'_>) -> (Self, Side) {
         if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (segment.source, segment.destination) {
-            let (ends, side) = in_order(word(source), word(destination));
-            return (Self::V4(ends), side);
+            return Self::of_v4(source, destination);
         }
+        let end = |address: SocketAddr| (address.ip(), address.port());
         let (ends, side) = in_order(end(segment.source), end(segment.destination));
         (Self::Other(ends), side)
     }
 
-    /// Which side of this key's connections sent a segment; `None` where it is not one of theirs.
+    /// The same for IPv4.
     #[inline]
-    pub(crate) fn side(&self, segment: &Segment<'_>) -> Option<Side> {
-        match (self, segment.source, segment.destination) {
-            (Self::V4(ends), SocketAddr::V4(source), SocketAddr::V4(destination)) => {
-                place(ends, word(source), word(destination))
-            }
-            (Self::Other(ends), source, destination) => place(ends, end(source), end(destination)),
-            (Self::V4(_), ..) => None,
-        }
+    pub(crate) fn of_v4(source: SocketAddrV4, destination: SocketAddrV4) -> (Self, Side) {
+        let (ends, side) = in_order(word(source), word(destination));
+        (Self::V4(ends), side)
+    }
+
+    /// Both ends in one word, which others may have in common with them.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+    pub(crate) fn word(&self) -> u64 {
+        let [low, high] = match *self {
+            Self::V4(ends) => ends,
+            Self::Other(ends) => ends.map(|(address, port)| match address {
+                IpAddr::V4(address) => word(SocketAddrV4::new(address, port)),
+                IpAddr::V6(address) => {
+                    let bits = address.to_bits();
+                    (bits as u64 ^ (bits >> 64) as u64).rotate_left(16) ^ u64::from(port)
+                }
+            }),
+        };
+        low ^ high
     }
 
     /// The addresses of both sides.
@@ -93,28 +105,15 @@ impl FlowKey {
     }
 }
 
-/// Two ends in their order, and the place of the first.
+/// Two ends in their order, and the place of the source.
+#[inline]
 fn in_order<T: PartialOrd>(source: T, destination: T) -> ([T; 2], Side) {
     if source <= destination { ([source, destination], Side::Low) } else { ([destination, source], Side::High) }
 }
 
-/// The place of the source, if these are the ends.
-#[inline]
-fn place<T: PartialEq>([low, high]: &[T; 2], source: T, destination: T) -> Option<Side> {
-    if source == *low && destination == *high {
-        Some(Side::Low)
-    } else {
-        (source == *high && destination == *low).then_some(Side::High)
-    }
-}
-
-fn end(address: SocketAddr) -> (IpAddr, u16) {
-    (address.ip(), address.port())
-}
-
 /// An IPv4 end in one word.
 #[inline]
-pub(super) fn word(end: SocketAddrV4) -> u64 {
+fn word(end: SocketAddrV4) -> u64 {
     u64::from(end.ip().to_bits()) << 16 | u64::from(end.port())
 }
 

@@ -11,7 +11,9 @@ use super::link::{self, Layer, Network};
 use super::part::Part;
 use super::quic::QuicFlows;
 use super::segment::{Flags, Segment};
+use super::tcp::Header;
 use super::tunnel;
+use super::usual;
 use crate::model::{Anomaly, Frame, InputCounters, Timestamp};
 
 /// Headers in one frame, all kinds together. The deepest real nesting (mirrored, tunnelled, tagged twice) has about 15; past it
@@ -55,7 +57,7 @@ impl FrameDecoder {
         match found {
             Found::Nothing => Ok(()),
             Found::Tcp(carrier) => {
-                let (header, payload) = tcp(carrier.payload)?;
+                let (header, payload) = Header::split(carrier.payload)?;
                 if payload.cut > 0 {
                     counters.count(Anomaly::FrameTruncated);
                 }
@@ -81,14 +83,6 @@ impl FrameDecoder {
 pub(super) fn count(frame: &Frame<'_>, counters: &mut InputCounters) {
     counters.packets = counters.packets.saturating_add(1);
     counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
-}
-
-/// The segment of a usual frame, without the way down header by header.
-#[inline]
-pub(super) fn usual_segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
-    let carrier = usual(frame)?;
-    let (header, payload) = tcp(carrier.payload).ok()?;
-    Some(segment(&carrier, header, payload, frame.at))
 }
 
 /// A hash by which the frames of one connection, both directions, come to the same worker, without looking at other frames.
@@ -152,35 +146,10 @@ pub(super) enum Found<'a> {
 
 /// Goes down through all headers to TCP, to a fragment, or to something else.
 pub(super) fn descend<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
-    match usual(frame) {
+    match usual::carrier(frame) {
         Some(carrier) => Ok(Found::Tcp(carrier)),
         None => descend_by_headers(frame),
     }
-}
-
-/// What nearly all frames are: whole, Ethernet, IPv4 without options and fragments, TCP. Read at fixed places; whatever is
-/// not just that is left to the way down header by header, which finds the same.
-#[inline]
-fn usual<'a>(frame: &Frame<'a>) -> Option<Carrier<'a>> {
-    const ETHERNET_AND_IPV4: usize = 14 + 20;
-    let header: &[u8; ETHERNET_AND_IPV4] = frame.octets.first_chunk()?;
-    let whole = frame.original_len as usize <= frame.octets.len();
-    let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
-    let is_usual = [header[12], header[13], header[14]] == [0x08, 0x00, 0x45] && header[23] == protocol::TCP;
-    if frame.link != link::ETHERNET || !whole || !is_usual || fragment != 0 {
-        return None;
-    }
-    let length = usize::from(u16::from_be_bytes([header[16], header[17]])).checked_sub(20)?;
-    let address = |at: [u8; 4]| IpAddr::V4(at.into());
-    Some(Carrier {
-        source: address([header[26], header[27], header[28], header[29]]),
-        destination: address([header[30], header[31], header[32], header[33]]),
-        protocol: protocol::TCP,
-        tunnel: 0,
-        // Ethernet, its EtherType, IP.
-        depth: 3,
-        payload: Part { octets: frame.octets.get(ETHERNET_AND_IPV4..)?.get(..length)?, cut: 0 },
-    })
 }
 
 fn descend_by_headers<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
@@ -251,42 +220,17 @@ fn inside<'a>(carrier: &Carrier<'a>) -> Result<Result<link::Step<'a>, Found<'a>>
     })
 }
 
-/// A TCP header, as far as its options, and its payload.
-///
-/// A header whose options the capture cut off still says where the payload was: all of it is missing then.
-///
-/// Source: RFC 9293 section 3.1.
-#[inline]
-fn tcp(part: Part<'_>) -> Result<(&[u8; 20], Part<'_>), Anomaly> {
-    let header: &[u8; 20] = part.octets.first_chunk().ok_or_else(|| ip::too_short(part))?;
-    let length = usize::from(header[12] >> 4).saturating_mul(4);
-    if length < header.len() {
-        return Err(Anomaly::HeaderMalformed);
-    }
-    let payload = match part.skip(length) {
-        Some(payload) => payload,
-        None => {
-            let beyond = u32::try_from(length.saturating_sub(part.octets.len())).unwrap_or(u32::MAX);
-            Part { octets: &[], cut: part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)? }
-        }
-    };
-    Ok((header, payload))
-}
-
 /// What a TCP header says of its payload.
-#[inline]
-fn segment<'a>(carrier: &Carrier<'a>, header: &[u8; 20], payload: Part<'a>, at: Timestamp) -> Segment<'a> {
-    let port = |at: [u8; 2]| u16::from_be_bytes(at);
-    let number = |at: [u8; 4]| u32::from_be_bytes(at);
-    let flag = |bit: u8| header[13] & bit != 0;
+fn segment<'a>(carrier: &Carrier<'a>, header: Header<'_>, payload: Part<'a>, at: Timestamp) -> Segment<'a> {
+    let is_set = |flag| header.flags(flag) != 0;
     Segment {
         at,
-        source: SocketAddr::new(carrier.source, port([header[0], header[1]])),
-        destination: SocketAddr::new(carrier.destination, port([header[2], header[3]])),
+        source: SocketAddr::new(carrier.source, header.source_port()),
+        destination: SocketAddr::new(carrier.destination, header.destination_port()),
         tunnel: carrier.tunnel,
-        sequence: number([header[4], header[5], header[6], header[7]]),
-        acknowledgment: flag(0x10).then(|| number([header[8], header[9], header[10], header[11]])),
-        flags: Flags { fin: flag(0x01), syn: flag(0x02), rst: flag(0x04) },
+        sequence: header.sequence(),
+        acknowledgment: is_set(Header::ACK).then(|| header.acknowledgment()),
+        flags: Flags { fin: is_set(Header::FIN), syn: is_set(Header::SYN), rst: is_set(Header::RST) },
         payload: payload.octets,
         missing: payload.cut,
     }
@@ -297,6 +241,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::decode::flow_key::FlowKey;
     use crate::model::LinkType;
 
     proptest! {
@@ -323,6 +268,13 @@ mod tests {
             octets.truncate(captured);
             let frame = Frame { at: Timestamp::default(), link: LinkType(link), octets: &octets, original_len };
             prop_assert_eq!(descend(&frame), descend_by_headers(&frame));
+            if let Some((key, side, plain)) = usual::plain(&frame) {
+                let mut found = Vec::new();
+                FrameDecoder::new().segments(&frame, &mut InputCounters::default(), &mut |segment| {
+                    found.push(format!("{:?} {:?}", FlowKey::of(&segment), segment.plain()));
+                });
+                prop_assert_eq!(found, [format!("{:?} {:?}", (key, side), Some(plain))]);
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ mod tcp;
 mod tls;
 mod tunnel;
 mod url;
+mod usual;
 
 pub use decoder::Decoder;
 pub use frame::{FrameDecoder, flow_hash};

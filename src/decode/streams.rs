@@ -8,7 +8,7 @@ use super::connection::{Connection, Ordinary};
 use super::flow_key::{FlowKey, Side};
 use super::http1::{Context, Memory};
 use super::options::DecodeOptions;
-use super::segment::Segment;
+use super::segment::{Plain, Segment};
 use super::table::{Place, SAME_ENDS, Stage, Table};
 use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestamp};
 
@@ -56,10 +56,12 @@ impl Streams {
     }
 
     pub(crate) fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
-        if self.handle_ordinary(segment) {
+        let (key, side) = FlowKey::of(segment);
+        if let Some(plain) = segment.plain()
+            && self.handle_plain(&key, side, segment.tunnel, &plain)
+        {
             return;
         }
-        let (key, side) = FlowKey::of(segment);
         let mut known = self.find(&key, segment, side);
         if let Some(place) = known
             && self.table.connection(place).is_some_and(|connection| connection.is_replaced_by(segment, side))
@@ -84,9 +86,9 @@ impl Streams {
         self.keep_bound();
     }
 
-    /// Takes an ordinary segment of a connection that was looked up lately; says whether it was one.
-    pub(crate) fn handle_ordinary(&mut self, segment: &Segment<'_>) -> bool {
-        let Some((place, side, connection)) = self.table.recent(segment) else { return false };
+    /// Takes a plain segment of a connection that was looked up lately, if it comes in its order; says whether it was taken.
+    pub(crate) fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
+        let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
         match connection.pass(segment, side) {
             None => return false,
             Some(Ordinary::Done) => self.table.touch(place, Stage::Open, self.now),
@@ -237,6 +239,7 @@ impl Streams {
         over
     }
 
+    #[inline]
     fn keep_bound(&mut self) {
         if self.footprint > self.options.held_octets_in_all {
             self.shed();

@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::RandomState;
 
-use super::Segment;
 use super::connection::Connection;
-use super::flow_key::{FlowKey, Side};
+use super::flow_key::FlowKey;
 use super::recent::Recent;
 use crate::model::Timestamp;
 
@@ -89,7 +88,7 @@ impl Table {
     /// The connections between the ends of a key, with the tunnel of each.
     pub(crate) fn with_ends(&mut self, key: &FlowKey) -> impl Iterator<Item = (Place, u64, &Connection)> {
         let mut next = self.places.get(key).copied().unwrap_or(NONE);
-        self.note_recent(key, next);
+        self.recent.note(key, next);
         let slots = &self.slots;
         std::iter::from_fn(move || {
             let place = next;
@@ -99,13 +98,12 @@ impl Table {
         })
     }
 
-    /// The connection of a segment, if it was looked up lately and is the first between its ends, in the same tunnel.
+    /// The connection in a tunnel between the ends of a key, if it was looked up lately and is the first with these ends.
     #[inline]
-    pub(crate) fn recent(&mut self, segment: &Segment<'_>) -> Option<(Place, Side, &mut Connection)> {
-        let place = self.recent.place(segment)?;
-        let slot = self.slot_mut(place).filter(|slot| slot.tunnel == segment.tunnel)?;
-        let side = slot.key.side(segment)?;
-        Some((place, side, slot.connection.as_deref_mut()?))
+    pub(crate) fn recent(&mut self, key: &FlowKey, tunnel: u64) -> Option<(Place, &mut Connection)> {
+        let place = self.recent.place(key)?;
+        let slot = self.slot_mut(place).filter(|slot| slot.tunnel == tunnel && slot.key == *key)?;
+        Some((place, slot.connection.as_deref_mut()?))
     }
 
     /// Adds a connection.
@@ -132,7 +130,7 @@ impl Table {
             self.slots.push(slot);
             Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
         };
-        self.note_recent(&key, place);
+        self.recent.note(&key, place);
         if let Some(first) = self.places.insert(key, place)
             && let Some(slot) = self.slot_mut(place)
         {
@@ -180,7 +178,7 @@ impl Table {
         let (key, behind) = (slot.key, slot.same_ends);
         let mut before = self.places.get(&key).copied().unwrap_or(NONE);
         if before == place {
-            self.note_recent(&key, behind);
+            self.recent.note(&key, behind);
             if behind == NONE {
                 self.places.remove(&key);
             } else {
@@ -258,11 +256,6 @@ impl Table {
     /// Since when something is held back.
     pub(crate) fn held_since(&self) -> Option<Timestamp> {
         self.holding.first().map(|(at, _)| *at)
-    }
-
-    fn note_recent(&mut self, key: &FlowKey, place: Place) {
-        let ends = key.addresses();
-        self.recent.note(*ends.of(Side::Low), *ends.of(Side::High), place);
     }
 
     fn slot(&self, place: Place) -> Option<&Slot> {

@@ -1,12 +1,11 @@
-//! The short way of what nearly all segments are: neither the first nor the last of their connection, in their order.
+//! The short way of what nearly all segments are: plain ones in their order, of a connection that nothing ends.
 //!
 //! It changes only what such a segment changes. [`Connection::handle`] finds the same of them, and all that is not ordinary.
 
 use super::Connection;
-use crate::decode::Segment;
 use crate::decode::flow_key::Side;
 use crate::decode::http1::{Context, Mark};
-use crate::decode::segment::Flags;
+use crate::decode::segment::Plain;
 
 /// What an ordinary segment leaves to do.
 #[derive(Debug, Clone, Copy)]
@@ -20,12 +19,12 @@ pub(crate) enum Ordinary {
 impl Connection {
     /// Takes what an ordinary segment says beside its payload; `None`, and nothing was taken, where it is not one.
     #[inline]
-    pub(crate) fn pass(&mut self, segment: &Segment<'_>, side: Side) -> Option<Ordinary> {
-        if !self.even || segment.flags != Flags::default() || segment.missing > 0 {
+    pub(crate) fn pass(&mut self, segment: &Plain<'_>, side: Side) -> Option<Ordinary> {
+        if !self.even {
             return None;
         }
         let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
-        let heard = other.offset(segment.acknowledgment?);
+        let heard = other.offset(segment.acknowledgment);
         let mut ordinary = Ordinary::Done;
         if !segment.payload.is_empty() {
             let start = half.offset(segment.sequence);
@@ -64,12 +63,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decode::DecodeOptions;
     use crate::decode::flow_key::FlowKey;
     use crate::decode::http1::Memory;
+    use crate::decode::{DecodeOptions, Flags, Segment};
     use crate::model::{Exchange, HashKey, InputCounters, Interest, Timestamp};
 
-    const REQUESTS: &[u8] = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n\
+    const REQUESTS: &[u8] =
+        b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n\
         0123456789012345678901234567890123456789GET /c HTTP/1.1\r\nHost: a\r\n\r\nGET /d HTTP/1.1\r\nHost: a\r\n\r\n";
     const RESPONSES: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n\
         012345678901234567890123456789012345678901234567890123456789\
@@ -130,7 +130,7 @@ mod tests {
                 memory: &mut self.memory,
                 exchanges: &mut self.exchanges,
             };
-            match short.then(|| self.connection.pass(segment, side)).flatten() {
+            match segment.plain().filter(|_| short).and_then(|plain| self.connection.pass(&plain, side)) {
                 None => self.connection.handle(segment, side, cx),
                 Some(Ordinary::Done) => {}
                 Some(Ordinary::Read(mark)) => self.connection.read_ordinary(segment.payload, side, mark, cx),
