@@ -61,8 +61,10 @@ impl Stream {
 
     /// Takes back what was judged.
     pub(super) fn take_back(&mut self, made: Made) {
-        if let Self::Threads(threads) = self {
-            threads.take_back(made);
+        match self {
+            Self::Captures(captures) => captures.lane.take_back(made),
+            Self::Lines(lines) => lines.lane.take_back(made),
+            Self::Threads(threads) => threads.take_back(made),
         }
     }
 

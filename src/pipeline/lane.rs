@@ -11,6 +11,8 @@ pub(super) struct Lane {
     decoder: Decoder,
     observer: Observer,
     observations: Vec<Made>,
+    /// What was judged: its memory is used again.
+    judged: Vec<Made>,
     /// Which of its stream's decode threads it runs on.
     thread: usize,
     /// What did not come through the decoder: lines.
@@ -38,6 +40,9 @@ pub(super) struct Batch {
     pub(super) counters: InputCounters,
 }
 
+/// Judged observations that are kept for their memory, at most: more than come of a block of frames.
+const MOST_JUDGED: usize = 1_024;
+
 /// How far behind the newest line an older one may come before it is taken out of order: logs are written when an exchange
 /// ends, and several writers share a file.
 const LINE_DISORDER: std::time::Duration = std::time::Duration::from_secs(5);
@@ -48,6 +53,7 @@ impl Lane {
             decoder: Decoder::new(options, key, extractor.interest()),
             observer: Observer::new(extractor),
             observations: Vec::new(),
+            judged: Vec::new(),
             thread: 0,
             lines: InputCounters::default(),
             newest_line: None,
@@ -94,6 +100,13 @@ impl Lane {
         self.newest_line = None;
     }
 
+    /// Takes back what was judged.
+    pub(super) fn take_back(&mut self, made: Made) {
+        if self.judged.len() < MOST_JUDGED {
+            self.judged.push(made);
+        }
+    }
+
     /// How many observations wait.
     pub(super) fn waiting(&self) -> usize {
         self.observations.len()
@@ -117,7 +130,14 @@ impl Lane {
     }
 
     fn observe(&mut self, exchange: Exchange) {
-        let observation = Box::new(self.observer.observe(exchange));
-        self.observations.push(Made { observation, thread: self.thread });
+        let observation = self.observer.observe(exchange);
+        let made = match self.judged.pop() {
+            Some(mut made) => {
+                *made.observation = observation;
+                made
+            }
+            None => Made { observation: Box::new(observation), thread: self.thread },
+        };
+        self.observations.push(made);
     }
 }

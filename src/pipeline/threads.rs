@@ -28,8 +28,8 @@ pub(super) struct Threads {
     workers: Vec<Receiver<Batch>>,
     /// What the reader says.
     reader: Receiver<Told>,
-    /// What was judged, on its way back to the thread that made it: freed there, its memory is used again without a lock,
-    /// and the counts of names that it shares with others of that thread stay with one core.
+    /// What was judged, on its way back to the thread that made it: its memory is used again there without a lock, and the
+    /// counts of names that it shares with others of that thread stay with one core.
     judged: Vec<(Vec<Made>, Sender<Vec<Made>>)>,
     /// The last round, which waits for all that the reader says.
     last: Option<Batch>,
@@ -190,7 +190,7 @@ fn decode(
     // The file's name is counted with each observation, too: each thread has its own.
     let mut source: Arc<str> = Arc::from("");
     for block in blocks {
-        used.try_iter().for_each(drop);
+        used.try_iter().flatten().for_each(|made| lane.take_back(made));
         if source != block.source {
             source = Arc::from(&*block.source);
         }
