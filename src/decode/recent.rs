@@ -13,7 +13,10 @@ pub(crate) struct Recent {
 }
 
 /// 4 KiB of places, of which a few hundred connections at a time rarely share one.
-const SLOTS: usize = 1 << 10;
+const SLOTS: usize = 1 << BITS;
+const BITS: u32 = 10;
+/// What leaves the upper [`BITS`] of a word.
+const SHIFT: u32 = u64::BITS - BITS;
 
 impl Default for Recent {
     fn default() -> Self {
@@ -42,5 +45,5 @@ impl Recent {
 #[inline]
 fn slot(key: &FlowKey) -> usize {
     let product = key.word().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(product >> (u64::BITS - SLOTS.ilog2())).unwrap_or(0)
+    usize::try_from(product >> SHIFT).unwrap_or(0)
 }

@@ -248,6 +248,7 @@ impl Streams {
 
     /// Lets the connections that hold most go of it, until what all hold is within the bound. Where none holds much there
     /// are too many, and those that were silent for longest make room.
+    #[cold]
     fn shed(&mut self) {
         while self.footprint > self.options.held_octets_in_all {
             let held = self.footprint;

@@ -26,8 +26,9 @@ fn read<'a>(frame: &Frame<'a>) -> Option<Usual<'a>> {
     let header: &[u8; ETHERNET_AND_IPV4] = frame.octets.first_chunk()?;
     let whole = frame.original_len as usize <= frame.octets.len();
     let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
-    let is_usual = [header[12], header[13], header[14]] == [0x08, 0x00, 0x45] && header[23] == protocol::TCP;
-    if frame.link != link::ETHERNET || !whole || !is_usual || fragment != 0 {
+    let is_ipv4 = u16::from_be_bytes([header[12], header[13]]) == 0x0800 && header[14] == 0x45;
+    let is_tcp = header[23] == protocol::TCP && fragment == 0;
+    if frame.link != link::ETHERNET || !whole || !is_ipv4 || !is_tcp {
         return None;
     }
     let length = usize::from(u16::from_be_bytes([header[16], header[17]])).checked_sub(20)?;

@@ -168,7 +168,7 @@ mod tests {
                 let flags = Flags { fin: flags & 1 != 0, syn: flags & 2 != 0, rst: flags & 4 != 0 };
                 let sequence = |offset: usize| u32::try_from(offset).unwrap_or(0).wrapping_sub(100);
                 let segment = Segment {
-                    at: Timestamp::from_nanos(i64::try_from(count).unwrap_or(0) * 1_000_000),
+                    at: Timestamp::from_nanos(i64::try_from(count).unwrap_or(0).saturating_mul(1_000_000)),
                     source: ends[own],
                     destination: ends[other],
                     tunnel: 0,

@@ -24,14 +24,12 @@ impl<'a> Header<'a> {
         if length < octets.len() {
             return Err(Anomaly::HeaderMalformed);
         }
-        let payload = match part.skip(length) {
-            Some(payload) => payload,
-            None => {
-                let beyond = u32::try_from(length.saturating_sub(part.octets.len())).unwrap_or(u32::MAX);
-                Part { octets: &[], cut: part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)? }
-            }
-        };
-        Ok((Self(octets), payload))
+        if let Some(payload) = part.skip(length) {
+            return Ok((Self(octets), payload));
+        }
+        let beyond = u32::try_from(length.saturating_sub(part.octets.len())).unwrap_or(u32::MAX);
+        let cut = part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)?;
+        Ok((Self(octets), Part { octets: &[], cut }))
     }
 
     #[inline]
