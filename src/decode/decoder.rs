@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::frame::FrameDecoder;
+use super::frame::{self, FrameDecoder};
 use super::options::DecodeOptions;
 use super::segment::Segment;
 use super::streams::Streams;
+use super::usual;
 use crate::model::{Exchange, Frame, HashKey, InputCounters, Interest, Timestamp};
 
 /// Turns frames into exchanges. Knows no clock: time is what the frames carry and what [`Decoder::handle_timeout`] says.
@@ -36,6 +37,12 @@ impl Decoder {
         let streams = &mut self.streams;
         // Time passes first: else a silent connection would live on where it has a decoder for itself.
         streams.advance(frame.at);
+        if let Some((key, side, segment)) = usual::plain(frame)
+            && streams.handle_plain(&key, side, 0, &segment)
+        {
+            frame::count(frame, &mut self.counted);
+            return;
+        }
         self.frames.segments(frame, &mut self.counted, &mut |segment| streams.handle_segment(source, &segment));
     }
 
@@ -51,6 +58,7 @@ impl Decoder {
     }
 
     /// The next exchange, if there is one.
+    #[inline]
     pub fn poll_exchange(&mut self) -> Option<Exchange> {
         self.streams.poll_exchange()
     }

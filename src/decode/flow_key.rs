@@ -1,7 +1,7 @@
 //! What tells one connection from another, and how it is found among thousands.
 
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use super::Segment;
 
@@ -9,8 +9,11 @@ use super::Segment;
 ///
 /// Tags and tunnels are not part of it: the table tells connections apart that have these ends in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FlowKey {
-    ends: [(IpAddr, u16); 2],
+pub(crate) enum FlowKey {
+    /// Each end in one word, the address before the port: compared as quickly as a number.
+    V4([u64; 2]),
+    /// Ends of which one at least has an IPv6 address.
+    Other([(IpAddr, u16); 2]),
 }
 
 /// Which of a connection's two ends sent something: an index into the ends of its [`FlowKey`].
@@ -61,36 +64,79 @@ impl<T> Sides<T> {
 impl FlowKey {
     /// The key of a segment's connection, and which side of it sent the segment.
     pub(crate) fn of(segment: &Segment<'_>) -> (Self, Side) {
-        let source = (segment.source.ip(), segment.source.port());
-        let destination = (segment.destination.ip(), segment.destination.port());
-        if source <= destination {
-            (Self { ends: [source, destination] }, Side::Low)
-        } else {
-            (Self { ends: [destination, source] }, Side::High)
+        if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (segment.source, segment.destination) {
+            return Self::of_v4(source, destination);
         }
+        let end = |address: SocketAddr| (address.ip(), address.port());
+        let (ends, side) = in_order(end(segment.source), end(segment.destination));
+        (Self::Other(ends), side)
+    }
+
+    /// The same for IPv4.
+    #[inline]
+    pub(crate) fn of_v4(source: SocketAddrV4, destination: SocketAddrV4) -> (Self, Side) {
+        let (ends, side) = in_order(word(source), word(destination));
+        (Self::V4(ends), side)
+    }
+
+    /// Both ends in one word, which others may have in common with them.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+    pub(crate) fn word(&self) -> u64 {
+        let [low, high] = match *self {
+            Self::V4(ends) => ends,
+            Self::Other(ends) => ends.map(|(address, port)| match address {
+                IpAddr::V4(address) => word(SocketAddrV4::new(address, port)),
+                IpAddr::V6(address) => {
+                    let bits = address.to_bits();
+                    (bits as u64 ^ (bits >> 64) as u64).rotate_left(16) ^ u64::from(port)
+                }
+            }),
+        };
+        low ^ high
     }
 
     /// The addresses of both sides.
     pub(crate) fn addresses(&self) -> Sides<SocketAddr> {
-        let [low, high] = self.ends;
-        Sides::new(low.into(), high.into())
+        match *self {
+            Self::V4([low, high]) => Sides::new(address(low), address(high)),
+            Self::Other([low, high]) => Sides::new(low.into(), high.into()),
+        }
     }
 }
 
+/// Two ends in their order, and the place of the source.
+#[inline]
+fn in_order<T: PartialOrd>(source: T, destination: T) -> ([T; 2], Side) {
+    if source <= destination { ([source, destination], Side::Low) } else { ([destination, source], Side::High) }
+}
+
+/// An IPv4 end in one word.
+#[inline]
+fn word(end: SocketAddrV4) -> u64 {
+    u64::from(end.ip().to_bits()) << 16 | u64::from(end.port())
+}
+
+/// The end in a word.
+fn address(word: u64) -> SocketAddr {
+    let [_, _, a, b, c, d, port @ ..] = word.to_be_bytes();
+    SocketAddr::from(([a, b, c, d], u16::from_be_bytes(port)))
+}
+
 impl Hash for FlowKey {
-    /// Writes few whole words: a keyed hash runs over this once for each packet.
+    /// Writes few whole words: a keyed hash runs over this for many packets.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [(low, low_port), (high, high_port)] = self.ends;
-        if let (IpAddr::V4(low), IpAddr::V4(high)) = (low, high) {
-            state.write_u64(u64::from(low.to_bits()) << 32 | u64::from(high.to_bits()));
-        } else {
-            for address in [low, high] {
-                match address {
-                    IpAddr::V4(v4) => state.write_u32(v4.to_bits()),
-                    IpAddr::V6(v6) => state.write_u128(v6.to_bits()),
+        match self {
+            Self::V4(ends) => ends.iter().for_each(|end| state.write_u64(*end)),
+            Self::Other(ends) => {
+                for (address, port) in ends {
+                    match address {
+                        IpAddr::V4(v4) => state.write_u32(v4.to_bits()),
+                        IpAddr::V6(v6) => state.write_u128(v6.to_bits()),
+                    }
+                    state.write_u16(*port);
                 }
             }
         }
-        state.write_u32(u32::from(low_port) << 16 | u32::from(high_port));
     }
 }

@@ -5,15 +5,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use etherparse::TcpHeaderSlice;
-
 use super::fragments::Fragments;
 use super::ip::{self, Packet, protocol};
 use super::link::{self, Layer, Network};
 use super::part::Part;
 use super::quic::QuicFlows;
 use super::segment::{Flags, Segment};
+use super::tcp::Header;
 use super::tunnel;
+use super::usual;
 use crate::model::{Anomaly, Frame, InputCounters, Timestamp};
 
 /// Headers in one frame, all kinds together. The deepest real nesting (mirrored, tunnelled, tagged twice) has about 15; past it
@@ -39,13 +39,9 @@ impl FrameDecoder {
     pub fn segments(&mut self, frame: &Frame<'_>, counters: &mut InputCounters, sink: &mut impl FnMut(Segment<'_>)) {
         // The fragments of a packet made whole were counted as they came.
         if frame.link != link::REASSEMBLED {
-            counters.packets = counters.packets.saturating_add(1);
-            counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
+            count(frame, counters);
         }
-        let outcome = match descend(frame) {
-            Ok(found) => self.deliver(&found, frame.at, counters, sink),
-            Err(anomaly) => Err(anomaly),
-        };
+        let outcome = descend(frame).and_then(|found| self.deliver(&found, frame.at, counters, sink));
         if let Err(anomaly) = outcome {
             counters.count(anomaly);
         }
@@ -60,7 +56,14 @@ impl FrameDecoder {
     ) -> Result<(), Anomaly> {
         match found {
             Found::Nothing => Ok(()),
-            Found::Tcp(carrier) => segment(carrier, at, counters, sink),
+            Found::Tcp(carrier) => {
+                let (header, payload) = Header::split(carrier.payload)?;
+                if payload.cut > 0 {
+                    counters.count(Anomaly::FrameTruncated);
+                }
+                sink(segment(carrier, header, payload, at));
+                Ok(())
+            }
             Found::Quic(carrier) => {
                 if self.quic.is_new(carrier) {
                     counters.count_at(super::quic::place(carrier), 1);
@@ -74,6 +77,12 @@ impl FrameDecoder {
             }
         }
     }
+}
+
+/// Counts a frame and its octets.
+pub(super) fn count(frame: &Frame<'_>, counters: &mut InputCounters) {
+    counters.packets = counters.packets.saturating_add(1);
+    counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
 }
 
 /// A hash by which the frames of one connection, both directions, come to the same worker, without looking at other frames.
@@ -137,34 +146,10 @@ pub(super) enum Found<'a> {
 
 /// Goes down through all headers to TCP, to a fragment, or to something else.
 pub(super) fn descend<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
-    match usual(frame) {
+    match usual::carrier(frame) {
         Some(carrier) => Ok(Found::Tcp(carrier)),
         None => descend_by_headers(frame),
     }
-}
-
-/// What nearly all frames are: whole, Ethernet, IPv4 without options and fragments, TCP. Read at fixed places; whatever is
-/// not just that is left to the way down header by header, which finds the same.
-fn usual<'a>(frame: &Frame<'a>) -> Option<Carrier<'a>> {
-    const ETHERNET_AND_IPV4: usize = 14 + 20;
-    let header: &[u8; ETHERNET_AND_IPV4] = frame.octets.first_chunk()?;
-    let whole = frame.original_len as usize <= frame.octets.len();
-    let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
-    let is_usual = [header[12], header[13], header[14]] == [0x08, 0x00, 0x45] && header[23] == protocol::TCP;
-    if frame.link != link::ETHERNET || !whole || !is_usual || fragment != 0 {
-        return None;
-    }
-    let length = usize::from(u16::from_be_bytes([header[16], header[17]])).checked_sub(20)?;
-    let address = |at: [u8; 4]| IpAddr::V4(at.into());
-    Some(Carrier {
-        source: address([header[26], header[27], header[28], header[29]]),
-        destination: address([header[30], header[31], header[32], header[33]]),
-        protocol: protocol::TCP,
-        tunnel: 0,
-        // Ethernet, its EtherType, IP.
-        depth: 3,
-        payload: Part { octets: frame.octets.get(ETHERNET_AND_IPV4..)?.get(..length)?, cut: 0 },
-    })
 }
 
 fn descend_by_headers<'a>(frame: &Frame<'a>) -> Result<Found<'a>, Anomaly> {
@@ -235,52 +220,20 @@ fn inside<'a>(carrier: &Carrier<'a>) -> Result<Result<link::Step<'a>, Found<'a>>
     })
 }
 
-/// Reads a TCP header and hands the segment over.
-///
-/// A header whose options the capture cut off still says where the payload was: all of it is missing then.
-fn segment(
-    carrier: &Carrier<'_>,
-    at: Timestamp,
-    counters: &mut InputCounters,
-    sink: &mut impl FnMut(Segment<'_>),
-) -> Result<(), Anomaly> {
-    let part = carrier.payload;
-    let Some(fixed) = part.octets.first_chunk::<20>() else { return Err(ip::too_short(part)) };
-    let mut shortened = *fixed;
-    let (header, payload) = match TcpHeaderSlice::from_slice(part.octets) {
-        Ok(header) => {
-            let payload = part.skip(header.slice().len()).ok_or_else(|| ip::too_short(part))?;
-            (header, payload)
-        }
-        Err(_) if part.cut > 0 => {
-            let [.., offset, _, _, _, _, _, _, _] = &mut shortened;
-            let length = usize::from(*offset >> 4).saturating_mul(4);
-            *offset = 5 << 4;
-            let header = TcpHeaderSlice::from_slice(&shortened).map_err(|_too_short| Anomaly::HeaderMalformed)?;
-            let beyond = u32::try_from(length.saturating_sub(part.octets.len())).unwrap_or(u32::MAX);
-            let payload = Part { octets: &[], cut: part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)? };
-            if length < 20 {
-                return Err(Anomaly::HeaderMalformed);
-            }
-            (header, payload)
-        }
-        Err(_) => return Err(Anomaly::HeaderMalformed),
-    };
-    if payload.cut > 0 {
-        counters.count(Anomaly::FrameTruncated);
-    }
-    sink(Segment {
+/// What a TCP header says of its payload.
+fn segment<'a>(carrier: &Carrier<'a>, header: Header<'_>, payload: Part<'a>, at: Timestamp) -> Segment<'a> {
+    let is_set = |flag| header.flags(flag) != 0;
+    Segment {
         at,
         source: SocketAddr::new(carrier.source, header.source_port()),
         destination: SocketAddr::new(carrier.destination, header.destination_port()),
         tunnel: carrier.tunnel,
-        sequence: header.sequence_number(),
-        acknowledgment: header.ack().then(|| header.acknowledgment_number()),
-        flags: Flags { syn: header.syn(), fin: header.fin(), rst: header.rst() },
+        sequence: header.sequence(),
+        acknowledgment: is_set(Header::ACK).then(|| header.acknowledgment()),
+        flags: Flags { fin: is_set(Header::FIN), syn: is_set(Header::SYN), rst: is_set(Header::RST) },
         payload: payload.octets,
         missing: payload.cut,
-    });
-    Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -288,6 +241,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::decode::flow_key::FlowKey;
     use crate::model::LinkType;
 
     proptest! {
@@ -314,6 +268,13 @@ mod tests {
             octets.truncate(captured);
             let frame = Frame { at: Timestamp::default(), link: LinkType(link), octets: &octets, original_len };
             prop_assert_eq!(descend(&frame), descend_by_headers(&frame));
+            if let Some((key, side, plain)) = usual::plain(&frame) {
+                let mut found = Vec::new();
+                FrameDecoder::new().segments(&frame, &mut InputCounters::default(), &mut |segment| {
+                    found.push(format!("{:?} {:?}", FlowKey::of(&segment), segment.plain()));
+                });
+                prop_assert_eq!(found, [format!("{:?} {:?}", (key, side), Some(plain))]);
+            }
         }
     }
 }

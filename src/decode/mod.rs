@@ -20,6 +20,7 @@ mod link;
 mod options;
 mod part;
 mod quic;
+mod recent;
 pub mod response_text;
 mod segment;
 mod shard;
@@ -29,6 +30,7 @@ mod tcp;
 mod tls;
 mod tunnel;
 mod url;
+mod usual;
 
 pub use decoder::Decoder;
 pub use frame::{FrameDecoder, flow_hash};

@@ -11,6 +11,7 @@ pub(super) struct Part<'a> {
 
 impl Part<'_> {
     /// Everything behind the first `count` octets.
+    #[inline]
     pub(super) fn skip(self, count: usize) -> Option<Self> {
         Some(Self { octets: self.octets.get(count..)?, cut: self.cut })
     }

@@ -28,6 +28,25 @@ pub struct Segment<'a> {
     pub missing: u32,
 }
 
+/// What nearly all segments are: one that neither opens, closes nor resets, acknowledges, and was captured whole.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain<'a> {
+    pub(crate) at: Timestamp,
+    pub(crate) sequence: u32,
+    pub(crate) acknowledgment: u32,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    /// The segment, if it is a plain one.
+    pub(crate) fn plain(&self) -> Option<Plain<'a>> {
+        let Self { at, sequence, payload, .. } = *self;
+        let acknowledgment = self.acknowledgment?;
+        let is_plain = self.flags == Flags::default() && self.missing == 0;
+        is_plain.then_some(Plain { at, sequence, acknowledgment, payload })
+    }
+}
+
 /// The flags of a segment that change a connection's state.
 ///
 /// Source: RFC 9293 section 3.1.

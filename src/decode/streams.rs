@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::Connection;
+use super::connection::{Connection, Ordinary};
 use super::flow_key::{FlowKey, Side};
 use super::http1::{Context, Memory};
 use super::options::DecodeOptions;
-use super::segment::Segment;
+use super::segment::{Plain, Segment};
 use super::table::{Place, SAME_ENDS, Stage, Table};
 use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestamp};
 
@@ -27,6 +27,8 @@ pub(crate) struct Streams {
     /// How many exchanges had been given out, and when, as something began to hold up the others.
     held_up: Option<(u64, Timestamp)>,
     now: Timestamp,
+    /// Until then time passes with nothing to do: nothing is held back, and no connection was silent for too long.
+    quiet_until: Timestamp,
     finished: bool,
 }
 
@@ -49,12 +51,18 @@ impl Streams {
             footprint: 0,
             held_up: None,
             now: Timestamp::MIN,
+            quiet_until: Timestamp::MIN,
             finished: false,
         }
     }
 
     pub(crate) fn handle_segment(&mut self, source: &Arc<str>, segment: &Segment<'_>) {
         let (key, side) = FlowKey::of(segment);
+        if let Some(plain) = segment.plain()
+            && self.handle_plain(&key, side, segment.tunnel, &plain)
+        {
+            return;
+        }
         let mut known = self.find(&key, segment, side);
         if let Some(place) = known
             && self.table.connection(place).is_some_and(|connection| connection.is_replaced_by(segment, side))
@@ -76,13 +84,29 @@ impl Streams {
         {
             self.forget(place);
         }
-        if self.footprint > self.options.held_octets_in_all {
-            self.shed();
-        }
+        self.keep_bound();
     }
 
+    /// Takes a plain segment of a connection that was looked up lately, if it comes in its order; says whether it was taken.
+    pub(crate) fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
+        let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
+        match connection.pass(segment, side) {
+            None => return false,
+            Some(Ordinary::Done) => self.table.touch(place, Stage::Open, self.now),
+            Some(Ordinary::Read(mark)) => {
+                let payload = segment.payload;
+                self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
+                self.table.touch(place, Stage::Open, self.now);
+                self.keep_bound();
+            }
+        }
+        true
+    }
+
+    /// The next exchange, if there is one. It is asked after each frame.
+    #[inline]
     pub(crate) fn poll_exchange(&mut self) -> Option<Exchange> {
-        self.exchanges.pop_front()
+        if self.exchanges.is_empty() { None } else { self.exchanges.pop_front() }
     }
 
     pub(crate) fn watermark(&self, disorder: Duration) -> Timestamp {
@@ -107,11 +131,20 @@ impl Streams {
     }
 
     /// Lets event time run on to `now`.
+    #[inline]
     pub(crate) fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
             return;
         }
         self.now = now;
+        if now > self.quiet_until {
+            self.meet(now);
+        }
+    }
+
+    /// Does what is due at `now`, and finds until when nothing will be.
+    #[inline(never)]
+    fn meet(&mut self, now: Timestamp) {
         while let Some((deadline, place)) = self.table.next_deadline()
             && deadline <= now
         {
@@ -130,6 +163,13 @@ impl Streams {
                 self.forget(place);
             }
         }
+        let waits = self.table.next_deadline().is_some() || self.table.held_since().is_some() || self.held_up.is_some();
+        let silent_for_longest = [Stage::Over, Stage::Open].into_iter().filter_map(|stage| self.table.oldest(stage));
+        self.quiet_until = if waits {
+            Timestamp::MIN
+        } else {
+            silent_for_longest.map(|(_, at)| at).min().unwrap_or(now).after(self.options.idle)
+        };
     }
 
     /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers.
@@ -192,13 +232,24 @@ impl Streams {
         let Some(connection) = self.table.connection_mut(place) else { return false };
         let footprint = connection.footprint();
         let (held_since, deadline, over) = (connection.held_since(), connection.deadline(&cx), connection.is_over());
+        if held_since.is_some() || deadline.is_some() {
+            self.quiet_until = Timestamp::MIN;
+        }
         let before = self.table.schedule(place, held_since, deadline, footprint);
         self.footprint = self.footprint.saturating_sub(before).saturating_add(footprint);
         over
     }
 
+    #[inline]
+    fn keep_bound(&mut self) {
+        if self.footprint > self.options.held_octets_in_all {
+            self.shed();
+        }
+    }
+
     /// Lets the connections that hold most go of it, until what all hold is within the bound. Where none holds much there
     /// are too many, and those that were silent for longest make room.
+    #[cold]
     fn shed(&mut self) {
         while self.footprint > self.options.held_octets_in_all {
             let held = self.footprint;

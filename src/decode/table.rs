@@ -5,6 +5,7 @@ use std::hash::RandomState;
 
 use super::connection::Connection;
 use super::flow_key::FlowKey;
+use super::recent::Recent;
 use crate::model::Timestamp;
 
 /// The place of a connection in the table.
@@ -26,8 +27,8 @@ pub(crate) const SAME_ENDS: usize = 8;
 pub(crate) struct Table {
     /// The first connection between two ends; the others are behind it.
     places: HashMap<FlowKey, Place, RandomState>,
-    /// What was looked up last: the segments of an exchange come one after the other more often than not.
-    recent: Option<(FlowKey, Place)>,
+    /// What of that was looked up last.
+    recent: Recent,
     slots: Vec<Slot>,
     free: Vec<Place>,
     open: List,
@@ -86,7 +87,8 @@ impl Table {
 
     /// The connections between the ends of a key, with the tunnel of each.
     pub(crate) fn with_ends(&mut self, key: &FlowKey) -> impl Iterator<Item = (Place, u64, &Connection)> {
-        let mut next = self.first(key);
+        let mut next = self.places.get(key).copied().unwrap_or(NONE);
+        self.recent.note(key, next);
         let slots = &self.slots;
         std::iter::from_fn(move || {
             let place = next;
@@ -94,6 +96,14 @@ impl Table {
             next = slot.same_ends;
             Some((place, slot.tunnel, slot.connection.as_deref()?))
         })
+    }
+
+    /// The connection in a tunnel between the ends of a key, if it was looked up lately and is the first with these ends.
+    #[inline]
+    pub(crate) fn recent(&mut self, key: &FlowKey, tunnel: u64) -> Option<(Place, &mut Connection)> {
+        let place = self.recent.place(key)?;
+        let slot = self.slot_mut(place).filter(|slot| slot.tunnel == tunnel && slot.key == *key)?;
+        Some((place, slot.connection.as_deref_mut()?))
     }
 
     /// Adds a connection.
@@ -120,7 +130,7 @@ impl Table {
             self.slots.push(slot);
             Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
         };
-        self.recent = None;
+        self.recent.note(&key, place);
         if let Some(first) = self.places.insert(key, place)
             && let Some(slot) = self.slot_mut(place)
         {
@@ -141,13 +151,17 @@ impl Table {
     }
 
     /// Notes that a connection was used just now, and in which stage it is.
+    #[inline]
     pub(crate) fn touch(&mut self, place: Place, stage: Stage, now: Timestamp) {
         if let Some(slot) = self.slot_mut(place) {
             slot.used_at = now;
         }
-        if self.list(stage).newest == place {
-            return;
+        if self.list(stage).newest != place {
+            self.move_to_newest(place, stage);
         }
+    }
+
+    fn move_to_newest(&mut self, place: Place, stage: Stage) {
         self.detach(place);
         if let Some(slot) = self.slot_mut(place) {
             slot.stage = stage;
@@ -162,9 +176,9 @@ impl Table {
         let Some(slot) = self.slot_mut(place) else { return };
         slot.connection = None;
         let (key, behind) = (slot.key, slot.same_ends);
-        self.recent = None;
         let mut before = self.places.get(&key).copied().unwrap_or(NONE);
         if before == place {
+            self.recent.note(&key, behind);
             if behind == NONE {
                 self.places.remove(&key);
             } else {
@@ -242,17 +256,6 @@ impl Table {
     /// Since when something is held back.
     pub(crate) fn held_since(&self) -> Option<Timestamp> {
         self.holding.first().map(|(at, _)| *at)
-    }
-
-    fn first(&mut self, key: &FlowKey) -> Place {
-        match self.recent {
-            Some((recent, place)) if recent == *key => place,
-            _ => {
-                let place = self.places.get(key).copied().unwrap_or(NONE);
-                self.recent = Some((*key, place));
-                place
-            }
-        }
     }
 
     fn slot(&self, place: Place) -> Option<&Slot> {

@@ -70,6 +70,7 @@ impl Lane {
     }
 
     /// Takes a frame.
+    #[inline]
     pub(super) fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
         self.decoder.handle_frame(source, frame);
         self.drain();

@@ -12,13 +12,15 @@ use crate::model::{Client, Observation, Timestamp};
 /// Each lane says by its watermark that nothing older will come from it. What is older than all watermarks is let go.
 /// Ties are broken by the connection, and within one connection by the order in which they came, so that the order does
 /// not depend on how connections are spread over lanes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sequencer {
     /// Those that came in their order, which almost all do.
     in_order: VecDeque<Entry>,
     /// Those that came behind a later one.
     late: BinaryHeap<Reverse<Entry>>,
     watermarks: Vec<Timestamp>,
+    /// The lowest of them: what no lane can precede any more.
+    watermark: Timestamp,
     arrivals: u64,
     /// Whether one with the very time of the watermark waits for its tie.
     ties_wait: bool,
@@ -44,6 +46,7 @@ impl Sequencer {
             in_order: VecDeque::new(),
             late: BinaryHeap::new(),
             watermarks: vec![Timestamp::MIN; lanes],
+            watermark: if lanes == 0 { Timestamp::MAX } else { Timestamp::MIN },
             arrivals: 0,
             ties_wait: true,
         }
@@ -70,6 +73,7 @@ impl Sequencer {
         if let Some(known) = self.watermarks.get_mut(lane) {
             *known = watermark.max(*known);
         }
+        self.watermark = self.watermarks.iter().copied().min().unwrap_or(Timestamp::MAX);
     }
 
     /// A lane has ended.
@@ -85,7 +89,7 @@ impl Sequencer {
 
     /// What no lane can precede any more.
     pub fn watermark(&self) -> Timestamp {
-        self.watermarks.iter().copied().min().unwrap_or(Timestamp::MAX)
+        self.watermark
     }
 
     /// The next observation, if its turn has come, and its stream.

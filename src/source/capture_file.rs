@@ -80,6 +80,11 @@ impl CaptureFile {
                     let start = self.window.position() + record.start;
                     batch.records.push(Record { start, ..record });
                     self.window.advance(used);
+                    if let Format::Pcap(pcap) = &mut self.format {
+                        let start = self.window.position();
+                        let end = pcap.parse_run(self.window.block(0), start, &mut batch.records);
+                        self.window.advance(end - start);
+                    }
                 }
             }
         }

@@ -27,6 +27,15 @@ pub(super) struct Pcap {
     last: Option<u32>,
 }
 
+/// What a record's header says.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    seconds: u32,
+    fraction: u32,
+    captured: usize,
+    original_len: u32,
+}
+
 /// Whether a file that starts so is a classic capture file.
 pub(super) fn is_pcap(octets: &[u8]) -> bool {
     Pcap::open(octets).is_some()
@@ -62,8 +71,8 @@ impl Pcap {
         if octets.len() < self.record_header {
             return Parsed::Want(self.record_header);
         }
-        let field = |at| u32_at(octets, at, self.big_endian);
-        let (seconds, fraction, captured, original_len) = (field(0), field(4), field(8) as usize, field(12));
+        let header = self.header(octets);
+        let Header { seconds, captured, original_len, .. } = header;
         if captured > self.longest {
             return Parsed::Lost;
         }
@@ -86,42 +95,70 @@ impl Pcap {
             return Parsed::Want(used);
         }
         self.last = Some(seconds);
-        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.unit;
-        let record = Record {
+        Parsed::Frame { record: self.record(&header, 0), used }
+    }
+
+    /// Takes the records from `start` of a block on that follow one another without anything to doubt; returns where they
+    /// end. [`Self::parse`] finds the same of them, and whatever is wrong with the next one.
+    pub(super) fn parse_run(&mut self, block: &[u8], start: usize, records: &mut Vec<Record>) -> usize {
+        let mut at = start;
+        let Some(mut last) = self.last else { return at };
+        while let Some(octets) = block.get(at..)
+            && let Some(behind) = octets.len().checked_sub(self.record_header)
+        {
+            let header = self.header(octets);
+            let doubtful = header.captured > header.original_len as usize || header.seconds.abs_diff(last) > DAY;
+            if doubtful || header.captured > self.longest.min(behind) {
+                break;
+            }
+            records.push(self.record(&header, at));
+            last = header.seconds;
+            at += self.record_header + header.captured;
+        }
+        self.last = Some(last);
+        at
+    }
+
+    /// The header at the start of these octets; all 0 where they end inside it.
+    fn header(&self, octets: &[u8]) -> Header {
+        let octets: [u8; 16] = octets.first_chunk().copied().unwrap_or_default();
+        let field = |at| u32_at(&octets, at, self.big_endian);
+        Header { seconds: field(0), fraction: field(4), captured: field(8) as usize, original_len: field(12) }
+    }
+
+    /// The record whose header starts at `at`.
+    fn record(&self, header: &Header, at: usize) -> Record {
+        let nanos = i64::from(header.seconds) * 1_000_000_000 + i64::from(header.fraction) * self.unit;
+        Record {
             at: Timestamp::from_nanos(nanos),
             link: self.link,
-            start: self.record_header,
-            length: captured,
-            original_len,
-        };
-        Parsed::Frame { record, used }
+            start: at + self.record_header,
+            length: header.captured,
+            original_len: header.original_len,
+        }
     }
 
     /// Whether a record may start at `at`: where the next one would be.
     pub(super) fn plausible(&self, octets: &[u8], at: usize) -> Option<usize> {
-        let header = octets.get(at..)?;
-        let (captured, original) = self.lengths(header);
-        let plausible = self.seems_header(header) && captured > 0 && (captured..=SNAPLEN).contains(&original);
+        let octets = octets.get(at..)?;
+        let Header { captured, original_len, .. } = self.header(octets);
+        let original_lens = captured..=SNAPLEN;
+        let plausible = self.seems_header(octets) && captured > 0 && original_lens.contains(&(original_len as usize));
         plausible.then_some(at + self.record_header + captured)
     }
 
     /// Whether these octets look like a record's header that follows the last good record.
     fn seems_header(&self, octets: &[u8]) -> bool {
-        let (seconds, fraction) = (u32_at(octets, 0, self.big_endian), u32_at(octets, 4, self.big_endian));
+        let header = self.header(octets);
         octets.len() >= self.record_header
-            && self.lengths(octets).0 <= self.longest.min(SNAPLEN)
-            && i64::from(fraction) * self.unit < 1_000_000_000
-            && self.last.is_none_or(|last| seconds.abs_diff(last) < DAY)
+            && header.captured <= self.longest.min(SNAPLEN)
+            && i64::from(header.fraction) * self.unit < 1_000_000_000
+            && self.last.is_none_or(|last| header.seconds.abs_diff(last) < DAY)
     }
 
     /// Whether these octets look like a header that follows a record of that second.
     fn follows(&self, octets: &[u8], second: u32) -> bool {
         Self { last: Some(second), ..*self }.seems_header(octets)
-    }
-
-    /// The octets captured and those there were.
-    fn lengths(&self, header: &[u8]) -> (usize, usize) {
-        (u32_at(header, 8, self.big_endian) as usize, u32_at(header, 12, self.big_endian) as usize)
     }
 }
 

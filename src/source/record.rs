@@ -25,6 +25,7 @@ pub(super) enum Parsed {
 }
 
 /// A number of four octets in the file's byte order; 0 where the octets end, which callers rule out.
+#[inline]
 pub(super) fn u32_at(octets: &[u8], at: usize, big_endian: bool) -> u32 {
     let bytes = octets.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
     if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }

@@ -65,7 +65,13 @@ impl Half {
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "modulo 2^32 by intent")]
     pub(crate) const fn offset(&self, sequence: u32) -> u64 {
         let distance = sequence.wrapping_sub(self.high as u32) as i32;
-        self.high.saturating_add_signed(distance as i64)
+        // Offsets start far above 0, and no stream is so long that they wrap.
+        self.high.wrapping_add_signed(distance as i64)
+    }
+
+    /// Whether it is known where it stands, and it goes on with nothing early and nothing missing.
+    pub(crate) fn is_even(&self) -> bool {
+        self.is_known() && self.early.is_empty() && self.holes.is_empty() && self.fin.is_none()
     }
 
     /// Whether nothing was seen of the stream but its start.
@@ -141,6 +147,14 @@ impl Holes {
             }
         }
         self.open.truncate(OPEN_HOLES.saturating_mul(2));
+        self.release();
+    }
+
+    /// Gives the memory back where none is open.
+    fn release(&mut self) {
+        if self.open.is_empty() {
+            self.open = Vec::new();
+        }
     }
 
     /// How many holes were given up since the last call: all that were open before `horizon`.
@@ -148,6 +162,7 @@ impl Holes {
         let before = self.open.len();
         self.open.retain(|&(_, _, at)| at >= horizon);
         let expired = before.saturating_sub(self.open.len()) as u64;
+        self.release();
         std::mem::take(&mut self.lost).saturating_add(expired)
     }
 }

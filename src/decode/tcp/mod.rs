@@ -5,7 +5,9 @@
 //! rest of a body of known length) is stepped over: it is neither waited for nor kept. Source: RFC 9293 section 3.
 
 mod half;
+mod header;
 mod out_of_order;
 
 pub(crate) use half::{Half, Origin};
+pub(crate) use header::Header;
 pub(crate) use out_of_order::{OutOfOrder, Piece};

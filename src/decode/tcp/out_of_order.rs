@@ -71,9 +71,12 @@ impl OutOfOrder {
         self.pieces.is_empty()
     }
 
-    /// Takes the first piece out.
+    /// Takes the first piece out; the last one takes the memory with it.
     pub(crate) fn pop(&mut self) -> Option<Piece> {
         let piece = self.pieces.pop_front()?;
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
+        }
         self.octets = self.octets.saturating_sub(piece.octets.len());
         if self.oldest == Some(piece.at) {
             self.oldest = self.pieces.iter().map(|piece| piece.at).min();

@@ -71,6 +71,11 @@ impl Conversation {
         matches!(self.readers.of(side).state, State::Lost | State::Opaque)
     }
 
+    /// Whether a side's framing is lost, so that any segment may start with a head.
+    pub(crate) fn is_lost(&self, side: Side) -> bool {
+        self.readers.of(side).state == State::Lost
+    }
+
     /// When the head of the exchange was seen that waits for its content.
     pub(crate) fn held_since(&self) -> Option<Timestamp> {
         let held = self.held.as_ref().map(|held| held.exchange.response.at);

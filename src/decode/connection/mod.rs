@@ -1,11 +1,16 @@
 //! One TCP connection: its segments in, its conversation's octets out, in the order in which they were heard.
 
+mod ordinary;
+mod waiting;
+
 use std::sync::Arc;
 
+pub(crate) use self::ordinary::Ordinary;
+use self::waiting::GiveUp;
 use super::Segment;
 use super::flow_key::{FlowKey, Side, Sides};
 use super::http1::{Context, Conversation, Mark};
-use super::tcp::{Half, Origin, OutOfOrder, Piece};
+use super::tcp::{Half, Origin};
 use crate::model::{Anomaly, Timestamp};
 
 /// One TCP connection.
@@ -18,16 +23,13 @@ pub(crate) struct Connection {
     stalled: Option<(Timestamp, u32)>,
     /// When the connection was reset.
     reset_at: Option<Timestamp>,
+    /// Whether both halves are known, and nothing came before its turn, is missing, ends or has ended. Noted behind each
+    /// segment that may change it.
+    even: bool,
 }
 
-/// Why waiting for missing octets ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum GiveUp {
-    /// Only octets that the other side has acknowledged: they arrived there, past the capture.
-    Acknowledged,
-    /// All that is missing.
-    Everything,
-}
+/// What a connection that is used as usual has beside its own fields.
+const USUAL: usize = 512;
 
 impl Connection {
     pub(crate) fn new(source: Arc<str>, key: &FlowKey) -> Self {
@@ -36,6 +38,7 @@ impl Connection {
             conversation: Conversation::new(source, key.addresses()),
             stalled: None,
             reset_at: None,
+            even: false,
         }
     }
 
@@ -46,8 +49,6 @@ impl Connection {
 
     /// The memory that it takes beyond its record, to which a request that waits and the like belong.
     pub(crate) fn footprint(&self) -> usize {
-        /// What a connection that is used as usual has beside its own fields.
-        const USUAL: usize = 512;
         let streams = Side::BOTH.iter().map(|side| {
             let half = self.halves.of(*side);
             half.early.footprint().saturating_add(half.holes.footprint())
@@ -112,78 +113,22 @@ impl Connection {
         if segment.flags.rst {
             self.reset_at = self.reset_at.or(Some(segment.at));
         }
-        if !self.is_even() {
+        let steady = |half: &Half| half.early.is_empty() && half.fin.is_none();
+        let is_steady = steady(self.halves.of(Side::Low)) && steady(self.halves.of(Side::High));
+        if !is_steady || self.stalled.is_some() {
             self.drain(cx);
             self.count_stall(segment.at, cx);
         }
         self.count_holes(segment.at, cx);
-    }
-
-    /// Whether nothing came before its turn and nothing ends, as after nearly each segment: then nothing is to be drained,
-    /// and nothing waits.
-    fn is_even(&self) -> bool {
-        let even = |half: &Half| half.early.is_empty() && half.fin.is_none();
-        even(self.halves.of(Side::Low)) && even(self.halves.of(Side::High)) && self.stalled.is_none()
+        self.even = Side::BOTH.iter().all(|side| self.halves.of(*side).is_even())
+            && self.stalled.is_none()
+            && self.reset_at.is_none();
     }
 
     /// Whether it holds nothing back and waits for nothing.
     pub(crate) fn is_calm(&self) -> bool {
-        self.is_even() && self.reset_at.is_none() && self.conversation.held_since().is_none() && self.footprint() == 0
-    }
-
-    /// When the oldest thing was captured that is held back.
-    pub(crate) fn held_since(&self) -> Option<Timestamp> {
-        let early = Side::BOTH.iter().filter_map(|side| self.halves.of(*side).early.oldest()).min();
-        [early, self.conversation.held_since()].into_iter().flatten().min()
-    }
-
-    /// When waiting must end, though no segment comes.
-    pub(crate) fn deadline(&self, cx: &Context<'_>) -> Option<Timestamp> {
-        let held = self.held_since().map(|at| at.after(cx.options.hold));
-        let stalled = self.stalled.map(|(at, _)| at.after(cx.options.reordering));
-        let reset = self.reset_at.filter(|_| self.holds_back()).map(|at| at.after(cx.options.reordering));
-        [held, stalled, reset].into_iter().flatten().min()
-    }
-
-    /// Ends what has waited long enough at `now`.
-    pub(crate) fn expire(&mut self, now: Timestamp, cx: &mut Context<'_>) {
-        if self.stalled.is_some_and(|(at, _)| at.after(cx.options.reordering) <= now) {
-            self.give_up(GiveUp::Acknowledged, cx);
-        }
-        let reset = self.reset_at.is_some_and(|at| at.after(cx.options.reordering) <= now);
-        self.release(now.before(cx.options.hold), reset, cx);
-        self.count_holes(now, cx);
-    }
-
-    /// Gives out what has been held back since `horizon`; all of it after a reset.
-    fn release(&mut self, horizon: Timestamp, reset: bool, cx: &mut Context<'_>) {
-        let early = Side::BOTH.iter().filter_map(|side| self.halves.of(*side).early.oldest()).min();
-        if reset || early.is_some_and(|at| at <= horizon) {
-            self.give_up(GiveUp::Everything, cx);
-        }
-        if reset || self.conversation.held_since().is_some_and(|at| at <= horizon) {
-            self.conversation.expire(cx);
-        }
-    }
-
-    /// Lets go of all that it holds, to keep a bound.
-    pub(crate) fn shed(&mut self, cx: &mut Context<'_>) {
-        cx.counters.count(Anomaly::HeldPastBound);
-        self.give_up(GiveUp::Everything, cx);
-        self.conversation.shed(cx);
-        for side in Side::BOTH {
-            let half = self.halves.of_mut(side);
-            half.early = OutOfOrder::default();
-            half.holes.settle();
-        }
-    }
-
-    /// Gives out what has been held back since `horizon`, so that others need not wait for it.
-    pub(crate) fn let_go(&mut self, horizon: Timestamp, cx: &mut Context<'_>) {
-        if self.held_since().is_some_and(|at| at <= horizon) {
-            cx.counters.count(Anomaly::HeldPastBound);
-            self.release(horizon, false, cx);
-        }
+        // Where the halves are even, they take no memory.
+        self.even && self.conversation.held_since().is_none() && self.conversation.footprint() <= USUAL
     }
 
     /// The connection ends here: everything that waits is read as far as it goes.
@@ -198,11 +143,6 @@ impl Connection {
             cx.counters.count_many(Anomaly::StreamGap, lost);
         }
         self.conversation.end(cx);
-    }
-
-    fn holds_back(&self) -> bool {
-        self.conversation.held_since().is_some()
-            || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
     }
 
     /// Learns where both streams stand.
@@ -279,13 +219,17 @@ impl Connection {
     }
 
     /// Whether what a sender had heard has been read here too, so that an answer is not read before its question.
+    #[inline]
     fn has_heard(&self, side: Side, heard: Option<u64>) -> bool {
-        let other = self.halves.of(side.other());
-        heard.is_none_or(|heard| {
-            // Where framing was lost nothing is waited for but what is here already.
-            let comes = other.early.first_start().is_some_and(|start| start < heard);
-            heard <= other.next || !other.heard_from || (!comes && self.conversation.takes_any_order(side.other()))
-        })
+        heard.is_none_or(|heard| heard <= self.halves.of(side.other()).next || !self.comes(side.other(), heard))
+    }
+
+    /// Whether a side's octets up to `end`, which have not been read, can still come.
+    fn comes(&self, side: Side, end: u64) -> bool {
+        let half = self.halves.of(side);
+        // Where framing was lost nothing is waited for but what is here already.
+        let is_here = half.early.first_start().is_some_and(|start| start < end);
+        half.heard_from && (is_here || !self.conversation.takes_any_order(side))
     }
 
     /// Hands octets on whose turn it is; those that came before are left out.
@@ -346,81 +290,6 @@ impl Connection {
                     self.conversation.close(side, cx);
                     progress = true;
                 }
-            }
-        }
-    }
-
-    /// Watches over octets that the other side acknowledged, but that did not come.
-    fn count_stall(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        let stalled = Side::BOTH.iter().any(|side| self.is_stalled(*side));
-        match (stalled, &mut self.stalled) {
-            (false, _) => self.stalled = None,
-            (true, None) => self.stalled = Some((at, 0)),
-            (true, Some((since, segments))) => {
-                *segments = segments.saturating_add(1);
-                if *segments >= cx.options.reordering_segments || at >= since.after(cx.options.reordering) {
-                    self.give_up(GiveUp::Acknowledged, cx);
-                }
-            }
-        }
-    }
-
-    /// Whether something waits for octets of this side that the other side acknowledged.
-    fn is_stalled(&self, side: Side) -> bool {
-        let half = self.halves.of(side);
-        half.heard_from
-            && half.acknowledged > half.next
-            && !self.conversation.takes_any_order(side)
-            && (!half.early.is_empty() || half.fin.is_some() || !self.halves.of(side.other()).early.is_empty())
-    }
-
-    /// Gives missing octets up and reads on behind them.
-    fn give_up(&mut self, why: GiveUp, cx: &mut Context<'_>) {
-        self.stalled = None;
-        // Each round moves a stream on or takes a piece out, so this ends.
-        loop {
-            self.drain(cx);
-            let gap = Side::BOTH
-                .into_iter()
-                .filter_map(|side| Some((self.next_behind_gap(side, why)?, side)))
-                .min_by_key(|(_, side)| self.halves.of(*side).early.oldest().unwrap_or(Timestamp::MAX));
-            if let Some((to, side)) = gap {
-                self.skip_to(side, to, cx);
-            } else if why == GiveUp::Everything
-                && let Some((side, piece)) = self.pop_early()
-            {
-                // Both sides wait for each other: one must begin.
-                let mark = Mark { at: piece.at, offset: piece.start, heard: piece.heard };
-                self.read(side, mark, &piece.octets, piece.missing, cx);
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn pop_early(&mut self) -> Option<(Side, Piece)> {
-        Side::BOTH.into_iter().find_map(|side| Some((side, self.halves.of_mut(side).early.pop()?)))
-    }
-
-    /// Where a side's stream goes on behind what is missing.
-    fn next_behind_gap(&self, side: Side, why: GiveUp) -> Option<u64> {
-        let half = self.halves.of(side);
-        let start = half.early.first_start();
-        if start.is_some_and(|start| start <= half.next) {
-            return None;
-        }
-        match start {
-            Some(start) if why == GiveUp::Everything || start <= half.acknowledged => Some(start),
-            _ => self.is_stalled(side).then_some(half.acknowledged),
-        }
-    }
-
-    fn count_holes(&mut self, at: Timestamp, cx: &mut Context<'_>) {
-        for side in Side::BOTH {
-            let half = self.halves.of_mut(side);
-            if !half.holes.is_empty() {
-                let lost = half.holes.take_lost(at.before(cx.options.hold));
-                cx.counters.count_many(Anomaly::StreamGap, lost);
             }
         }
     }

@@ -1,0 +1,188 @@
+//! The short way of what nearly all segments are: plain ones in their order, of a connection that nothing ends.
+//!
+//! It changes only what such a segment changes. [`Connection::handle`] finds the same of them, and all that is not ordinary.
+
+use super::Connection;
+use crate::decode::flow_key::Side;
+use crate::decode::http1::{Context, Mark};
+use crate::decode::segment::Plain;
+
+/// What an ordinary segment leaves to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ordinary {
+    /// Nothing: it only acknowledges, came already, or is stepped over. What its connection waits for is as it was.
+    Done,
+    /// Its payload is next to be read, with this mark.
+    Read(Mark),
+}
+
+impl Connection {
+    /// Takes what an ordinary segment says beside its payload; `None`, and nothing was taken, where it is not one.
+    #[inline]
+    pub(crate) fn pass(&mut self, segment: &Plain<'_>, side: Side) -> Option<Ordinary> {
+        if !self.even {
+            return None;
+        }
+        let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
+        let heard = other.offset(segment.acknowledgment);
+        let mut ordinary = Ordinary::Done;
+        if !segment.payload.is_empty() {
+            let start = half.offset(segment.sequence);
+            let end = start.saturating_add(segment.payload.len() as u64);
+            if start > half.high || self.conversation.is_lost(side) {
+                return None;
+            }
+            if end > half.next {
+                if start > half.next || !self.has_heard(side, Some(heard)) {
+                    return None;
+                }
+                ordinary = Ordinary::Read(Mark { at: segment.at, offset: start, heard: Some(heard) });
+            } else {
+                self.conversation.passed(side, end, segment.at);
+            }
+            let half = self.halves.of_mut(side);
+            half.high = half.high.max(end);
+        }
+        self.halves.of_mut(side).heard_from = true;
+        let other = self.halves.of_mut(side.other());
+        other.acknowledged = other.acknowledged.max(heard);
+        Some(ordinary)
+    }
+
+    /// Reads the payload of an ordinary segment.
+    pub(crate) fn read_ordinary(&mut self, payload: &[u8], side: Side, mark: Mark, cx: &mut Context<'_>) {
+        self.read(side, mark, payload, 0, cx);
+        self.conversation.passed(side, mark.offset.saturating_add(payload.len() as u64), mark.at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::flow_key::FlowKey;
+    use crate::decode::http1::Memory;
+    use crate::decode::{DecodeOptions, Flags, Segment};
+    use crate::model::{Exchange, HashKey, InputCounters, Interest, Timestamp};
+
+    const REQUESTS: &[u8] =
+        b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n\
+        0123456789012345678901234567890123456789GET /c HTTP/1.1\r\nHost: a\r\n\r\nGET /d HTTP/1.1\r\nHost: a\r\n\r\n";
+    const RESPONSES: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n\
+        012345678901234567890123456789012345678901234567890123456789\
+        HTTP/1.1 429 Too Many Requests\r\nContent-Length: 8\r\n\r\n{\"a\": 1}\
+        HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+
+    /// Keeps the content of refusals.
+    struct Refusals;
+
+    impl Interest for Refusals {
+        fn response_field(&self, _: &[u8]) -> bool {
+            false
+        }
+
+        fn credential_field(&self, _: &[u8]) -> bool {
+            false
+        }
+
+        fn credential_parameter(&self, _: &[u8]) -> bool {
+            false
+        }
+
+        fn content(&self, status: u16, _: Option<&str>, _: Option<&str>) -> bool {
+            status == 429
+        }
+
+        fn content_of_success(&self, _: &str) -> bool {
+            false
+        }
+    }
+
+    /// A connection, and all that it says.
+    struct Watched {
+        connection: Connection,
+        counters: InputCounters,
+        memory: Memory,
+        exchanges: VecDeque<Exchange>,
+    }
+
+    impl Watched {
+        fn new(segment: &Segment<'_>) -> Self {
+            Self {
+                connection: Connection::new("test".into(), &FlowKey::of(segment).0),
+                counters: InputCounters::default(),
+                memory: Memory::default(),
+                exchanges: VecDeque::new(),
+            }
+        }
+
+        /// Takes a segment, on the short way if it may and can.
+        fn take(&mut self, segment: &Segment<'_>, short: bool) {
+            let side = FlowKey::of(segment).1;
+            let cx = &mut Context {
+                options: &DecodeOptions::default(),
+                key: &HashKey::new([1; 16]),
+                interest: &Refusals,
+                counters: &mut self.counters,
+                memory: &mut self.memory,
+                exchanges: &mut self.exchanges,
+            };
+            match segment.plain().filter(|_| short).and_then(|plain| self.connection.pass(&plain, side)) {
+                None => self.connection.handle(segment, side, cx),
+                Some(Ordinary::Done) => {}
+                Some(Ordinary::Read(mark)) => self.connection.read_ordinary(segment.payload, side, mark, cx),
+            }
+        }
+
+        fn says(&self) -> String {
+            let Self { connection, counters, exchanges, .. } = self;
+            format!("{connection:?} {counters:?} {exchanges:?} {}", connection.is_calm())
+        }
+    }
+
+    proptest! {
+        /// Both ways leave the same connection behind, whatever comes.
+        #[test]
+        fn the_short_way_does_what_the_full_way_does(
+            steps in prop::collection::vec(
+                (any::<bool>(), 0usize..120, prop::sample::select(vec![0isize, 0, 0, 0, 0, 0, -30, 30]),
+                 prop::sample::select(vec![Some(0i32), Some(0), Some(0), Some(0), Some(-30), Some(30), None]),
+                 prop::sample::select(vec![0u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4]), 0u32..20),
+                0..40,
+            ),
+            shaken in any::<bool>(),
+        ) {
+            let ends = [([10, 0, 0, 7], 50_000).into(), ([192, 0, 2, 1], 80).into()];
+            let mut sent = [0usize, 0];
+            let mut both: Option<(Watched, Watched)> = None;
+            let opening = [(true, 0, 0, Some(0), 2, 9), (false, 0, 0, Some(0), 2, 9)];
+            let opening = if shaken { opening.as_slice() } else { &[] };
+            for (count, (asks, length, jump, acknowledges, flags, missing)) in opening.iter().chain(&steps).enumerate() {
+                let (own, other, stream) = if *asks { (0, 1, REQUESTS) } else { (1, 0, RESPONSES) };
+                let start = sent[own].saturating_add_signed(*jump).min(stream.len());
+                let end = start.saturating_add(*length).min(stream.len());
+                sent[own] = sent[own].max(end);
+                let flags = Flags { fin: flags & 1 != 0, syn: flags & 2 != 0, rst: flags & 4 != 0 };
+                let sequence = |offset: usize| u32::try_from(offset).unwrap_or(0).wrapping_sub(100);
+                let segment = Segment {
+                    at: Timestamp::from_nanos(i64::try_from(count).unwrap_or(0).saturating_mul(1_000_000)),
+                    source: ends[own],
+                    destination: ends[other],
+                    tunnel: 0,
+                    sequence: sequence(start).wrapping_sub(u32::from(flags.syn)),
+                    acknowledgment: acknowledges.map(|more| sequence(sent[other]).wrapping_add_signed(more)),
+                    flags,
+                    payload: stream.get(start..end).unwrap_or_default(),
+                    missing: if *missing == 0 { 5 } else { 0 },
+                };
+                let (short, full) = both.get_or_insert_with(|| (Watched::new(&segment), Watched::new(&segment)));
+                short.take(&segment, true);
+                full.take(&segment, false);
+                prop_assert_eq!(short.says(), full.says());
+            }
+        }
+    }
+}
