@@ -103,6 +103,8 @@ pub(super) struct Interchangeable {
     known: BTreeSet<Box<[u8]>>,
     /// Shapes by which patterns tell some from others: `v*`.
     shapes: BTreeSet<Box<[u8]>>,
+    /// The longest number that is known, in digits; most identities are longer.
+    longest_number: usize,
 }
 
 impl Interchangeable {
@@ -119,10 +121,18 @@ impl Interchangeable {
                 segments.known.insert(text.as_bytes().into());
             }
         }
+        let numbers = segments.known.iter().filter(|text| text.iter().all(u8::is_ascii_digit));
+        segments.longest_number = numbers.map(|text| text.len()).max().unwrap_or(0);
+        if segments.shapes.iter().any(|shape| shape.iter().all(|octet| octet.is_ascii_digit() || *octet == b'*')) {
+            segments.longest_number = usize::MAX;
+        }
         segments
     }
 
     fn contains(&self, segment: &[u8]) -> bool {
+        if segment.len() > self.longest_number && segment.iter().all(u8::is_ascii_digit) {
+            return true;
+        }
         is_identity(segment) && !self.known.contains(segment) && !self.shapes.iter().any(|shape| glob(shape, segment))
     }
 }

@@ -27,11 +27,13 @@ impl Observer {
     }
 
     /// What an exchange says of quotas and throttling: the same as [`Extractor::observe`] finds, whatever came before.
+    #[inline]
     pub fn observe(&mut self, exchange: Exchange) -> Observation {
         self.extractor.observe_with(exchange, &mut self.memory)
     }
 
     /// The same, in the memory of an observation that is of no more use.
+    #[inline]
     pub fn observe_into(&mut self, exchange: Exchange, used: &mut Observation) {
         self.memory.reader.use_again(std::mem::take(&mut used.readings));
         *used = self.observe(exchange);

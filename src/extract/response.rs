@@ -87,11 +87,10 @@ fn read(response: &Response, hints: &Hints<'_>, known: &mut Known, mut readings:
     let reset_rule = rules.and_then(|rules| rules.reset);
     let layout = known.layout(&response.fields);
     if response.body.is_none() && is_plain_success(status, rules) {
-        let quota = dialect::only_quota(&layout, &response.fields, response.at, reset_rule, known);
-        if let Some(quota) = quota {
-            let dialect = Some(quota.family);
-            readings.push(quota.into_reading());
-            return Said { dialect, readings, ..Said::default() };
+        let only = dialect::only_quota(&layout, &response.fields, response.at, reset_rule, known);
+        if let Some((reading, family)) = only {
+            readings.push(reading);
+            return Said { dialect: Some(family), readings, ..Said::default() };
         }
     }
     let mut headers = dialect::read(&layout, &response.fields, response.at, reset_rule, known);
@@ -131,7 +130,7 @@ fn read(response: &Response, hints: &Hints<'_>, known: &mut Known, mut readings:
     let dialect = family(&quotas, &headers, body_speaks);
     doubts.sort_unstable();
     doubts.dedup();
-    readings.extend(quotas.into_iter().map(Quota::into_reading));
+    readings.extend(quotas.iter().map(Quota::reading));
     Said { dialect, readings, retry_after, throttled: cause, error_code, scope, doubts }
 }
 

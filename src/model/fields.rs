@@ -57,13 +57,12 @@ impl Fields {
         Self::default()
     }
 
-    /// The lines of these names, with a value for each: what is missing on one side is left out.
+    /// The lines of these names, with a value for each, without blanks around it: what is missing on one side is left out.
     pub fn of<'a>(names: &Arc<FieldNames>, values: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut fields = Self { names: Some(Arc::clone(names)), ..Self::default() };
         let mut room = [0; INLINE];
         let mut filled = 0usize;
         for value in values.take(names.ends.len()) {
-            let value = value.trim_ascii();
             let end = filled.saturating_add(value.len());
             match room.get_mut(filled..end) {
                 Some(place) if fields.values.is_empty() => {

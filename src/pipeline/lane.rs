@@ -138,6 +138,7 @@ impl Lane {
         }
     }
 
+    #[inline]
     fn observe(&mut self, exchange: Exchange) {
         let observation = match self.spare.pop() {
             Some(mut used) => {

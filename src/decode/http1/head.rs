@@ -13,7 +13,8 @@ use crate::model::Interest;
 /// What a request's first line says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RequestHead<'a> {
-    pub(crate) method: &'a str,
+    /// A token, see [`recognize::is_token`].
+    pub(crate) method: &'a [u8],
     pub(crate) target: &'a [u8],
 }
 
@@ -71,7 +72,7 @@ pub(crate) fn parse_request<'a>(
         Ok(httparse::Status::Complete(length)) => match (request.method, request.path) {
             (Some(method), Some(target)) => {
                 take_headers(request.headers, lines, roles);
-                let head = RequestHead { method, target: target.as_bytes() };
+                let head = RequestHead { method: method.as_bytes(), target: target.as_bytes() };
                 if let Some(rest) = first.and_then(|(.., first)| octets.get(first..length)) {
                     memory.requests.learn(rest, near, |name| memory.names.request_roles(name, interest));
                 }

@@ -53,7 +53,7 @@ pub(crate) fn parse_request<'a>(
     let head = octets.get(..length).unwrap_or_default();
     let (first, rest) = split_line(head);
     let line = recognize::request_line(first).or_else(|| match recognize::simple_request(head) {
-        Simple::Whole(target) => Some(("GET", target)),
+        Simple::Whole(target) => Some((&b"GET"[..], target)),
         Simple::Partial | Simple::No => None,
     });
     let Some((method, target)) = line else { return Parsed::Bad };

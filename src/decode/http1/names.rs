@@ -125,6 +125,14 @@ impl Names {
         Some(credential)
     }
 
+    /// The shared form of a method, a token.
+    pub(super) fn method(&mut self, method: &[u8]) -> Arc<str> {
+        if let Some(known) = self.known.iter().find(|known| known.as_bytes() == method) {
+            return Arc::clone(known);
+        }
+        self.share(&String::from_utf8_lossy(method))
+    }
+
     /// The shared form of a word.
     pub(crate) fn share(&mut self, word: &str) -> Arc<str> {
         if let Some(known) = self.known.iter().find(|known| &***known == word) {

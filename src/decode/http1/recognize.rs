@@ -68,7 +68,7 @@ pub(crate) fn may_be_response(octets: &[u8]) -> bool {
 }
 
 /// The method and the target of a request line, which must name its version.
-pub(crate) fn request_line(line: &[u8]) -> Option<(&str, &[u8])> {
+pub(crate) fn request_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let line = line.trim_ascii_end();
     let method_end = line.iter().position(|octet| !is_token(*octet))?;
     if !(1..=METHOD_OCTETS).contains(&method_end) {
@@ -83,12 +83,12 @@ pub(crate) fn request_line(line: &[u8]) -> Option<(&str, &[u8])> {
     let target = target.trim_ascii();
     let version = version.trim_ascii();
     let versioned = version.strip_prefix(VERSION).is_some_and(|minor| minor.first().is_some_and(u8::is_ascii_digit));
-    (versioned && !target.is_empty()).then_some((std::str::from_utf8(method).ok()?, target))
+    (versioned && !target.is_empty()).then_some((method, target))
 }
 
 /// The method, the target and the length of a request line that keeps to the grammar; any other line is left to
 /// [`request_line`]. Source: RFC 9112 section 3.
-pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(&str, &[u8], usize)> {
+pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(&[u8], &[u8], usize)> {
     let method = octets.iter().take(METHOD_OCTETS.saturating_add(1)).position(|octet| !is_token(*octet))?;
     let (method, rest) = octets.split_at_checked(method)?;
     let rest = rest.strip_prefix(b" ")?;
@@ -96,7 +96,7 @@ pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(&str, &[u8], usize)> 
     let (target, rest) = rest.split_at_checked(target)?;
     let behind = rest.strip_prefix(b" HTTP/1.1\r\n").or_else(|| rest.strip_prefix(b" HTTP/1.0\r\n"))?;
     let is_whole = !method.is_empty() && !target.is_empty();
-    is_whole.then_some((std::str::from_utf8(method).ok()?, target, octets.len().saturating_sub(behind.len())))
+    is_whole.then_some((method, target, octets.len().saturating_sub(behind.len())))
 }
 
 /// A request of HTTP/0.9.
@@ -129,13 +129,22 @@ pub(crate) fn simple_request(octets: &[u8]) -> Simple<'_> {
 
 /// The status code of a status line that keeps to the grammar. Source: RFC 9112 section 4.
 pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
-    let rest = line.strip_prefix(VERSION)?.strip_prefix(b"0").or_else(|| line.strip_prefix(b"HTTP/1.1"))?;
-    match rest {
-        [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', end @ ..]
-            if matches!(end.first(), None | Some(b' ' | b'\r')) =>
-        {
-            Some(number(&[*a, *b, *c]))
-        }
+    let (start, end) = line.split_first_chunk()?;
+    match start {
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            b'0' | b'1',
+            b' ',
+            a @ b'1'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+        ] if matches!(end.first(), None | Some(b' ' | b'\r')) => Some(number(&[*a, *b, *c])),
         _ => None,
     }
 }

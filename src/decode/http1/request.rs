@@ -37,9 +37,9 @@ pub(crate) fn read(
             last_host.as_ref().map(|host| Arc::clone(&host.name))
         })
     });
-    let path = if head.method == "CONNECT" { Box::default() } else { target.shown_path() };
+    let path = if head.method == b"CONNECT" { Box::default() } else { target.shown_path() };
     let credentials = credentials(lines, &target, names, key, interest);
-    Request { at: Some(at), method: names.share(head.method), host, path, credentials }
+    Request { at: Some(at), method: names.method(head.method), host, path, credentials }
 }
 
 fn credentials(

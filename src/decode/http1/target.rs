@@ -21,8 +21,8 @@ pub(crate) struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// Splits a target of any form.
-    pub(crate) fn split(method: &str, target: &'a [u8]) -> Self {
-        if method == "CONNECT" {
+    pub(crate) fn split(method: &[u8], target: &'a [u8]) -> Self {
+        if method == b"CONNECT" {
             return Self { authority: Some(target), ..Self::default() };
         }
         // Looked at to its end, which is done for many octets at once.

@@ -38,7 +38,7 @@ use super::phrases::Phrases;
 use super::plain;
 use super::retry_after::{self, Rank};
 use super::wire_rules::ResetUnit;
-use crate::model::{Fields, Timestamp};
+use crate::model::{Fields, Reading, Timestamp};
 
 /// A longer value is not read: Facebook's lists of accounts, the longest seen, stay below 8 KiB.
 const LONGEST_VALUE: usize = 16 * 1024;
@@ -159,22 +159,23 @@ static TELLING: Phrases = Phrases::new(&[
     ("bucket-level", 1),
 ]);
 
-/// The quota of a response, seen at `seen`, whose field lines say nothing but its numbers; `None` where they say more, or not
-/// as plainly.
+/// The quota of a response, seen at `seen`, whose field lines say nothing but its numbers, and their family; `None` where they
+/// say more, or not as plainly.
 pub(super) fn only_quota(
     layout: &Layout,
     fields: &Fields,
     seen: Timestamp,
     reset_rule: Option<ResetUnit>,
     known: &mut Known,
-) -> Option<Quota> {
+) -> Option<(Reading, &'static str)> {
     let [draft] = layout.drafts.as_slice() else { return None };
     let plain = draft.plain.as_ref().filter(|_| layout.is_plain)?;
     let date = layout.date.and_then(|line| known.date.read(fields.value(line), seen));
     let mut doubts = Vec::new();
     let clock = Clock::new(seen, date, None);
-    let quota = plain.quota(draft, fields, &mut Context::new(clock, reset_rule, &mut known.policies, &mut doubts))?;
-    doubts.is_empty().then_some(quota)
+    let mut context = Context::new(clock, reset_rule, &mut known.policies, &mut doubts);
+    let (numbers, family) = plain.numbers(draft, fields, &mut context)?;
+    doubts.is_empty().then(|| (draft.base.reading_of(numbers), family))
 }
 
 /// Reads the field lines of a response that was seen at `seen`.

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::layout::Claim;
 use super::name::{Field, Unit};
 use super::policies::{KnownPolicies, Policies, unify};
-use super::quota::Quota;
+use super::quota::{Numbers, Quota};
 use super::resets::Resets;
 use crate::extract::plain;
 use crate::model::{Amount, Fields};
@@ -49,14 +49,20 @@ impl Plain {
             && (draft.certain || draft.is_evident || self.reset.is_some())
     }
 
-    /// The quota without its policies; `None` where one of its numbers is none.
-    #[inline]
-    pub(super) fn quota(&self, draft: &Draft, fields: &Fields, context: &mut Context<'_>) -> Option<Quota> {
-        let (mut quota, resets) = self.numbers(draft, fields, draft.is_unprefixed, context)?;
-        if draft.is_unprefixed {
-            quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { "ratelimit-delta" };
-        }
-        Some(quota)
+    /// The numbers, where no policy stands beside them, and their family; `None` where one is none.
+    pub(super) fn numbers(
+        &self,
+        draft: &Draft,
+        fields: &Fields,
+        context: &mut Context<'_>,
+    ) -> Option<(Numbers, &'static str)> {
+        let (numbers, resets) = self.read_numbers(draft, fields, draft.is_unprefixed, context)?;
+        let family = match draft.is_unprefixed {
+            false => draft.base.family,
+            true if resets.is_epoch() => "ratelimit-epoch",
+            true => "ratelimit-delta",
+        };
+        Some((numbers, family))
     }
 
     /// Adds the quotas; `false` where a line holds something else: then nothing was read.
@@ -70,37 +76,35 @@ impl Plain {
         let policies = self.policy.map(|line| KnownPolicies::of(context, &[fields.value(line)]));
         match policies.as_deref() {
             None => {
-                let Some(quota) = self.quota(draft, fields, context) else { return false };
-                quotas.push(quota);
+                let Some((numbers, family)) = self.numbers(draft, fields, context) else { return false };
+                quotas.push(Quota { family, ..draft.base.clone().with(numbers) });
             }
             Some(Policies { named, unnamed, .. }) if named.is_empty() && !unnamed.is_empty() => {
-                let Some((mut quota, resets)) = self.numbers(draft, fields, true, context) else { return false };
+                let Some((numbers, resets)) = self.read_numbers(draft, fields, true, context) else { return false };
                 let base = Quota { family: "ietf-03-06", ..draft.base.clone() };
-                quota.family = if resets.is_epoch() { "ratelimit-epoch" } else { base.family };
-                unify(quota, None, unnamed, &base, quotas);
+                let family = if resets.is_epoch() { "ratelimit-epoch" } else { base.family };
+                unify(Quota { family, ..base.clone().with(numbers) }, None, unnamed, &base, quotas);
             }
             Some(_) => return false,
         }
         true
     }
 
-    #[inline]
-    fn numbers<'f>(
+    fn read_numbers<'f>(
         &self,
         draft: &Draft,
         fields: &'f Fields,
         is_delta: bool,
         context: &mut Context<'_>,
-    ) -> Option<(Quota, Resets<'f>)> {
+    ) -> Option<(Numbers, Resets<'f>)> {
         // A line that is there but holds no number leaves all to the other reader.
         let count = |line: Option<usize>| match line {
             Some(line) => plain::number(fields.value(line)).and_then(Amount::new).map(Some),
             None => Some(None),
         };
         let (limit, remaining, used) = (count(self.limit)?, count(self.remaining)?, count(self.used)?);
-        let mut quota = Quota { limit, remaining, used, ..draft.base.clone() };
         let resets = Resets::of(self.reset.map(|(unit, line)| (unit, fields.value(line))), is_delta);
-        quota.reset = resets.of_quota(&quota, context);
-        Some((quota, resets))
+        let reset = resets.of_remaining(remaining, draft.base.window, context);
+        Some((Numbers { limit, remaining, used, utilization: None, reset }, resets))
     }
 }

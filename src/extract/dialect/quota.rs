@@ -30,6 +30,39 @@ pub(in crate::extract) struct Quota {
     pub(in crate::extract) family: &'static str,
 }
 
+/// The numbers of a quota.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Numbers {
+    pub(super) limit: Option<Amount>,
+    pub(super) remaining: Option<Amount>,
+    pub(super) used: Option<Amount>,
+    pub(super) utilization: Option<f64>,
+    pub(super) reset: Option<Timestamp>,
+}
+
+impl Numbers {
+    /// With what follows exactly from the others.
+    fn completed(self) -> Self {
+        let Self { limit, mut remaining, mut used, mut utilization, reset } = self;
+        if let Some(limit) = limit {
+            match (remaining, used) {
+                (Some(left), None) if left <= limit => used = Some(limit.less(left)),
+                (None, Some(spent)) => remaining = Some(limit.less(spent)),
+                _ => {}
+            }
+            if utilization.is_none() && limit > Amount::ZERO {
+                utilization = match (used, remaining) {
+                    (Some(spent), _) => Some(spent.value() / limit.value()),
+                    (None, Some(left)) => Some((1.0 - left.value() / limit.value()).max(0.0)),
+                    (None, None) => None,
+                };
+            }
+        }
+        let utilization = utilization.filter(|ratio| ratio.is_finite() && *ratio >= 0.0);
+        Self { limit, remaining, used, utilization, reset }
+    }
+}
+
 /// Two ways of writing one reset differ by rounding.
 const RESET_SLACK: Duration = Duration::from_secs(2);
 
@@ -104,36 +137,32 @@ impl Quota {
         }
     }
 
+    /// With these numbers in place of its own.
+    pub(super) fn with(self, Numbers { limit, remaining, used, utilization, reset }: Numbers) -> Self {
+        Self { limit, remaining, used, utilization, reset, ..self }
+    }
+
     /// The reading, with what follows exactly from what was said.
-    #[inline]
-    pub(in crate::extract) fn into_reading(self) -> Reading {
-        let Self { limit, mut remaining, mut used, mut utilization, .. } = self;
-        if let Some(limit) = limit {
-            match (remaining, used) {
-                (Some(left), None) if left <= limit => used = Some(limit.less(left)),
-                (None, Some(spent)) => remaining = Some(limit.less(spent)),
-                _ => {}
-            }
-            if utilization.is_none() && limit > Amount::ZERO {
-                utilization = match (used, remaining) {
-                    (Some(spent), _) => Some(spent.value() / limit.value()),
-                    (None, Some(left)) => Some((1.0 - left.value() / limit.value()).max(0.0)),
-                    (None, None) => None,
-                };
-            }
-        }
+    pub(in crate::extract) fn reading(&self) -> Reading {
+        let Self { limit, remaining, used, utilization, reset, .. } = *self;
+        self.reading_of(Numbers { limit, remaining, used, utilization, reset })
+    }
+
+    /// The reading of the same quota with other numbers.
+    pub(super) fn reading_of(&self, numbers: Numbers) -> Reading {
+        let Numbers { limit, remaining, used, utilization, reset } = numbers.completed();
         Reading {
-            dimension: self.dimension.map_or_else(Dimension::requests, Dimension),
-            policy: self.policy,
+            dimension: self.dimension.clone().map_or_else(Dimension::requests, Dimension),
+            policy: self.policy.clone(),
             limit,
             remaining,
             used,
-            utilization: utilization.filter(|ratio| ratio.is_finite() && *ratio >= 0.0),
+            utilization,
             window: self.window.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-            reset_at: self.reset,
+            reset_at: reset,
             source: if self.body { QuotaSource::Body } else { QuotaSource::Header },
-            bucket: self.bucket,
-            scope: self.scope,
+            bucket: self.bucket.clone(),
+            scope: self.scope.clone(),
             window_kind: None,
         }
     }

@@ -55,6 +55,16 @@ impl<'a> Resets<'a> {
     ///
     /// A list of equal values counts as one, of different ones as none.
     pub(super) fn of_quota(&self, quota: &Quota, context: &mut Context<'_>) -> Option<Timestamp> {
+        self.of_remaining(quota.remaining, quota.window, context)
+    }
+
+    /// The same for a quota of which so much remains, in a window of so many seconds.
+    pub(super) fn of_remaining(
+        &self,
+        remaining: Option<Amount>,
+        window: Option<f64>,
+        context: &mut Context<'_>,
+    ) -> Option<Timestamp> {
         // A second field that counts from now settles the unit of the first.
         let wait = context.wait.or_else(|| {
             self.values().find_map(|(unit, value)| match unit {
@@ -66,8 +76,8 @@ impl<'a> Resets<'a> {
             clock: context.clock,
             rule: context.reset_rule,
             delta_family: self.is_delta,
-            exhausted: quota.remaining == Some(Amount::ZERO),
-            window: quota.window,
+            exhausted: remaining == Some(Amount::ZERO),
+            window,
             wait,
         };
         if let (Some((unit, value)), []) = (self.first, &*self.others)

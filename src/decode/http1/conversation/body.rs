@@ -71,6 +71,7 @@ impl Conversation {
     }
 
     /// An exchange is complete; one whose request is only likely its own waits for the next message.
+    #[inline]
     pub(super) fn give_out(&mut self, exchange: Exchange, likely_end: Option<u64>, cx: &mut Context<'_>) {
         match likely_end {
             Some(end) => self.likely = Some(Box::new(Likely { exchange, end })),
@@ -164,6 +165,7 @@ impl Conversation {
     }
 }
 
+#[inline]
 fn give_out(exchange: Exchange, cx: &mut Context<'_>) {
     cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
     cx.exchanges.push_back(exchange);

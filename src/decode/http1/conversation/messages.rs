@@ -32,8 +32,8 @@ impl Conversation {
             self.waiting.note_unseen_requests();
         }
         let method = match head.method {
-            "HEAD" => Method::Head,
-            "CONNECT" => Method::Connect,
+            b"HEAD" => Method::Head,
+            b"CONNECT" => Method::Connect,
             _ => Method::Other,
         };
         let request = request::read(head, lines, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
@@ -117,7 +117,8 @@ impl Conversation {
         }
     }
 
-    pub(super) fn exchange(
+    #[inline]
+    fn exchange(
         &self,
         server: Side,
         at: Timestamp,
@@ -137,6 +138,7 @@ impl Conversation {
 
     /// Reports an exchange, or holds it for its content, if that `may_matter`, or its trailer; one whose request is only
     /// likely its own, of that end, waits for the next message.
+    #[inline]
     fn report(
         &mut self,
         exchange: Exchange,
