@@ -132,7 +132,8 @@ impl Bounds {
 
     fn settle_endpoint(&mut self, observation: &mut Observation) {
         let Some(name) = &observation.host else { return };
-        let place = Hash::of(&[name.as_bytes(), observation.endpoint.as_deref().unwrap_or_default().as_bytes()]);
+        let endpoint = observation.endpoint.as_deref().unwrap_or_default();
+        let place = Hash::of_ends([name.as_bytes(), endpoint.as_bytes()].into_iter());
         let is_meant = |(host, endpoint): &(Arc<str>, Arc<str>)| {
             same_text(host, name) && observation.endpoint.as_ref().is_some_and(|own| same_text(own, endpoint))
         };
@@ -172,7 +173,7 @@ impl Bounds {
 
     fn settle_scope(&mut self, scope: &mut Option<Scope>) {
         let Some(Scope { kind, id: Some(id) }) = scope else { return };
-        let place = Hash::of(&[kind.as_bytes(), id.as_bytes()]);
+        let place = Hash::of_ends([kind.as_bytes(), id.as_bytes()].into_iter());
         let is_meant = |known: &Scope| same_text(&known.kind, kind) && same_or_absent(known.id.as_ref(), Some(id));
         if let Some(known) = self.recent_scopes.known(place, is_meant) {
             if !known.id.as_ref().is_some_and(|known| Arc::ptr_eq(known, id)) {
@@ -196,7 +197,7 @@ impl Bounds {
 
     fn settle_name(&mut self, owner: Option<&Arc<str>>, name: &mut Arc<str>) {
         let owner = owner.unwrap_or(&self.other);
-        let place = Hash::of(&[owner.as_bytes(), name.as_bytes()]);
+        let place = Hash::of_ends([owner.as_bytes(), name.as_bytes()].into_iter());
         let is_meant = |(of, known): &(Arc<str>, Arc<str>)| same_text(of, owner) && same_text(known, name);
         if self.recent_names.known(place, is_meant).is_some() {
             return;

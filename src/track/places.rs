@@ -17,23 +17,30 @@ pub(super) struct Places(Box<[Place]>);
 /// Slots of the endpoint and of the route.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
+    index: usize,
     pub(super) endpoint: u32,
     pub(super) route: u32,
 }
 
 impl Places {
     pub(super) fn new() -> Self {
-        Self(vec![Place { endpoint: u32::MAX, route: u32::MAX }; PLACES].into())
+        Self((0..PLACES).map(|index| Place { index, endpoint: u32::MAX, route: u32::MAX }).collect())
     }
 
-    /// The place of an exchange, whatever was there before.
-    pub(super) fn of(&mut self, observation: &Observation) -> &mut Place {
+    /// The place of an exchange, whatever was kept there before.
+    #[inline]
+    pub(super) fn of(&self, observation: &Observation) -> Place {
         let id = observation.scope.as_ref().and_then(|scope| scope.id.as_ref());
         let hash = [observation.endpoint.as_ref(), id, observation.host.as_ref()]
             .into_iter()
             .fold(0u64, |hash, name| (hash ^ address(name)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32));
         let index = usize::try_from(hash % PLACES as u64).unwrap_or(0);
-        &mut self.0[index]
+        self.0[index]
+    }
+
+    /// Keeps what was found for the exchange of a place.
+    pub(super) fn keep(&mut self, place: Place) {
+        self.0[place.index] = place;
     }
 }
 

@@ -85,7 +85,9 @@ impl Tracker {
         }
         let alike =
             |other: &&Reading| other.dimension == reading.dimension && other.bucket.is_none() && other.policy.is_none();
-        if observation.readings.iter().filter(alike).filter(|other| other.window == reading.window).count() > 1 {
+        let alone = observation.readings.len() == 1
+            || observation.readings.iter().filter(alike).filter(|other| other.window == reading.window).count() == 1;
+        if !alone {
             return None;
         }
         let (limit, remaining, reset) = (reading.limit?, reading.remaining?, reading.reset_at?);
@@ -149,7 +151,7 @@ impl Tracker {
         }
         let Some(quota) = self.quotas.remove(shared.slot) else { return };
         if let Some(at) = quota.wakes_at {
-            self.expiries.remove(&(at, shared));
+            self.expiries.remove(at, shared);
         }
         for member in quota.members {
             if let Some(quota) = self.quota_mut(member).filter(|quota| quota.shared_by == Some(shared)) {
@@ -160,6 +162,7 @@ impl Tracker {
         self.retired.push(shared);
     }
 
+    #[inline]
     fn pass_on(&mut self, reading: &Reading, member: QuotaId, at: Timestamp, now: Timestamp) {
         let sequence = self.sequence();
         let Some(shared) = self.any_quota(member).and_then(|quota| quota.shared_by) else { return };
