@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::model::{Observation, Scope, same_or_absent, same_text};
 
 use super::recent::{Hash, Recent};
+use super::settled::Settled;
 
 /// What stands for all that is past a bound.
 const OTHER: &str = "other";
@@ -64,6 +65,7 @@ pub struct Bounds {
     scopes: BTreeSet<Scope>,
     /// Buckets, policies, dimensions and error codes, by owner.
     names: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    settled: Settled,
     /// Hosts and endpoints that are shown as they come.
     recent_endpoints: Recent<(Arc<str>, Arc<str>)>,
     recent_scopes: Recent<Scope>,
@@ -91,6 +93,7 @@ impl Bounds {
             endpoints: 0,
             scopes: BTreeSet::new(),
             names: BTreeMap::new(),
+            settled: Settled::new(),
             recent_endpoints: Recent::new(RECENT),
             recent_scopes: Recent::new(RECENT),
             recent_names: Recent::new(RECENT),
@@ -99,6 +102,14 @@ impl Bounds {
 
     /// Replaces what is past a bound, and what has turned out to be a value in a path.
     pub fn settle(&mut self, observation: &mut Observation) {
+        if self.settled.knows(observation) {
+            return;
+        }
+        self.settle_all(observation);
+        self.settled.keep(observation);
+    }
+
+    fn settle_all(&mut self, observation: &mut Observation) {
         let came = observation.endpoint.clone().filter(|_| !observation.declared.is_empty());
         self.settle_endpoint(observation);
         let Observation { provider, host, endpoint, scope, error_code, readings, declared, .. } = observation;

@@ -1,8 +1,6 @@
 //! Where the endpoint and the route of an exchange were last found.
 
-use std::sync::Arc;
-
-use crate::model::Observation;
+use crate::model::{Observation, place_of};
 
 /// Places kept: those of a busy integration's endpoints and callers.
 const PLACES: usize = 4096;
@@ -31,10 +29,7 @@ impl Places {
     #[inline]
     pub(super) fn of(&self, observation: &Observation) -> Place {
         let id = observation.scope.as_ref().and_then(|scope| scope.id.as_ref());
-        let hash = [observation.endpoint.as_ref(), id, observation.host.as_ref()]
-            .into_iter()
-            .fold(0u64, |hash, name| (hash ^ address(name)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32));
-        let index = usize::try_from(hash % PLACES as u64).unwrap_or(0);
+        let index = place_of([observation.endpoint.as_ref(), id, observation.host.as_ref()], PLACES);
         self.0[index]
     }
 
@@ -42,8 +37,4 @@ impl Places {
     pub(super) fn keep(&mut self, place: Place) {
         self.0[place.index] = place;
     }
-}
-
-fn address(name: Option<&Arc<str>>) -> u64 {
-    name.map_or(0, |name| Arc::as_ptr(name).cast::<u8>().addr() as u64)
 }
