@@ -49,6 +49,7 @@ impl<T: Ord> Deadlines<T> {
 }
 
 /// The earlier of two moments, as far as there are any.
+#[inline]
 pub(crate) fn sooner(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

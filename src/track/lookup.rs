@@ -71,13 +71,14 @@ impl Tracker {
         }
         // Two quotas whose names say the same are told apart by the lowest number that is free.
         let ordinal = if twin { 1 + Self::lowest_free(&alike) } else { 0 };
+        self.courses.forget();
         self.next_serial += 1;
         let mut id = QuotaId { serial: self.next_serial, slot: u32::MAX };
         let mut fresh = TrackedQuota::new(id, identity, window, ordinal, host, now);
-        fresh.is_alone = alike.is_empty();
+        fresh.namesakes = alike.len();
         for (_, slot, _) in &alike {
             if let Some(quota) = self.quotas.get_mut(*slot) {
-                quota.is_alone = false;
+                quota.namesakes = quota.namesakes.saturating_add(1);
             }
         }
         let forgotten = if alike.len() < self.options.alike {

@@ -10,6 +10,7 @@
 
 mod bounded;
 mod counted;
+mod course;
 mod deadlines;
 mod endpoint;
 mod event;

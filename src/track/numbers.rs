@@ -18,6 +18,7 @@ pub struct Numbers {
 
 impl TrackedQuota {
     /// What is left and what is used, as last said or as counted; nothing once that is history.
+    #[inline]
     pub fn numbers(&self, now: Timestamp) -> Numbers {
         match (&self.counted, self.has_expired(now)) {
             (None, true) => Numbers::default(),

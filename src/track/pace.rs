@@ -40,6 +40,7 @@ pub(super) struct Rates {
 
 impl Pace {
     /// The span that is looked back on, for a window of that length; one minute where the window is not known.
+    #[inline]
     pub(super) fn span(window: Option<Duration>) -> Duration {
         window.map_or(Duration::from_mins(1), |window| window.min(LONGEST * 4) / 4)
     }

@@ -51,8 +51,8 @@ pub struct TrackedQuota {
     pub(super) named_policy: Option<Arc<str>>,
     /// Which of several quotas that are called the same; 0 for the first of a window.
     pub(super) ordinal: u32,
-    /// Whether no other was ever called the same beside it.
-    pub(super) is_alone: bool,
+    /// How many others were ever called the same beside it.
+    pub(super) namesakes: usize,
     pub(super) provider: Option<Arc<str>>,
     pub(super) host: Arc<str>,
     pub(super) class: Option<Arc<str>>,
@@ -130,7 +130,7 @@ impl TrackedQuota {
             name: Arc::clone(identity.name),
             named_policy: identity.policy.cloned(),
             ordinal,
-            is_alone: true,
+            namesakes: 0,
             provider: None,
             host: Arc::clone(host),
             class: None,
@@ -241,6 +241,7 @@ impl TrackedQuota {
 
     /// When what the provider said becomes history: at the reset, else one window after it was said. Absent where neither
     /// is known, and for a quota that the agent counts itself.
+    #[inline]
     pub fn expires_at(&self) -> Option<Timestamp> {
         if self.counted.is_some() && !self.said {
             return None;
@@ -327,7 +328,7 @@ impl TrackedQuota {
 
     /// Whether a reading that is called the same can be of no other quota.
     pub(super) fn is_beyond_doubt(&self, window: Option<Duration>, limit: Option<Amount>) -> bool {
-        self.is_alone && !self.learned_sharing && self.key.window == window && self.agrees_with(limit)
+        self.namesakes == 0 && !self.learned_sharing && self.key.window == window && self.agrees_with(limit)
     }
 
     /// Whether a reading's limit may be this quota's.

@@ -96,8 +96,8 @@ impl Tracker {
         if remaining > limit || quota.numbers_at != Some(observation.at) || reset <= observation.at {
             return None;
         }
-        let asked = observation.latency.map(|latency| observation.at.before(latency));
-        Some(Stated { endpoint, quota: id, limit, remaining, reset, at: observation.at, asked })
+        let (at, latency) = (observation.at, observation.latency);
+        Some(Stated { endpoint, quota: id, limit, remaining, reset, at, latency })
     }
 
     fn begin_sharing(&mut self, members: &[QuotaId], now: Timestamp) {
@@ -150,6 +150,7 @@ impl Tracker {
             return;
         }
         let Some(quota) = self.quotas.remove(shared.slot) else { return };
+        self.courses.forget();
         if let Some(at) = quota.wakes_at {
             self.expiries.remove(at, shared);
         }
@@ -164,8 +165,12 @@ impl Tracker {
 
     #[inline]
     fn pass_on(&mut self, reading: &Reading, member: QuotaId, at: Timestamp, now: Timestamp) {
-        let sequence = self.sequence();
         let Some(shared) = self.any_quota(member).and_then(|quota| quota.shared_by) else { return };
+        self.apply_shared(reading, shared, at, now);
+    }
+
+    fn apply_shared(&mut self, reading: &Reading, shared: QuotaId, at: Timestamp, now: Timestamp) {
+        let sequence = self.sequence();
         let Some(quota) = self.quota_mut(shared) else { return };
         let applied = quota.apply(reading, at, sequence);
         let key = quota.key.clone();

@@ -36,8 +36,8 @@ pub(super) struct Stated<'a> {
     pub(super) remaining: Amount,
     pub(super) reset: Timestamp,
     pub(super) at: Timestamp,
-    /// When the request was sent, where that is known: answers that overlap may come in any order.
-    pub(super) asked: Option<Timestamp>,
+    /// How long the answer took, where that is known: answers that overlap may come in any order.
+    pub(super) latency: Option<Duration>,
 }
 
 /// What an exchange taught.
@@ -129,6 +129,7 @@ impl Sharing {
     }
 
     /// The place of the group that a quota belongs to; `before` is where it was last.
+    #[inline]
     pub(super) fn slot(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, before: u32) -> u32 {
         let slot = if self.groups.get(before).is_some_and(|group| group.is(key)) {
             before
@@ -175,10 +176,11 @@ impl Group {
             return Lesson::None;
         }
         let before = self.members[own].last.replace(now);
+        let asked = stated.latency.map(|latency| stated.at.before(latency));
         let (mut joins, mut contradicted) = (None, None);
         for other in (0..self.members.len()).filter(|other| *other != own) {
             let Some(last) = self.members[other].last else { continue };
-            let evidence = judge(before, now, last, stated.asked);
+            let evidence = judge(before, now, last, asked);
             let Some(pair) = self.pairs.get_mut(pair_of(own, other)) else { continue };
             match evidence {
                 Evidence::Nothing => {}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::model::{Amount, Observation, QuotaKey, QuotaSource, Timestamp};
 
 use super::bounded::Bounded;
+use super::course::Courses;
 use super::deadlines::{Deadlines, sooner};
 use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
@@ -41,6 +42,7 @@ pub struct Tracker {
     pub(super) endpoints: Bounded<Endpoint>,
     pub(super) routes: Bounded<Route>,
     places: Places,
+    pub(super) courses: Courses,
     /// The route of the current observation.
     pub(super) route: u32,
     pub(super) error_codes: BTreeMap<CodeKey, u64>,
@@ -77,6 +79,7 @@ impl Tracker {
             endpoints: Bounded::new(options.endpoints),
             routes: Bounded::new(options.routes),
             places: Places::new(),
+            courses: Courses::new(),
             route: u32::MAX,
             options,
             now: None,
@@ -113,6 +116,9 @@ impl Tracker {
         if !self.late {
             self.trend.add(now, None, throttled);
         }
+        if self.take_course(observation, now) {
+            return;
+        }
         let mut place = self.places.of(observation);
         self.count_endpoint(observation, &mut place);
         let server;
@@ -130,12 +136,11 @@ impl Tracker {
         };
         self.count_error_code(observation, owner);
         let unknown;
-        let endpoint = match &observation.endpoint {
-            Some(endpoint) => endpoint,
-            None => {
-                unknown = Arc::clone(&self.unknown);
-                &unknown
-            }
+        let endpoint = if let Some(endpoint) = &observation.endpoint {
+            endpoint
+        } else {
+            unknown = Arc::clone(&self.unknown);
+            &unknown
         };
         self.find_route(observation, owner, endpoint, &mut place);
         self.take_readings(observation, owner, endpoint, now);
@@ -147,9 +152,11 @@ impl Tracker {
             self.blame(observation, now);
         }
         self.count_touched(observation, endpoint, now);
+        self.keep_course(observation, place.endpoint);
     }
 
     /// Lets time pass: full minutes are reported, and numbers whose reset has passed become history.
+    #[inline]
     pub fn handle_timeout(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
@@ -179,6 +186,7 @@ impl Tracker {
     }
 
     /// When time next changes something by itself.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         sooner(self.expiries.next(), self.minute_ends)
     }
@@ -256,6 +264,7 @@ impl Tracker {
         cuts
     }
 
+    #[inline]
     pub(super) fn quota_mut(&mut self, id: QuotaId) -> Option<&mut TrackedQuota> {
         self.quotas.get_mut(id.slot).filter(|quota| quota.id == id)
     }
@@ -265,10 +274,11 @@ impl Tracker {
         let remembered = self.endpoints.get(place.endpoint).is_some_and(|known| known.is(host, endpoint));
         if !remembered {
             let hash = self.hashing.hash_one((&**host, &**endpoint));
-            place.endpoint = match self.endpoints.find(hash, |known| known.is(host, endpoint)) {
-                Some(slot) => slot,
-                None => self.endpoints.insert(hash, Endpoint::new(host, endpoint)).0,
-            };
+            let found = self.endpoints.find(hash, |known| known.is(host, endpoint));
+            place.endpoint = found.unwrap_or_else(|| {
+                self.courses.forget();
+                self.endpoints.insert(hash, Endpoint::new(host, endpoint)).0
+            });
             self.places.keep(*place);
         }
         self.endpoints.touch(place.endpoint);
@@ -291,7 +301,7 @@ impl Tracker {
     fn take_readings(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, now: Timestamp) {
         let cut = observation.readings.len().saturating_sub(self.options.readings);
         self.cuts.readings += u64::try_from(cut).unwrap_or(u64::MAX);
-        for reading in observation.readings.iter().take(self.options.readings) {
+        for reading in observation.readings.get(..self.options.readings).unwrap_or(&observation.readings) {
             let identity = Identity::of_reading(reading, observation, owner, endpoint);
             let id = self.find_or_insert(identity, stated_window(reading), reading.limit, observation, now);
             let sequence = self.sequence;
@@ -330,10 +340,11 @@ impl Tracker {
         let remembered = self.routes.get(place.route).is_some_and(|known| known.is(owner, scope, endpoint));
         if !remembered {
             let hash = Route::hash(&self.hashing, owner, scope, endpoint);
-            place.route = match self.routes.find(hash, |known| known.is(owner, scope, endpoint)) {
-                Some(slot) => slot,
-                None => self.routes.insert(hash, Route::new(owner, scope, endpoint)).0,
-            };
+            let found = self.routes.find(hash, |known| known.is(owner, scope, endpoint));
+            place.route = found.unwrap_or_else(|| {
+                self.courses.forget();
+                self.routes.insert(hash, Route::new(owner, scope, endpoint)).0
+            });
             self.places.keep(*place);
         }
         self.route = place.route;
@@ -365,8 +376,11 @@ impl Tracker {
             route.count(now);
         }
         for id in &self.touched {
-            if !route.knows(*id)
-                && let Some((requests, recent)) = route.link(*id)
+            if route.knows(*id) {
+                continue;
+            }
+            self.courses.forget();
+            if let Some((requests, recent)) = route.link(*id)
                 && let Some(quota) = self.quotas.get_mut(id.slot)
             {
                 quota.inherit(endpoint, requests, recent);
@@ -421,7 +435,7 @@ impl Tracker {
         }
     }
 
-    fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
+    pub(super) fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
         for index in 0..self.touched.len() {
             let Some(&id) = self.touched.get(index) else { return };
             self.quotas.touch(id.slot);
@@ -490,6 +504,7 @@ impl Tracker {
         }
     }
 
+    #[inline]
     fn push(&mut self, event: Pending) {
         if self.events.len() >= self.options.events {
             self.cuts.events += 1;
@@ -501,6 +516,7 @@ impl Tracker {
     }
 
     /// The touch of a quota waits no more: the next one is told again.
+    #[inline]
     fn take_touch(&mut self, id: QuotaId) {
         if let Some(quota) = self.quota_mut(id) {
             quota.touch_pending = false;
