@@ -25,8 +25,8 @@ pub(super) struct Facts<'a> {
     pub(super) quota: &'a TrackedQuota,
     pub(super) now: Timestamp,
     pub(super) options: &'a AlertOptions,
-    /// Whether an exchange is judged, not only the passing of time.
-    pub(super) observed: bool,
+    /// The number of the exchange that is judged; absent where only time passed.
+    sequence: Option<u64>,
     pub(super) numbers: Numbers,
     /// When what is known of it is history; absent for one that the agent counts itself.
     pub(super) history_at: Option<Timestamp>,
@@ -34,8 +34,6 @@ pub(super) struct Facts<'a> {
     pub(super) spent: bool,
     /// Whether it refused the exchange that is judged.
     pub(super) refused: bool,
-    /// Whether the exchange that is judged began a new window.
-    pub(super) reset: bool,
     /// What the exchange that is judged showed to have changed.
     pub(super) change: Option<QuotaChange>,
 }
@@ -50,25 +48,42 @@ impl<'a> Facts<'a> {
             quota,
             now,
             options,
-            observed: sequence.is_some(),
+            sequence,
             numbers,
             history_at,
             spent: numbers.remaining == Some(Amount::ZERO) && history_at.is_none_or(|at| now < at),
             refused: sequence.is_some_and(|sequence| quota.refused(sequence)),
-            reset: sequence.is_some_and(|sequence| quota.was_reset(sequence)),
             change: sequence.and_then(|sequence| quota.change(sequence)),
         }
     }
 
+    /// Whether an exchange is judged, not only the passing of time.
+    pub(super) const fn is_observed(&self) -> bool {
+        self.sequence.is_some()
+    }
+
+    /// Whether the exchange that is judged began a new window.
+    pub(super) fn is_reset(&self) -> bool {
+        self.sequence.is_some_and(|sequence| self.quota.was_reset(sequence))
+    }
+
     /// Whether the limit was hit, as far as an exchange shows it.
     pub(super) const fn is_hit(&self) -> bool {
-        self.observed && (self.refused || self.spent)
+        self.is_observed() && (self.refused || self.spent)
     }
 
     /// Whether at least so much of it is used.
     #[inline]
     pub(super) fn reaches(&self, utilization: f64) -> bool {
         self.numbers.utilization.is_some_and(|ratio| ratio >= utilization)
+    }
+
+    /// Whether nothing is as any rule that fires would have it.
+    pub(super) fn are_calm(&self) -> bool {
+        let Self { quota, options, .. } = self;
+        let least = options.exhaustion_utilization.min(options.utilization).min(options.high);
+        let throttled = quota.recent_at_most().throttled >= options.throttled_refusals;
+        !(self.reaches(least) || self.is_hit() || self.change.is_some() || throttled)
     }
 
     /// Whether what is known of it is history.

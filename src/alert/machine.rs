@@ -77,8 +77,8 @@ impl Machine {
     /// Whether nothing would be lost by forgetting it.
     #[inline]
     pub(super) fn is_idle(&self, now: Timestamp, options: &AlertOptions) -> bool {
-        let recent = self.changes.back().is_some_and(|last| now < last.after(options.flapping_span));
-        !self.firing && self.pending.is_none() && !recent
+        let recent = || self.changes.back().is_some_and(|last| now < last.after(options.flapping_span));
+        !self.firing && self.pending.is_none() && !recent()
     }
 
     /// Whether it is as it was made: nothing but a firing condition changes it.
@@ -130,6 +130,7 @@ impl Machine {
         Some(Change::Fired(Fired { flapping: self.flapping, before }))
     }
 
+    #[inline]
     fn step_firing(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
         match verdict.level {
             Level::Fires => {

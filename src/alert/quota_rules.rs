@@ -55,7 +55,7 @@ impl Remembered {
 
     /// Notes what an observation showed.
     pub(super) fn note(&mut self, facts: &Facts<'_>) {
-        if !facts.observed {
+        if !facts.is_observed() {
             return;
         }
         let (now, options) = (facts.now, facts.options);
@@ -254,7 +254,7 @@ fn exhaustion(facts: &Facts<'_>) -> Judgement {
     let level = match forecast.filter(|forecast| is_clear(*forecast, facts)) {
         Some(_) => Level::Fires,
         // Silence is no sign of a slower pace, and what has run out has not recovered.
-        None if !facts.observed || facts.spent => Level::Unknown,
+        None if !facts.is_observed() || facts.spent => Level::Unknown,
         None => Level::Clears,
     };
     let verdict = Verdict {
@@ -270,7 +270,7 @@ fn exhaustion(facts: &Facts<'_>) -> Judgement {
 
 /// A verdict that fires at once.
 const fn verdict(level: Level, facts: &Facts<'_>, clear_hold: Duration) -> Verdict {
-    Verdict { level, observed: facts.observed, over: None, hold: Duration::ZERO, sightings: 1, clear_hold }
+    Verdict { level, observed: facts.is_observed(), over: None, hold: Duration::ZERO, sightings: 1, clear_hold }
 }
 
 /// Whether the window that was judged is gone.
@@ -278,7 +278,7 @@ fn over(facts: &Facts<'_>, level: Level) -> Option<&'static str> {
     if facts.is_history() {
         return Some("window_expired");
     }
-    (facts.reset && level != Level::Fires).then_some("window_reset")
+    (facts.is_reset() && level != Level::Fires).then_some("window_reset")
 }
 
 /// What is refused stays so until the provider's wait is over, however long that is.

@@ -44,6 +44,9 @@ impl QuotaWatch {
     /// Whether a quota that is not under watch has something to say: never a wrong no.
     pub(super) fn concerns(quota: &TrackedQuota, moment: Moment<'_>) -> bool {
         let facts = Facts::of(quota, moment);
+        if facts.are_calm() {
+            return false;
+        }
         let mut remembered = Remembered::default();
         remembered.note(&facts);
         RULES.iter().any(|rule| remembered.may_fire(*rule, &facts)) || remembered.has_full_windows(&facts)
@@ -56,7 +59,8 @@ impl QuotaWatch {
         self.remembered.note(facts);
         let mut deadline: Option<Timestamp> = None;
         let (mut changed, mut waits) = (false, false);
-        for (slot, &rule) in self.slots.iter_mut().zip(&RULES) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let rule = RULES[index];
             if slot.machine.is_blank() && !self.remembered.may_fire(rule, facts) {
                 continue;
             }
@@ -77,7 +81,7 @@ impl QuotaWatch {
             }
             let of_rule = if slot.machine.is_firing() { judgement.next.of(facts) } else { None };
             let of_machine = slot.machine.deadline(now, verdict, options);
-            waits |= !slot.machine.is_idle(now, options);
+            waits = waits || !slot.machine.is_idle(now, options);
             if let Some(next) = sooner(of_rule.map(|next| facts.ahead(next)), of_machine.map(|next| facts.ahead(next)))
             {
                 deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
