@@ -1,15 +1,16 @@
 //! The owner of all alerts.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::model::{Alert, CaptureState, Observation, Timestamp};
-use crate::track::{QuotaId, Tracker};
+use crate::track::{Deadlines, QuotaId, Tracker, sooner};
 
 use super::captures::CaptureWatch;
+use super::episode::Episode;
 use super::error_codes::{CodeKey, CodeWatch};
+use super::facts::Moment;
 use super::options::AlertOptions;
-use super::quota_rules::Moment;
 use super::quota_watch::QuotaWatch;
 
 /// Live interfaces under watch; a host has a handful.
@@ -23,8 +24,8 @@ pub struct Alerts {
     codes: BTreeMap<CodeKey, CodeWatch>,
     captures: BTreeMap<Arc<str>, CaptureWatch>,
     /// When quotas are looked at: at their deadline, or before it where that has moved on since.
-    quota_deadlines: BTreeSet<(Timestamp, QuotaId)>,
-    code_deadlines: BTreeSet<(Timestamp, CodeKey)>,
+    quota_deadlines: Deadlines<QuotaId>,
+    code_deadlines: Deadlines<CodeKey>,
     outbox: Outbox,
     unwatched: u64,
 }
@@ -75,8 +76,8 @@ impl Alerts {
             quotas: BTreeMap::new(),
             codes: BTreeMap::new(),
             captures: BTreeMap::new(),
-            quota_deadlines: BTreeSet::new(),
-            code_deadlines: BTreeSet::new(),
+            quota_deadlines: Deadlines::new(),
+            code_deadlines: Deadlines::new(),
             outbox,
             unwatched: 0,
         }
@@ -98,7 +99,9 @@ impl Alerts {
             let moment = Moment { now, sequence: Some(tracker.sequence()), options: &self.options };
             if let Some(watch) = self.quotas.get_mut(&quota.id()) {
                 watch.judge(quota, moment, &mut self.outbox);
-                self.settle(quota.id(), now);
+                if !watch.waits(quota.id(), moment, &mut self.quota_deadlines) {
+                    self.forget(quota.id());
+                }
                 continue;
             }
             if !QuotaWatch::concerns(quota, moment) {
@@ -129,26 +132,19 @@ impl Alerts {
 
     /// Lets time pass: judges everything whose deadline has come, each at its deadline.
     pub fn handle_timeout(&mut self, now: Timestamp, tracker: &Tracker) {
-        loop {
-            let quota = self.quota_deadlines.first().filter(|(at, _)| *at <= now).copied();
-            let code = self.code_deadlines.first().filter(|(at, _)| *at <= now).cloned();
-            match (quota, code) {
-                (Some((at, id)), code) if code.as_ref().is_none_or(|(code_at, _)| at <= *code_at) => {
-                    self.quota_deadlines.remove(&(at, id));
-                    let Some(watch) = self.quotas.get_mut(&id) else { continue };
-                    watch.looks_at = None;
-                    if watch.deadline.is_some_and(|deadline| deadline <= at) {
-                        let at = self.advance(at);
-                        self.judge_quota(id, tracker, at, None);
-                    } else {
-                        self.settle(id, at);
-                    }
-                }
-                (_, Some((at, key))) => {
+        while let Some(due) = self.poll_timeout().filter(|due| *due <= now) {
+            if let Some((at, id)) = self.quota_deadlines.pop_due(due) {
+                let Some(watch) = self.quotas.get_mut(&id) else { continue };
+                watch.looks_at = None;
+                if watch.deadline.is_some_and(|deadline| deadline <= at) {
                     let at = self.advance(at);
-                    self.rejudge_code(&key, at, false);
+                    self.judge_quota(id, tracker, at, None);
+                } else {
+                    self.settle(id, at);
                 }
-                _ => break,
+            } else if let Some((at, key)) = self.code_deadlines.pop_due(due) {
+                let at = self.advance(at);
+                self.rejudge_code(&key, at, false);
             }
         }
         self.advance(now);
@@ -156,9 +152,7 @@ impl Alerts {
 
     /// When time alone next changes something.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let quota = self.quota_deadlines.first().map(|(at, _)| *at);
-        let code = self.code_deadlines.first().map(|(at, _)| *at);
-        [quota, code].into_iter().flatten().min()
+        sooner(self.quota_deadlines.next(), self.code_deadlines.next())
     }
 
     /// The next change of an alert.
@@ -171,12 +165,13 @@ impl Alerts {
         let quotas = self.quotas.values().flat_map(|watch| watch.firing());
         let codes = self.codes.values().filter_map(CodeWatch::firing);
         let captures = self.captures.values().filter_map(CaptureWatch::firing);
-        let mut firing: Vec<&Alert> = quotas.chain(codes).chain(captures).collect();
+        let mut firing: Vec<&Episode> = quotas.chain(codes).chain(captures).collect();
         firing.sort_by(|a, b| {
+            let (a, b) = (a.alert(), b.alert());
             let worse = b.severity.cmp(&a.severity);
             worse.then_with(|| (a.started_at, a.rule, &a.subject).cmp(&(b.started_at, b.rule, &b.subject)))
         });
-        firing.into_iter().chain(&self.outbox.resolved).cloned().collect()
+        firing.into_iter().map(Episode::shown).chain(self.outbox.resolved.iter().cloned()).collect()
     }
 
     /// Changes that nobody polled in time.
@@ -209,23 +204,15 @@ impl Alerts {
     /// Makes sure that a quota is looked at in time, or no longer where nothing waits.
     fn settle(&mut self, id: QuotaId, now: Timestamp) {
         let Some(watch) = self.quotas.get_mut(&id) else { return };
-        if watch.is_idle(now, &self.options) {
+        let moment = Moment { now, sequence: None, options: &self.options };
+        if !watch.waits(id, moment, &mut self.quota_deadlines) {
             self.forget(id);
-            return;
-        }
-        // A deadline moves on with almost every exchange: it is put off when it would have been due.
-        let earlier = watch.deadline.filter(|at| watch.looks_at.is_none_or(|known| *at < known));
-        if let Some(at) = earlier {
-            if let Some(before) = watch.looks_at.replace(at) {
-                self.quota_deadlines.remove(&(before, id));
-            }
-            self.quota_deadlines.insert((at, id));
         }
     }
 
     fn forget(&mut self, id: QuotaId) {
         if let Some(at) = self.quotas.remove(&id).and_then(|watch| watch.looks_at) {
-            self.quota_deadlines.remove(&(at, id));
+            self.quota_deadlines.remove(at, id);
         }
     }
 
@@ -257,16 +244,16 @@ impl Alerts {
     fn rejudge_code(&mut self, key: &CodeKey, now: Timestamp, observed: bool) {
         let Some(watch) = self.codes.get_mut(key) else { return };
         if let Some(at) = watch.deadline.take() {
-            self.code_deadlines.remove(&(at, key.clone()));
+            self.code_deadlines.remove(at, key.clone());
         }
         let changed = watch.judge(now, observed, &self.options, &mut self.outbox);
         if let Some(at) = watch.deadline {
-            self.code_deadlines.insert((at, key.clone()));
+            self.code_deadlines.insert(at, key.clone());
         }
         let (fires, quota) = (watch.firing().is_some(), watch.quota.as_ref().map(|(id, _)| *id));
         if watch.is_idle(now, &self.options) {
             if let Some(at) = watch.deadline {
-                self.code_deadlines.remove(&(at, key.clone()));
+                self.code_deadlines.remove(at, key.clone());
             }
             self.codes.remove(key);
         }

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Alert, CaptureState, Rule, Subject, Timestamp};
+use crate::model::{CaptureState, Rule, Subject, Timestamp};
 
 use super::alerts::Outbox;
 use super::episode::{About, Episode, Judged};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
-use super::summary;
+use super::summary::{self, Summary};
 
 /// The span that losses are judged over.
 const SPAN: Duration = Duration::from_mins(1);
@@ -79,7 +79,7 @@ impl CaptureWatch {
                     (loss, options.capture_loss, summary::lossy(&self.interface, loss))
                 };
                 let subject = Subject { interface: Some(Arc::clone(&self.interface)), ..Subject::default() };
-                let judged = Judged { value, threshold, summary };
+                let judged = Judged { value, threshold, summary: Summary::Words(summary) };
                 let about = About { rule: Rule::CaptureStalled, subject, quota: None };
                 let mut episode = Episode::begin(about, judged, fired, now);
                 if let Some(alert) = episode.tell(false) {
@@ -97,8 +97,8 @@ impl CaptureWatch {
         }
     }
 
-    pub(super) fn firing(&self) -> Option<&Alert> {
-        self.episode.as_ref().map(|episode| episode.alert())
+    pub(super) fn firing(&self) -> Option<&Episode> {
+        self.episode.as_deref()
     }
 
     /// The share of packets lost over the last minute; 0 where there were too few to judge by.

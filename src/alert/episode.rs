@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher24;
 use crate::model::{Alert, AlertState, QuotaKey, Rule, Subject, Timestamp};
 
 use super::machine::Fired;
+use super::summary::Summary;
 
 /// Keys of the two halves of an episode's name. They are public: the name tells episodes apart, it hides nothing.
 const KEYS: [&[u8; 16]; 2] = [b"quotascope alert", b"episode's second"];
@@ -15,7 +16,9 @@ const KEYS: [&[u8; 16]; 2] = [b"quotascope alert", b"episode's second"];
 /// A firing alert. What a higher severity speaks for is not told, but what was told is also told to be over.
 #[derive(Debug, Clone)]
 pub(super) struct Episode {
+    /// Without its summary.
     alert: Alert,
+    summary: Summary,
     told: bool,
 }
 
@@ -35,30 +38,38 @@ impl Episode {
             threshold: judged.threshold,
             started_at: now,
             ended_at: None,
-            summary: judged.summary,
+            summary: Arc::default(),
             reason: if flapping { "flapping" } else { "fired" },
             flapping,
             muted: false,
             quota,
         };
-        Self { alert, told: false }
+        Self { alert, summary: judged.summary, told: false }
     }
 
+    /// The alert, but for its summary.
     pub(super) const fn alert(&self) -> &Alert {
         &self.alert
+    }
+
+    /// The alert with its summary.
+    pub(super) fn shown(&self) -> Alert {
+        let mut alert = self.alert.clone();
+        self.summary.tell(&mut alert);
+        alert
     }
 
     /// Takes a worse value than before.
     pub(super) fn worsen(&mut self, judged: Judged) {
         self.alert.value = judged.value;
         self.alert.threshold = judged.threshold;
-        self.alert.summary = judged.summary;
+        self.summary = judged.summary;
     }
 
     /// Mutes or unmutes it; the alert, where it is now to be told for the first time.
     pub(super) fn tell(&mut self, muted: bool) -> Option<Alert> {
         self.alert.muted = muted;
-        (!muted && !std::mem::replace(&mut self.told, true)).then(|| self.alert.clone())
+        (!muted && !std::mem::replace(&mut self.told, true)).then(|| self.shown())
     }
 
     /// Ends it; the alert, and whether that is to be told.
@@ -67,6 +78,7 @@ impl Episode {
         self.alert.ended_at = Some(now);
         self.alert.reason = reason;
         self.alert.sequence = self.alert.sequence.saturating_add(1);
+        self.summary.tell(&mut self.alert);
         (self.alert, self.told)
     }
 }
@@ -79,12 +91,12 @@ pub(super) struct About {
     pub(super) quota: Option<QuotaKey>,
 }
 
-/// A judged value, its level, and the sentence that says so.
+/// A judged value, its level, and what there is to say of it.
 #[derive(Debug, Clone)]
 pub(super) struct Judged {
     pub(super) value: f64,
     pub(super) threshold: f64,
-    pub(super) summary: Arc<str>,
+    pub(super) summary: Summary,
 }
 
 fn name(about: &About, before: u64, start: Timestamp) -> Arc<str> {

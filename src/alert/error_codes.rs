@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Alert, Observation, QuotaKey, Rule, Scope, Subject, Timestamp};
+use crate::model::{Observation, QuotaKey, Rule, Scope, Subject, Timestamp};
 use crate::track::QuotaId;
 
 use super::alerts::Outbox;
 use super::episode::{About, Episode, Judged};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
-use super::summary;
+use super::summary::{self, Summary};
 
 /// The span that codes are counted over.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -87,7 +87,7 @@ impl CodeWatch {
                 let judged = Judged {
                     value: f64::from(count),
                     threshold: f64::from(options.error_codes),
-                    summary: summary::error_code(owner, scope.as_ref(), code, count),
+                    summary: Summary::Words(summary::error_code(owner, scope.as_ref(), code, count)),
                 };
                 let quota = self.quota.as_ref().map(|(_, key)| key.clone());
                 let about = About { rule: Rule::ErrorCode, subject: self.subject(), quota };
@@ -112,8 +112,8 @@ impl CodeWatch {
         change.is_some()
     }
 
-    pub(super) fn firing(&self) -> Option<&Alert> {
-        self.episode.as_ref().map(|episode| episode.alert())
+    pub(super) fn firing(&self) -> Option<&Episode> {
+        self.episode.as_deref()
     }
 
     /// Whether nothing would be lost by forgetting it.

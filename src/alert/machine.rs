@@ -75,9 +75,10 @@ impl Machine {
     }
 
     /// Whether nothing would be lost by forgetting it.
+    #[inline]
     pub(super) fn is_idle(&self, now: Timestamp, options: &AlertOptions) -> bool {
-        let recent = self.changes.back().is_some_and(|last| now < last.after(options.flapping_span));
-        !self.firing && self.pending.is_none() && !recent
+        let recent = || self.changes.back().is_some_and(|last| now < last.after(options.flapping_span));
+        !self.firing && self.pending.is_none() && !recent()
     }
 
     /// Whether it is as it was made: nothing but a firing condition changes it.
@@ -86,11 +87,13 @@ impl Machine {
     }
 
     /// Takes a judgement; time never runs back.
+    #[inline]
     pub(super) fn step(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
         if self.firing { self.step_firing(now, verdict, options) } else { self.step_quiet(now, verdict, options) }
     }
 
     /// When time alone may change it.
+    #[inline]
     pub(super) fn deadline(&self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Timestamp> {
         if self.flapping {
             return self.last_held.map(|held| held.after(options.flapping_quiet));
@@ -127,6 +130,7 @@ impl Machine {
         Some(Change::Fired(Fired { flapping: self.flapping, before }))
     }
 
+    #[inline]
     fn step_firing(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
         match verdict.level {
             Level::Fires => {

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::model::{Alert, Amount, Rule, Severity, Subject, Timestamp};
-use crate::track::TrackedQuota;
+use crate::model::{Rule, Severity, Subject, Timestamp};
+use crate::track::{Deadlines, QuotaId, TrackedQuota, sooner};
 
 use super::alerts::Outbox;
 use super::episode::{About, Episode};
+use super::facts::{Facts, Moment};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
-use super::quota_rules::{self, Facts, Judgement, Moment, Remembered};
+use super::quota_rules::{Judgement, Remembered};
 
 /// In the order in which changes at one moment are told: what is worse first.
 const RULES: [Rule; 6] = [
@@ -40,62 +41,74 @@ struct Slot {
 }
 
 impl QuotaWatch {
-    /// Whether a quota that is not under watch may have something to say: cheap, and never a wrong no.
+    /// Whether a quota that is not under watch has something to say: never a wrong no.
     pub(super) fn concerns(quota: &TrackedQuota, moment: Moment<'_>) -> bool {
-        let options = moment.options;
-        let least = options.exhaustion_utilization.min(options.utilization);
-        let sequence = moment.sequence.unwrap_or(0);
-        quota.refused(sequence)
-            || quota.change(sequence).is_some()
-            || quota.recent_at_most().throttled >= options.throttled_refusals
-            || quota.utilization(moment.now).is_some_and(|ratio| ratio >= least)
-            || quota.remaining(moment.now).is_some_and(|remaining| remaining == Amount::ZERO)
+        let facts = Facts::of(quota, moment);
+        if facts.are_calm() {
+            return false;
+        }
+        let mut remembered = Remembered::default();
+        remembered.note(&facts);
+        RULES.iter().any(|rule| remembered.may_fire(*rule, &facts)) || remembered.has_full_windows(&facts)
     }
 
     /// Judges every rule, and sets the next deadline.
     pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
-        let now = moment.now;
-        let facts = Facts::of(quota, moment);
-        self.remembered.note(quota, moment, facts);
+        let facts = &Facts::of(quota, moment);
+        let Moment { now, options, .. } = moment;
+        self.remembered.note(facts);
         let mut deadline: Option<Timestamp> = None;
         let (mut changed, mut waits) = (false, false);
-        for (index, rule) in RULES.into_iter().enumerate() {
-            let judgement = self.remembered.judgement(rule, quota, moment, facts);
-            let slot = &mut self.slots[index];
-            if judgement.verdict.level != Level::Fires && slot.machine.is_blank() {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let rule = RULES[index];
+            if slot.machine.is_blank() && !self.remembered.may_fire(rule, facts) {
                 continue;
             }
-            if rule == Rule::QuotaChanged && judgement.verdict.level == Level::Fires && slot.machine.is_firing() {
+            let judgement = self.remembered.judgement(rule, facts);
+            let verdict = &judgement.verdict;
+            if rule == Rule::QuotaChanged && verdict.level == Level::Fires && slot.machine.is_firing() {
                 // Each change is an episode of its own.
-                let over = Verdict { level: Level::Clears, over: Some("superseded"), ..judgement.verdict };
-                let change = slot.machine.step(now, &over, moment.options);
-                slot.apply(rule, change, &judgement, quota, moment, outbox);
+                let over = Verdict { level: Level::Clears, over: Some("superseded"), ..*verdict };
+                if let Some(change) = slot.machine.step(now, &over, options) {
+                    slot.turn(rule, change, &judgement, facts, outbox);
+                }
             }
-            let change = slot.machine.step(now, &judgement.verdict, moment.options);
-            changed |= change.is_some();
-            slot.apply(rule, change, &judgement, quota, moment, outbox);
-            let of_rule = if slot.machine.is_firing() { judgement.next.of(quota, facts, now) } else { None };
-            let of_machine = slot.machine.deadline(now, &judgement.verdict, moment.options);
-            waits |= !slot.machine.is_idle(now, moment.options);
-            for next in [of_rule, of_machine].into_iter().flatten() {
-                let next = if next > now {
-                    next
-                } else {
-                    facts.history_at.filter(|at| *at > now).unwrap_or_else(|| quota_rules::next_tick(quota, now))
-                };
+            if let Some(change) = slot.machine.step(now, verdict, options) {
+                changed = true;
+                slot.turn(rule, change, &judgement, facts, outbox);
+            } else {
+                slot.worsen(rule, &judgement, facts);
+            }
+            let of_rule = if slot.machine.is_firing() { judgement.next.of(facts) } else { None };
+            let of_machine = slot.machine.deadline(now, verdict, options);
+            waits = waits || !slot.machine.is_idle(now, options);
+            if let Some(next) = sooner(of_rule.map(|next| facts.ahead(next)), of_machine.map(|next| facts.ahead(next)))
+            {
                 deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
             }
         }
         // Whatever waits for another sight is looked at again when that can no longer come.
-        let again = now.after(moment.options.flapping_span);
-        let short = self.remembered.has_full_windows(quota, now);
-        let forgets = waits.then(|| facts.history_at.filter(|at| *at > now).unwrap_or(again));
-        deadline = deadline.into_iter().chain(forgets).chain(short.then_some(again)).min();
+        let again = || now.after(options.flapping_span);
+        let forgets = waits.then(|| facts.becomes_history_at().unwrap_or_else(again));
+        let short = self.remembered.has_full_windows(facts).then(again);
         // At the end of time nothing is later.
-        self.deadline = deadline.filter(|at| *at > now);
+        self.deadline = sooner(sooner(deadline, forgets), short).filter(|at| *at > now);
         if changed {
             self.tell(outbox);
         }
+    }
+
+    /// Sees to it that it is looked at in time; not where nothing waits any more, so that it may be forgotten.
+    pub(super) fn waits(&mut self, id: QuotaId, moment: Moment<'_>, deadlines: &mut Deadlines<QuotaId>) -> bool {
+        // A deadline moves on with almost every exchange: it is put off when it would have been due.
+        let earlier = self.deadline.filter(|at| self.looks_at.is_none_or(|known| *at < known));
+        if let Some(at) = earlier {
+            if let Some(before) = self.looks_at.replace(at) {
+                deadlines.remove(before, id);
+            }
+            deadlines.insert(at, id);
+        }
+        !self.is_idle(moment.now, moment.options)
     }
 
     /// Ends everything: the quota is no longer known.
@@ -113,6 +126,7 @@ impl QuotaWatch {
         let elsewhere = (self.codes_firing > 0).then_some(Severity::Critical);
         let worst = self
             .firing()
+            .map(Episode::alert)
             .filter(|alert| alert.rule != Rule::QuotaChanged)
             .map(|alert| alert.severity)
             .max()
@@ -127,8 +141,8 @@ impl QuotaWatch {
     }
 
     /// What fires.
-    pub(super) fn firing(&self) -> impl Iterator<Item = &Alert> {
-        self.slots.iter().filter_map(|slot| slot.episode.as_ref()).map(|episode| episode.alert())
+    pub(super) fn firing(&self) -> impl Iterator<Item = &Episode> {
+        self.slots.iter().filter_map(|slot| slot.episode.as_deref())
     }
 
     /// Whether nothing would be lost by forgetting it.
@@ -140,38 +154,32 @@ impl QuotaWatch {
 }
 
 impl Slot {
-    fn apply(
-        &mut self,
-        rule: Rule,
-        change: Option<Change>,
-        judgement: &Judgement,
-        quota: &TrackedQuota,
-        moment: Moment<'_>,
-        outbox: &mut Outbox,
-    ) {
-        let now = moment.now;
+    /// Begins an episode, or ends it.
+    fn turn(&mut self, rule: Rule, change: Change, judgement: &Judgement, facts: &Facts<'_>, outbox: &mut Outbox) {
         match change {
-            Some(Change::Fired(fired)) => {
-                let judged = judgement.judged(rule, quota, moment);
+            Change::Fired(fired) => {
+                let judged = judgement.judged(rule, facts);
+                let quota = facts.quota;
                 let about = About { rule, subject: subject(quota), quota: Some(quota.key().clone()) };
-                self.episode = Some(Box::new(Episode::begin(about, judged, fired, now)));
+                self.episode = Some(Box::new(Episode::begin(about, judged, fired, facts.now)));
             }
-            Some(Change::Resolved(reason)) => {
+            Change::Resolved(reason) => {
                 if let Some(episode) = self.episode.take() {
-                    let (alert, told) = episode.end(reason, now);
+                    let (alert, told) = episode.end(reason, facts.now);
                     outbox.resolve(alert, told);
                 }
             }
-            None => {
-                // An alert shows the worst of its episode; of forecasts and changes, what first fired it.
-                let grows = !matches!(rule, Rule::Exhaustion | Rule::QuotaChanged);
-                if let Some(episode) =
-                    self.episode.as_mut().filter(|_| grows && judgement.verdict.level == Level::Fires)
-                    && judgement.value > episode.alert().value
-                {
-                    episode.worsen(judgement.judged(rule, quota, moment));
-                }
-            }
+        }
+    }
+
+    /// An alert shows the worst of its episode; of forecasts and changes, what first fired it.
+    #[inline]
+    fn worsen(&mut self, rule: Rule, judgement: &Judgement, facts: &Facts<'_>) {
+        let grows = judgement.verdict.level == Level::Fires && !matches!(rule, Rule::Exhaustion | Rule::QuotaChanged);
+        if let Some(episode) = self.episode.as_mut().filter(|_| grows)
+            && judgement.value > episode.alert().value
+        {
+            episode.worsen(judgement.judged(rule, facts));
         }
     }
 }

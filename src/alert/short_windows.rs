@@ -25,6 +25,11 @@ impl ShortWindows {
         self.minute = minute;
     }
 
+    /// Whether one of the last windows may have reached the level.
+    pub(super) const fn has_reached(&self) -> bool {
+        self.reached != 0
+    }
+
     /// The share of the last `count` windows (at most 64) that reached the level.
     pub(super) fn share(&mut self, now: Timestamp, window: Duration, count: u32) -> f64 {
         self.advance(now, window);

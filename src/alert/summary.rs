@@ -4,23 +4,31 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, Scope, Timestamp};
-use crate::track::{Counts, QuotaChange, TrackedQuota};
+use crate::model::{Alert, Amount, Scope};
+
+use super::quota_summary::QuotaSummary;
 
 /// Characters of a name that a sentence shows; names come from the network.
 const NAME_LENGTH: usize = 80;
 
-/// `fluid-network partner k:5f2c9a01 (POST /v1/payments)`.
-pub(super) fn subject_of(quota: &TrackedQuota) -> String {
-    let key = quota.key();
-    let mut text = subject(&key.owner, key.scope.as_ref());
-    let name = if quota.policy().is_some() { &key.bucket } else { quota.endpoint() };
-    if !name.is_empty() {
-        text.push_str(" (");
-        push_name(&mut text, name);
-        text.push(')');
+/// What an alert says.
+#[derive(Debug, Clone)]
+pub(super) enum Summary {
+    /// In words.
+    Words(Arc<str>),
+    /// Of the alert's quota, not yet in words.
+    OfQuota(QuotaSummary),
+}
+
+impl Summary {
+    /// Puts it into the words of an alert.
+    pub(super) fn tell(&self, alert: &mut Alert) {
+        match (self, &alert.quota) {
+            (Self::Words(words), _) => alert.summary = Arc::clone(words),
+            (Self::OfQuota(summary), Some(key)) => alert.summary = summary.text(key).into(),
+            (Self::OfQuota(_), None) => {}
+        }
     }
-    text
 }
 
 /// `fluid-network partner k:5f2c9a01`.
@@ -36,88 +44,6 @@ pub(super) fn subject(owner: &str, scope: Option<&Scope>) -> String {
         }
     }
     text
-}
-
-/// `…: 91 % of 1,000 requests used, 90 left, resets in 41 s`.
-pub(super) fn used(quota: &TrackedQuota, utilization: f64, now: Timestamp) -> Arc<str> {
-    let mut text = subject_of(quota);
-    let units = &quota.key().dimension;
-    let percent = percent(utilization);
-    match quota.limit() {
-        Some(limit) => push(&mut text, format_args!(": {percent} of {} ", grouped(limit))),
-        None => push(&mut text, format_args!(": {percent} of the ")),
-    }
-    push_name(&mut text, &units.0);
-    text.push_str(" used");
-    push_left(&mut text, quota, now);
-    text.into()
-}
-
-/// `…: throttled at 97 of 100 requests, retry in 45 s`.
-pub(super) fn hit(quota: &TrackedQuota, throttled: bool, now: Timestamp) -> Arc<str> {
-    let mut text = subject_of(quota);
-    text.push_str(if throttled { ": an exchange was throttled" } else { ": nothing is left" });
-    if let Some(limit) = quota.limit() {
-        push(&mut text, format_args!(", limit {} ", grouped(limit)));
-        push_name(&mut text, &quota.key().dimension.0);
-        if let Some(window) = quota.window() {
-            push(&mut text, format_args!(" in {}", span(window)));
-        }
-    }
-    match (quota.blocked_until(now), quota.reset_at(now)) {
-        (Some(until), _) => push(&mut text, format_args!(", retry in {}", span(until.since(now)))),
-        (None, Some(reset)) if reset > now => push(&mut text, format_args!(", resets in {}", span(reset.since(now)))),
-        _ => {}
-    }
-    text.into()
-}
-
-/// `…: 6.2 % of the exchanges of the last 5 min were throttled (8 of 129)`.
-pub(super) fn throttled(quota: &TrackedQuota, counts: Counts, ratio: f64, over: Duration) -> Arc<str> {
-    let mut text = subject_of(quota);
-    push(
-        &mut text,
-        format_args!(
-            ": {} of the exchanges of the last {} were throttled ({} of {})",
-            percent(ratio),
-            span(over),
-            whole(counts.throttled),
-            whole(counts.requests)
-        ),
-    );
-    text.into()
-}
-
-/// `…: runs out in 22 s at 4.1 requests a second, 19 s before its reset`.
-pub(super) fn exhaustion(quota: &TrackedQuota, left: Duration, to_reset: Duration, now: Timestamp) -> Arc<str> {
-    let mut text = subject_of(quota);
-    push(&mut text, format_args!(": runs out in {}", span(left)));
-    if let Some(rate) = quota.consumption_rate(now) {
-        push(&mut text, format_args!(" at {rate:.1} "));
-        push_name(&mut text, &quota.key().dimension.0);
-        text.push_str(" a second");
-    }
-    let before = to_reset.saturating_sub(left);
-    push(&mut text, format_args!(", {} before its reset", span(before)));
-    text.into()
-}
-
-/// `…: the limit was lowered from 1,000 to 500 requests`, `…: the reset moved to 30 min later`, `…: the window slides`.
-pub(super) fn changed(quota: &TrackedQuota, change: QuotaChange) -> Arc<str> {
-    let mut text = subject_of(quota);
-    match change {
-        QuotaChange::Limit { from, to } => {
-            let how = if to < from { "lowered" } else { "raised" };
-            push(&mut text, format_args!(": the limit was {how} from {} to {} ", grouped(from), grouped(to)));
-            push_name(&mut text, &quota.key().dimension.0);
-        }
-        QuotaChange::Reset { from, to } => {
-            let (distance, way) = if to < from { (from.since(to), "earlier") } else { (to.since(from), "later") };
-            push(&mut text, format_args!(": the reset moved to {} {way}", span(distance)));
-        }
-        QuotaChange::Slides => text.push_str(": the window slides, its reset moves on with the exchanges"),
-    }
-    text.into()
 }
 
 /// `…: error code 1454 came 11 times within a minute`.
@@ -154,22 +80,13 @@ pub(super) fn ended(interface: &str, trouble: &str) -> Arc<str> {
     text.into()
 }
 
-fn push_left(text: &mut String, quota: &TrackedQuota, now: Timestamp) {
-    if let Some(left) = quota.remaining(now) {
-        push(text, format_args!(", {} left", grouped(left)));
-    }
-    if let Some(reset) = quota.reset_at(now).filter(|reset| *reset > now) {
-        push(text, format_args!(", resets in {}", span(reset.since(now))));
-    }
-}
-
 /// Writing into a string cannot fail.
-fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).unwrap_or_default();
 }
 
 /// A name without what could steer a terminal, cut to a length.
-fn push_name(text: &mut String, name: &str) {
+pub(super) fn push_name(text: &mut String, name: &str) {
     let plain = |c: char| {
         if c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
             '\u{fffd}'
@@ -185,13 +102,13 @@ fn push_name(text: &mut String, name: &str) {
 
 /// `91 %`, `6.2 %`: one digit after the point where it says something. Rounded down, so that a sentence never shows a
 /// level that was not reached.
-fn percent(ratio: f64) -> String {
+pub(super) fn percent(ratio: f64) -> String {
     let tenths = (ratio * 1000.0 + 1e-6).floor() / 10.0;
     if tenths.fract().abs() < 0.05 { format!("{tenths:.0} %") } else { format!("{tenths:.1} %") }
 }
 
 /// `1,000`, and a fraction as it stands.
-fn grouped(amount: Amount) -> String {
+pub(super) fn grouped(amount: Amount) -> String {
     let text = amount.to_string();
     let (digits, fraction) = text.split_once('.').map_or((text.as_str(), None), |(d, f)| (d, Some(f)));
     let mut grouped = group(digits);
@@ -202,7 +119,7 @@ fn grouped(amount: Amount) -> String {
     grouped
 }
 
-fn whole(count: u64) -> String {
+pub(super) fn whole(count: u64) -> String {
     group(&count.to_string())
 }
 
@@ -218,7 +135,7 @@ fn group(digits: &str) -> String {
 }
 
 /// `41 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`: the two largest units.
-fn span(duration: Duration) -> String {
+pub(super) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::model::{Observation, Scope, same_or_absent, same_text};
 
 use super::recent::{Hash, Recent};
+use super::settled::Settled;
 
 /// What stands for all that is past a bound.
 const OTHER: &str = "other";
@@ -64,6 +65,7 @@ pub struct Bounds {
     scopes: BTreeSet<Scope>,
     /// Buckets, policies, dimensions and error codes, by owner.
     names: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    settled: Settled,
     /// Hosts and endpoints that are shown as they come.
     recent_endpoints: Recent<(Arc<str>, Arc<str>)>,
     recent_scopes: Recent<Scope>,
@@ -91,6 +93,7 @@ impl Bounds {
             endpoints: 0,
             scopes: BTreeSet::new(),
             names: BTreeMap::new(),
+            settled: Settled::new(),
             recent_endpoints: Recent::new(RECENT),
             recent_scopes: Recent::new(RECENT),
             recent_names: Recent::new(RECENT),
@@ -99,6 +102,14 @@ impl Bounds {
 
     /// Replaces what is past a bound, and what has turned out to be a value in a path.
     pub fn settle(&mut self, observation: &mut Observation) {
+        if self.settled.knows(observation) {
+            return;
+        }
+        self.settle_all(observation);
+        self.settled.keep(observation);
+    }
+
+    fn settle_all(&mut self, observation: &mut Observation) {
         let came = observation.endpoint.clone().filter(|_| !observation.declared.is_empty());
         self.settle_endpoint(observation);
         let Observation { provider, host, endpoint, scope, error_code, readings, declared, .. } = observation;
@@ -132,7 +143,8 @@ impl Bounds {
 
     fn settle_endpoint(&mut self, observation: &mut Observation) {
         let Some(name) = &observation.host else { return };
-        let place = Hash::of(&[name.as_bytes(), observation.endpoint.as_deref().unwrap_or_default().as_bytes()]);
+        let endpoint = observation.endpoint.as_deref().unwrap_or_default();
+        let place = Hash::of_ends([name.as_bytes(), endpoint.as_bytes()].into_iter());
         let is_meant = |(host, endpoint): &(Arc<str>, Arc<str>)| {
             same_text(host, name) && observation.endpoint.as_ref().is_some_and(|own| same_text(own, endpoint))
         };
@@ -172,7 +184,7 @@ impl Bounds {
 
     fn settle_scope(&mut self, scope: &mut Option<Scope>) {
         let Some(Scope { kind, id: Some(id) }) = scope else { return };
-        let place = Hash::of(&[kind.as_bytes(), id.as_bytes()]);
+        let place = Hash::of_ends([kind.as_bytes(), id.as_bytes()].into_iter());
         let is_meant = |known: &Scope| same_text(&known.kind, kind) && same_or_absent(known.id.as_ref(), Some(id));
         if let Some(known) = self.recent_scopes.known(place, is_meant) {
             if !known.id.as_ref().is_some_and(|known| Arc::ptr_eq(known, id)) {
@@ -196,7 +208,7 @@ impl Bounds {
 
     fn settle_name(&mut self, owner: Option<&Arc<str>>, name: &mut Arc<str>) {
         let owner = owner.unwrap_or(&self.other);
-        let place = Hash::of(&[owner.as_bytes(), name.as_bytes()]);
+        let place = Hash::of_ends([owner.as_bytes(), name.as_bytes()].into_iter());
         let is_meant = |(of, known): &(Arc<str>, Arc<str>)| same_text(of, owner) && same_text(known, name);
         if self.recent_names.known(place, is_meant).is_some() {
             return;

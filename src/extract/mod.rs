@@ -27,6 +27,7 @@ mod response;
 mod retry_after;
 mod route;
 mod scope;
+mod settled;
 mod shape;
 mod span;
 mod structured;

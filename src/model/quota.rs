@@ -83,6 +83,7 @@ pub(crate) fn same_or_absent(a: Option<&Arc<str>>, b: Option<&Arc<str>>) -> bool
 }
 
 /// The same of scopes.
+#[inline]
 pub(crate) fn same_scope(a: Option<&Scope>, b: Option<&Scope>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => same_or_absent(a.id.as_ref(), b.id.as_ref()) && same_text(&a.kind, &b.kind),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::alert::{AlertOptions, Alerts};
 use crate::extract::{BoundOptions, Bounds};
 use crate::model::{Alert, Anomaly, CaptureState, InputCounters, Observation, Snapshot, Timestamp};
-use crate::track::{MinuteReport, TrackEvent, TrackOptions, Tracker};
+use crate::track::{MinuteReport, TrackOptions, Tracker, sooner};
 
 /// Owns all state that outlives an exchange. No clock, no thread: time comes with the observations and the ticks.
 pub struct Engine {
@@ -73,6 +73,8 @@ impl Engine {
         match self.now {
             Some(now) if now.since(observation.at) > LATE => self.late.count(Anomaly::TimeRanBack),
             Some(now) if observation.at < now => {}
+            // The tracker and the alerts take the time from the observation, where nothing else is due.
+            Some(_) if self.poll_timeout().is_none_or(|due| observation.at < due) => self.now = Some(observation.at),
             _ => self.handle_timeout(observation.at, sink),
         }
         self.bounds.settle(observation);
@@ -85,8 +87,7 @@ impl Engine {
     /// Lets time pass until `now`, meeting each deadline on the way.
     pub fn handle_timeout(&mut self, now: Timestamp, sink: &mut dyn Sink) {
         for _ in 0..MOST_DEADLINES {
-            let due = [self.tracker.poll_timeout(), self.alerts.poll_timeout()].into_iter().flatten().min();
-            match due {
+            match self.poll_timeout() {
                 Some(due) if due < now => self.tick(due, sink),
                 _ => break,
             }
@@ -121,6 +122,10 @@ impl Engine {
         self.episodes.values().cloned().collect()
     }
 
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        sooner(self.tracker.poll_timeout(), self.alerts.poll_timeout())
+    }
+
     fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
         self.now = Some(self.now.map_or(now, |known| known.max(now)));
         self.tracker.handle_timeout(now);
@@ -129,10 +134,8 @@ impl Engine {
     }
 
     fn drain(&mut self, sink: &mut dyn Sink) {
-        while let Some(event) = self.tracker.poll_event() {
-            if let TrackEvent::Minute(report) = &event {
-                sink.minute(report);
-            }
+        while let Some(report) = self.tracker.poll_minute() {
+            sink.minute(&report);
         }
         while let Some(alert) = self.alerts.poll_alert() {
             sink.alert(&alert);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{EndpointState, Observation, same_text};
+use crate::model::{EndpointState, Observation, same_or_absent, same_text};
 
 use super::tally::count_code;
 
@@ -29,14 +29,18 @@ impl Endpoint {
 
     pub(super) fn count(&mut self, observation: &Observation, codes: usize) {
         let state = &mut self.0;
-        if state.provider != observation.provider {
+        if !same_or_absent(state.provider.as_ref(), observation.provider.as_ref()) {
             state.provider.clone_from(&observation.provider);
         }
         state.requests = state.requests.saturating_add(1);
         state.throttled = state.throttled.saturating_add(u64::from(observation.throttled.is_some()));
         // Statuses need no bound: a status code has at most 800 values.
-        let count = state.statuses.entry(observation.status).or_default();
-        *count = count.saturating_add(1);
+        match state.statuses.get_mut(&observation.status) {
+            Some(count) => *count = count.saturating_add(1),
+            None => {
+                state.statuses.insert(observation.status, 1);
+            }
+        }
         if let Some(code) = observation.error_code.as_ref().filter(|_| observation.throttled.is_some()) {
             count_code(&mut state.error_codes, code, codes);
         }

@@ -29,11 +29,13 @@ impl TrackedQuota {
 
     /// When the quota runs out at the current pace; absent where that is not before its reset, or not known.
     pub fn forecast(&self, now: Timestamp) -> Option<Forecast> {
-        let remaining = self.remaining(now)?.value();
+        self.forecast_of(self.remaining(now)?, now)
+    }
+
+    /// The same, where what remains is at hand.
+    pub fn forecast_of(&self, remaining: Amount, now: Timestamp) -> Option<Forecast> {
+        let remaining = Some(remaining.value()).filter(|remaining| *remaining > 0.0)?;
         let net = self.rates(now)?.net.filter(|net| *net > 0.0)?;
-        if remaining <= 0.0 {
-            return None;
-        }
         let time_to_reset = match (self.window_kind, self.window()) {
             (Some(WindowKind::Sliding | WindowKind::TokenBucket), Some(window)) => {
                 // What a moving window gives back keeps up with any pace that fits into it.

@@ -31,6 +31,7 @@ impl<'a> ScopeRef<'a> {
     }
 
     /// Whether it is that scope.
+    #[inline]
     pub(super) fn is(self, scope: &Scope) -> bool {
         same_or_absent(self.id, scope.id.as_ref()) && same_text(self.kind, &scope.kind)
     }
@@ -42,6 +43,7 @@ impl<'a> ScopeRef<'a> {
 
 impl<'a> Identity<'a> {
     /// Of what a response announced.
+    #[inline]
     pub(super) fn of_reading(
         reading: &'a Reading,
         observation: &'a Observation,

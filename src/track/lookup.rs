@@ -10,6 +10,7 @@ use super::tracker::Tracker;
 
 impl Tracker {
     /// Finds the quota of an identity and window, see [`Self::same_quota`], or begins a new one.
+    #[inline]
     pub(super) fn find_or_insert(
         &mut self,
         identity: Identity<'_>,
@@ -18,7 +19,24 @@ impl Tracker {
         observation: &Observation,
         now: Timestamp,
     ) -> QuotaId {
-        let hash = self.known_hash(&identity).unwrap_or_else(|| identity.hash(&self.hashing));
+        let known = self.of_route(&identity);
+        if let Some(quota) = known.filter(|quota| quota.is_beyond_doubt(window, limit)) {
+            return quota.id;
+        }
+        let hash = known.and_then(|quota| self.quotas.hash_of(quota.id.slot));
+        let hash = hash.unwrap_or_else(|| identity.hash(&self.hashing));
+        self.search(hash, identity, window, limit, observation, now)
+    }
+
+    fn search(
+        &mut self,
+        hash: u64,
+        identity: Identity<'_>,
+        window: Option<Duration>,
+        limit: Option<Amount>,
+        observation: &Observation,
+        now: Timestamp,
+    ) -> QuotaId {
         if let Some(quota) = self.same_quota(hash, &identity, window, limit).and_then(|slot| self.quotas.get(slot)) {
             return quota.id;
         }
@@ -27,11 +45,11 @@ impl Tracker {
         self.insert_quota(hash, identity, window, &host, now)
     }
 
-    /// The hash of an identity that a quota of the current route has: an exchange rarely burns others than the one before.
-    fn known_hash(&self, identity: &Identity<'_>) -> Option<u64> {
+    /// A quota of the current route that is called so: an exchange rarely burns others than the one before.
+    #[inline]
+    fn of_route(&self, identity: &Identity<'_>) -> Option<&TrackedQuota> {
         let route = self.routes.get(self.route)?;
-        let same = |id: &&QuotaId| self.quotas.get(id.slot).is_some_and(|quota| quota.is(identity));
-        route.quotas().iter().find(same).and_then(|id| self.quotas.hash_of(id.slot))
+        route.quotas().iter().filter_map(|id| self.quotas.get(id.slot)).find(|quota| quota.is(identity))
     }
 
     /// Begins a new quota.
@@ -53,9 +71,16 @@ impl Tracker {
         }
         // Two quotas whose names say the same are told apart by the lowest number that is free.
         let ordinal = if twin { 1 + Self::lowest_free(&alike) } else { 0 };
+        self.courses.forget();
         self.next_serial += 1;
         let mut id = QuotaId { serial: self.next_serial, slot: u32::MAX };
-        let fresh = TrackedQuota::new(id, identity, window, ordinal, host, now);
+        let mut fresh = TrackedQuota::new(id, identity, window, ordinal, host, now);
+        fresh.namesakes = alike.len();
+        for (_, slot, _) in &alike {
+            if let Some(quota) = self.quotas.get_mut(*slot) {
+                quota.namesakes = quota.namesakes.saturating_add(1);
+            }
+        }
         let forgotten = if alike.len() < self.options.alike {
             let (slot, forgotten) = self.quotas.insert(hash, fresh);
             id.slot = slot;
@@ -67,7 +92,7 @@ impl Tracker {
             self.quotas.get_mut(slot).map(|quota| std::mem::replace(quota, fresh))
         };
         if let Some((at, forgotten)) = forgotten.and_then(|quota| Some((quota.wakes_at?, quota.id))) {
-            self.expiries.remove(&(at, forgotten));
+            self.expiries.remove(at, forgotten);
         }
         if let Some(quota) = self.quotas.get_mut(id.slot) {
             quota.id = id;
@@ -75,7 +100,7 @@ impl Tracker {
         id
     }
 
-    /// The same window is the same quota. A window that is stated on one side only does not split a quota; but two readings
+    /// The same window is the same quota; where no other is called so, see [`TrackedQuota::is_beyond_doubt`]. A window that is stated on one side only does not split a quota; but two readings
     /// of one response whose limits differ are two quotas.
     fn same_quota(
         &self,

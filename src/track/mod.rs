@@ -10,6 +10,8 @@
 
 mod bounded;
 mod counted;
+mod course;
+mod deadlines;
 mod endpoint;
 mod event;
 mod forecast;
@@ -17,6 +19,7 @@ mod guess;
 mod identity;
 mod learned;
 mod lookup;
+mod numbers;
 mod options;
 mod pace;
 mod places;
@@ -33,8 +36,10 @@ mod trend;
 mod unstated;
 mod update;
 
+pub(crate) use deadlines::{Deadlines, sooner};
 pub use event::{MinuteReport, TrackEvent};
 pub use forecast::Forecast;
+pub use numbers::Numbers;
 pub use options::{Cuts, TrackOptions};
 pub use quota::{QuotaChange, QuotaId, TrackedQuota};
 pub use recent::Counts;

@@ -8,6 +8,8 @@ use crate::model::Timestamp;
 /// Steps of the trailing span: enough to place its old edge to 3 %. Any two samples in a row lie further apart than one, so
 /// there are at most twice as many samples.
 const STEPS: u32 = 32;
+/// The longest span.
+const LONGEST: Duration = Duration::from_mins(5);
 /// Points that a rate needs: two make a line through any accident.
 const POINTS_NEEDED: u32 = 3;
 
@@ -38,8 +40,9 @@ pub(super) struct Rates {
 
 impl Pace {
     /// The span that is looked back on, for a window of that length; one minute where the window is not known.
+    #[inline]
     pub(super) fn span(window: Option<Duration>) -> Duration {
-        window.map_or(Duration::from_mins(1), |window| (window / 4).min(Duration::from_mins(5)))
+        window.map_or(Duration::from_mins(1), |window| window.min(LONGEST * 4) / 4)
     }
 
     /// Forgets what was before: a new window has begun.
@@ -52,9 +55,8 @@ impl Pace {
         self.exchanges += 1.0;
         self.points = self.points.saturating_add(1);
         let sample = Sample { at: now, exchanges: self.exchanges, remaining };
-        let step = span / STEPS;
-        let length = self.samples.len();
-        let close = length >= 2 && self.samples.get(length - 2).is_some_and(|before| now.since(before.at) < step);
+        let before_last = self.samples.len().checked_sub(2).and_then(|index| self.samples.get(index));
+        let close = before_last.is_some_and(|before| now.since(before.at) < span / STEPS);
         match self.samples.back_mut().filter(|_| close) {
             Some(last) => *last = sample,
             None => self.samples.push_back(sample),
@@ -71,15 +73,15 @@ impl Pace {
             return None;
         }
         let oldest = now.before(span);
-        let first = self.samples.iter().find(|sample| sample.at >= oldest)?;
-        let last = self.samples.back()?;
+        let front = self.samples.front().filter(|sample| sample.at >= oldest);
+        let first = front.or_else(|| self.samples.iter().find(|sample| sample.at >= oldest))?;
         let covered = now.since(first.at);
-        // A tenth of the span, so that an hour is not judged by three seconds; three seconds, so that a minute is not
-        // judged by one burst.
-        let needed = (span / 10).max(span.min(Duration::from_secs(3)));
-        if covered < needed || covered.is_zero() {
+        // Three seconds, so that a minute is not judged by one burst; a tenth of the span, so that an hour is not judged by
+        // three seconds.
+        if covered < span.min(Duration::from_secs(3)) || covered < span / 10 || covered.is_zero() {
             return None;
         }
+        let last = self.samples.back()?;
         let seconds = covered.as_secs_f64();
         let net = first.remaining.zip(last.remaining).map(|(before, after)| (before - after) / seconds);
         Some(Rates { exchanges: (last.exchanges - first.exchanges) / seconds, net })

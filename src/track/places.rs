@@ -1,8 +1,6 @@
 //! Where the endpoint and the route of an exchange were last found.
 
-use std::sync::Arc;
-
-use crate::model::Observation;
+use crate::model::{Observation, place_of};
 
 /// Places kept: those of a busy integration's endpoints and callers.
 const PLACES: usize = 4096;
@@ -17,26 +15,26 @@ pub(super) struct Places(Box<[Place]>);
 /// Slots of the endpoint and of the route.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
+    index: usize,
     pub(super) endpoint: u32,
     pub(super) route: u32,
 }
 
 impl Places {
     pub(super) fn new() -> Self {
-        Self(vec![Place { endpoint: u32::MAX, route: u32::MAX }; PLACES].into())
+        Self((0..PLACES).map(|index| Place { index, endpoint: u32::MAX, route: u32::MAX }).collect())
     }
 
-    /// The place of an exchange, whatever was there before.
-    pub(super) fn of(&mut self, observation: &Observation) -> &mut Place {
+    /// The place of an exchange, whatever was kept there before.
+    #[inline]
+    pub(super) fn of(&self, observation: &Observation) -> Place {
         let id = observation.scope.as_ref().and_then(|scope| scope.id.as_ref());
-        let hash = [observation.endpoint.as_ref(), id, observation.host.as_ref()]
-            .into_iter()
-            .fold(0u64, |hash, name| (hash ^ address(name)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32));
-        let index = usize::try_from(hash % PLACES as u64).unwrap_or(0);
-        &mut self.0[index]
+        let index = place_of([observation.endpoint.as_ref(), id, observation.host.as_ref()], PLACES);
+        self.0[index]
     }
-}
 
-fn address(name: Option<&Arc<str>>) -> u64 {
-    name.map_or(0, |name| Arc::as_ptr(name).cast::<u8>().addr() as u64)
+    /// Keeps what was found for the exchange of a place.
+    pub(super) fn keep(&mut self, place: Place) {
+        self.0[place.index] = place;
+    }
 }

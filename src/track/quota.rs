@@ -51,6 +51,8 @@ pub struct TrackedQuota {
     pub(super) named_policy: Option<Arc<str>>,
     /// Which of several quotas that are called the same; 0 for the first of a window.
     pub(super) ordinal: u32,
+    /// How many others were ever called the same beside it.
+    pub(super) namesakes: usize,
     pub(super) provider: Option<Arc<str>>,
     pub(super) host: Arc<str>,
     pub(super) class: Option<Arc<str>>,
@@ -128,6 +130,7 @@ impl TrackedQuota {
             name: Arc::clone(identity.name),
             named_policy: identity.policy.cloned(),
             ordinal,
+            namesakes: 0,
             provider: None,
             host: Arc::clone(host),
             class: None,
@@ -238,6 +241,7 @@ impl TrackedQuota {
 
     /// When what the provider said becomes history: at the reset, else one window after it was said. Absent where neither
     /// is known, and for a quota that the agent counts itself.
+    #[inline]
     pub fn expires_at(&self) -> Option<Timestamp> {
         if self.counted.is_some() && !self.said {
             return None;
@@ -252,47 +256,6 @@ impl TrackedQuota {
     /// Whether what the provider said is history.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         self.counted.is_none() && self.has_expired(now)
-    }
-
-    /// How many units are left, as last said or as counted; absent once that is history.
-    pub fn remaining(&self, now: Timestamp) -> Option<Amount> {
-        if let (Some(counted), Some(limit)) = (self.counting(now), self.limit) {
-            if self.denied_until.is_some_and(|until| now < until) {
-                return Some(Amount::ZERO);
-            }
-            return Amount::new((limit.value() - counted.used(now)).max(0.0));
-        }
-        self.remaining.filter(|_| !self.is_stale(now))
-    }
-
-    /// How many units are used, as last said or as counted; absent once that is history.
-    pub fn used(&self, now: Timestamp) -> Option<Amount> {
-        if let Some(counted) = self.counting(now) {
-            return Amount::new(counted.used(now).max(0.0));
-        }
-        if self.is_stale(now) {
-            return None;
-        }
-        self.used.or_else(|| self.limit.zip(self.remaining).map(|(limit, remaining)| limit.less(remaining)))
-    }
-
-    /// The share of the limit that is used: a ratio from 0, above 1 only where a counted limit is overrun.
-    pub fn utilization(&self, now: Timestamp) -> Option<f64> {
-        if self.is_stale(now) {
-            return None;
-        }
-        let limit = self.limit.map(Amount::value).filter(|limit| *limit > 0.0);
-        if let Some(counted) = self.counting(now) {
-            let used = counted.used(now).max(0.0);
-            let denied = self.denied_until.is_some_and(|until| now < until);
-            return limit.map(|limit| used / limit).map(|ratio| if denied { ratio.max(1.0) } else { ratio });
-        }
-        // One division, correctly rounded: 800 of 1,000 is the very number that 0.8 is.
-        match (limit, self.remaining, self.used) {
-            (Some(limit), Some(remaining), _) => Some(((limit - remaining.value()) / limit).max(0.0)),
-            (Some(limit), None, Some(used)) => Some(used.value() / limit),
-            _ => self.stated_utilization,
-        }
     }
 
     /// The highest utilization since the start.
@@ -350,6 +313,7 @@ impl TrackedQuota {
         self.counted.is_some()
     }
 
+    #[inline]
     pub(super) fn is(&self, identity: &Identity<'_>) -> bool {
         let same_scope = match (self.key.scope.as_ref(), identity.scope) {
             (Some(own), Some(scope)) => scope.is(own),
@@ -362,14 +326,14 @@ impl TrackedQuota {
             && same_text(&self.key.dimension.0, &identity.dimension.0)
     }
 
+    /// Whether a reading that is called the same can be of no other quota.
+    pub(super) fn is_beyond_doubt(&self, window: Option<Duration>, limit: Option<Amount>) -> bool {
+        self.namesakes == 0 && !self.learned_sharing && self.key.window == window && self.agrees_with(limit)
+    }
+
     /// Whether a reading's limit may be this quota's.
     pub(super) fn agrees_with(&self, limit: Option<Amount>) -> bool {
         self.limit.is_none_or(|known| limit.is_none_or(|limit| limit == known))
-    }
-
-    /// What the agent counts, where that is the best there is.
-    pub(super) fn counting(&self, now: Timestamp) -> Option<&CountedWindow> {
-        self.counted.as_ref().filter(|_| !self.said || self.has_expired(now))
     }
 
     pub(super) fn has_expired(&self, now: Timestamp) -> bool {

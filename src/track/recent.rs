@@ -33,6 +33,8 @@ impl Counts {
 pub(super) struct RecentCounts {
     seconds: VecDeque<Second>,
     sum: Counts,
+    /// When the newest second is over: before that nothing leaves. Absent where that is not known.
+    until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,14 +47,12 @@ struct Second {
 impl RecentCounts {
     /// Counts an exchange; `now` never runs back.
     pub(super) fn add(&mut self, now: Timestamp, throttled: bool) {
-        let second = now.as_secs();
-        self.forget(second);
-        match self.seconds.back_mut() {
-            Some(last) if last.number >= second => {
-                last.requests = last.requests.saturating_add(1);
-                last.throttled = last.throttled.saturating_add(u32::from(throttled));
-            }
-            _ => self.seconds.push_back(Second { number: second, requests: 1, throttled: u32::from(throttled) }),
+        if self.until.is_none_or(|until| now >= until) {
+            self.begin(now.as_secs());
+        }
+        if let Some(last) = self.seconds.back_mut() {
+            last.requests = last.requests.saturating_add(1);
+            last.throttled = last.throttled.saturating_add(u32::from(throttled));
         }
         self.sum.requests += 1;
         self.sum.throttled += u64::from(throttled);
@@ -74,6 +74,7 @@ impl RecentCounts {
         self.sum.throttled = self.sum.throttled.saturating_add(other.sum.throttled);
         if let Some(newest) = self.seconds.back().map(|second| second.number) {
             self.forget(newest);
+            self.until = None;
         }
     }
 
@@ -101,6 +102,14 @@ impl RecentCounts {
     /// No less than what five minutes hold now: what they held when the last exchange came.
     pub(super) const fn at_most(&self) -> Counts {
         self.sum
+    }
+
+    fn begin(&mut self, second: i64) {
+        self.forget(second);
+        if self.seconds.back().is_none_or(|last| last.number < second) {
+            self.seconds.push_back(Second { number: second, requests: 0, throttled: 0 });
+        }
+        self.until = Some(Timestamp::from_secs(second.saturating_add(1)));
     }
 
     fn forget(&mut self, now: i64) {

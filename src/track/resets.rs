@@ -51,7 +51,7 @@ impl Resets {
             *self = Self { at: Some(reset), since: now, until: now, sightings: 1, wavers, slides, ..Self::default() };
             return None;
         };
-        if distance(at, reset) <= RESET_JITTER {
+        if at == reset || distance(at, reset) <= RESET_JITTER {
             self.sightings = self.sightings.saturating_add(1);
             self.until = now;
             if !self.is_steady() {

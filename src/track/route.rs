@@ -43,6 +43,7 @@ impl Route {
         hasher.finish()
     }
 
+    #[inline]
     pub(super) fn is(&self, owner: &Arc<str>, scope: Option<&Scope>, endpoint: &Arc<str>) -> bool {
         same_text(&self.endpoint, endpoint) && same_scope(self.scope.as_ref(), scope) && same_text(&self.owner, owner)
     }
@@ -59,11 +60,14 @@ impl Route {
         &self.quotas
     }
 
-    /// Remembers a quota. The first one takes over what was counted so far.
+    /// Whether a quota is remembered.
+    #[inline]
+    pub(super) fn knows(&self, quota: QuotaId) -> bool {
+        self.quotas.contains(&quota)
+    }
+
+    /// Remembers a quota that is not yet known. The first one takes over what was counted so far.
     pub(super) fn link(&mut self, quota: QuotaId) -> Option<(u64, RecentCounts)> {
-        if self.quotas.contains(&quota) {
-            return None;
-        }
         let first = self.quotas.is_empty();
         if self.quotas.len() >= QUOTAS {
             self.quotas.remove(0);

@@ -85,7 +85,9 @@ impl Tracker {
         }
         let alike =
             |other: &&Reading| other.dimension == reading.dimension && other.bucket.is_none() && other.policy.is_none();
-        if observation.readings.iter().filter(alike).filter(|other| other.window == reading.window).count() > 1 {
+        let alone = observation.readings.len() == 1
+            || observation.readings.iter().filter(alike).filter(|other| other.window == reading.window).count() == 1;
+        if !alone {
             return None;
         }
         let (limit, remaining, reset) = (reading.limit?, reading.remaining?, reading.reset_at?);
@@ -94,8 +96,8 @@ impl Tracker {
         if remaining > limit || quota.numbers_at != Some(observation.at) || reset <= observation.at {
             return None;
         }
-        let asked = observation.latency.map(|latency| observation.at.before(latency));
-        Some(Stated { endpoint, quota: id, limit, remaining, reset, at: observation.at, asked })
+        let (at, latency) = (observation.at, observation.latency);
+        Some(Stated { endpoint, quota: id, limit, remaining, reset, at, latency })
     }
 
     fn begin_sharing(&mut self, members: &[QuotaId], now: Timestamp) {
@@ -148,8 +150,9 @@ impl Tracker {
             return;
         }
         let Some(quota) = self.quotas.remove(shared.slot) else { return };
+        self.courses.forget();
         if let Some(at) = quota.wakes_at {
-            self.expiries.remove(&(at, shared));
+            self.expiries.remove(at, shared);
         }
         for member in quota.members {
             if let Some(quota) = self.quota_mut(member).filter(|quota| quota.shared_by == Some(shared)) {
@@ -160,9 +163,14 @@ impl Tracker {
         self.retired.push(shared);
     }
 
+    #[inline]
     fn pass_on(&mut self, reading: &Reading, member: QuotaId, at: Timestamp, now: Timestamp) {
-        let sequence = self.sequence();
         let Some(shared) = self.any_quota(member).and_then(|quota| quota.shared_by) else { return };
+        self.apply_shared(reading, shared, at, now);
+    }
+
+    fn apply_shared(&mut self, reading: &Reading, shared: QuotaId, at: Timestamp, now: Timestamp) {
+        let sequence = self.sequence();
         let Some(quota) = self.quota_mut(shared) else { return };
         let applied = quota.apply(reading, at, sequence);
         let key = quota.key.clone();

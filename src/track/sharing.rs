@@ -36,8 +36,8 @@ pub(super) struct Stated<'a> {
     pub(super) remaining: Amount,
     pub(super) reset: Timestamp,
     pub(super) at: Timestamp,
-    /// When the request was sent, where that is known: answers that overlap may come in any order.
-    pub(super) asked: Option<Timestamp>,
+    /// How long the answer took, where that is known: answers that overlap may come in any order.
+    pub(super) latency: Option<Duration>,
 }
 
 /// What an exchange taught.
@@ -114,9 +114,9 @@ impl Sharing {
         for member in &mut group.members {
             member.shared = member.shared.filter(|id| alive(*id));
         }
-        let lesson = group.learn(stated);
-        let own = group.members.iter().find(|member| member.endpoint == *stated.endpoint);
-        (lesson, own.and_then(|member| member.shared))
+        let Some(own) = group.member(stated) else { return (Lesson::None, None) };
+        let lesson = group.learn(own, stated);
+        (lesson, group.members.get(own).and_then(|member| member.shared))
     }
 
     /// Notes under which quota endpoints share.
@@ -129,6 +129,7 @@ impl Sharing {
     }
 
     /// The place of the group that a quota belongs to; `before` is where it was last.
+    #[inline]
     pub(super) fn slot(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, before: u32) -> u32 {
         let slot = if self.groups.get(before).is_some_and(|group| group.is(key)) {
             before
@@ -160,6 +161,7 @@ impl Group {
         state.hash_one((&key.owner, &key.scope, &key.dimension, key.window))
     }
 
+    #[inline]
     fn is(&self, key: &QuotaKey) -> bool {
         same_text(&self.owner, &key.owner)
             && same_scope(self.scope.as_ref(), key.scope.as_ref())
@@ -167,14 +169,18 @@ impl Group {
             && self.window == key.window
     }
 
-    fn learn(&mut self, stated: Stated<'_>) -> Lesson {
-        let Some(own) = self.member(stated) else { return Lesson::None };
+    fn learn(&mut self, own: usize, stated: Stated<'_>) -> Lesson {
         let now = Last { limit: stated.limit, remaining: stated.remaining, reset: stated.reset, at: stated.at };
+        if self.members.len() == 1 {
+            self.members[own].last = Some(now);
+            return Lesson::None;
+        }
         let before = self.members[own].last.replace(now);
-        let (mut joins, mut contradicted) = (None, Vec::new());
+        let asked = stated.latency.map(|latency| stated.at.before(latency));
+        let (mut joins, mut contradicted) = (None, None);
         for other in (0..self.members.len()).filter(|other| *other != own) {
             let Some(last) = self.members[other].last else { continue };
-            let evidence = judge(before, now, last, stated.asked);
+            let evidence = judge(before, now, last, asked);
             let Some(pair) = self.pairs.get_mut(pair_of(own, other)) else { continue };
             match evidence {
                 Evidence::Nothing => {}
@@ -187,14 +193,13 @@ impl Group {
                 Evidence::Contradicts => {
                     *pair = Pair { agreeing: 0, contradictions: pair.contradictions.saturating_add(1) };
                     let shared = self.members[own].shared.filter(|id| self.members[other].shared == Some(*id));
-                    contradicted.extend(shared);
+                    contradicted = contradicted.or(shared);
                 }
             }
         }
-        if !contradicted.is_empty() {
-            contradicted.truncate(1);
-            self.part(&contradicted);
-            return Lesson::Ends(contradicted);
+        if let Some(shared) = contradicted {
+            self.part(&[shared]);
+            return Lesson::Ends(vec![shared]);
         }
         let Some(other) = joins else { return Lesson::None };
         match (self.members[own].shared, self.members[other].shared) {
@@ -238,7 +243,7 @@ impl Group {
     }
 
     fn member(&mut self, stated: Stated<'_>) -> Option<usize> {
-        let known = self.members.iter().position(|member| member.endpoint == *stated.endpoint);
+        let known = self.members.iter().position(|member| same_text(&member.endpoint, stated.endpoint));
         let index = match known {
             Some(index) => index,
             None if self.members.len() < MEMBERS => {

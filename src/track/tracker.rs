@@ -1,6 +1,6 @@
 //! The owner of all quota state.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,13 @@ use std::time::Duration;
 use crate::model::{Amount, Observation, QuotaKey, QuotaSource, Timestamp};
 
 use super::bounded::Bounded;
+use super::course::Courses;
+use super::deadlines::{Deadlines, sooner};
 use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
 use super::identity::Identity;
 use super::options::{Cuts, TrackOptions};
-use super::places::Places;
+use super::places::{Place, Places};
 use super::quota::{QuotaId, TrackedQuota};
 use super::route::Route;
 use super::sharing::Sharing;
@@ -40,6 +42,7 @@ pub struct Tracker {
     pub(super) endpoints: Bounded<Endpoint>,
     pub(super) routes: Bounded<Route>,
     places: Places,
+    pub(super) courses: Courses,
     /// The route of the current observation.
     pub(super) route: u32,
     pub(super) error_codes: BTreeMap<CodeKey, u64>,
@@ -53,7 +56,7 @@ pub struct Tracker {
     pub(super) late: bool,
     events: VecDeque<Pending>,
     /// Quotas by the moment their numbers become history.
-    pub(super) expiries: BTreeSet<(Timestamp, QuotaId)>,
+    pub(super) expiries: Deadlines<QuotaId>,
     /// Quotas with exchanges in the running minute, and its end.
     pub(super) busy: Vec<QuotaId>,
     minute_ends: Option<Timestamp>,
@@ -76,6 +79,7 @@ impl Tracker {
             endpoints: Bounded::new(options.endpoints),
             routes: Bounded::new(options.routes),
             places: Places::new(),
+            courses: Courses::new(),
             route: u32::MAX,
             options,
             now: None,
@@ -90,7 +94,7 @@ impl Tracker {
             sharing: Sharing::new(),
             late: false,
             events: VecDeque::new(),
-            expiries: BTreeSet::new(),
+            expiries: Deadlines::new(),
             busy: Vec::new(),
             minute_ends: None,
             cuts: Cuts::default(),
@@ -112,7 +116,11 @@ impl Tracker {
         if !self.late {
             self.trend.add(now, None, throttled);
         }
-        self.count_endpoint(observation);
+        if self.take_course(observation, now) {
+            return;
+        }
+        let mut place = self.places.of(observation);
+        self.count_endpoint(observation, &mut place);
         let server;
         let owner = match (&observation.provider, &observation.host, observation.server) {
             (Some(provider), _, _) => provider,
@@ -127,9 +135,14 @@ impl Tracker {
             }
         };
         self.count_error_code(observation, owner);
-        let unknown = Arc::clone(&self.unknown);
-        let endpoint = observation.endpoint.as_ref().unwrap_or(&unknown);
-        self.find_route(observation, owner, endpoint);
+        let unknown;
+        let endpoint = if let Some(endpoint) = &observation.endpoint {
+            endpoint
+        } else {
+            unknown = Arc::clone(&self.unknown);
+            &unknown
+        };
+        self.find_route(observation, owner, endpoint, &mut place);
         self.take_readings(observation, owner, endpoint, now);
         self.take_declared(observation, owner, now);
         self.follow_route(observation, owner, endpoint, now);
@@ -139,21 +152,28 @@ impl Tracker {
             self.blame(observation, now);
         }
         self.count_touched(observation, endpoint, now);
+        self.keep_course(observation, place.endpoint);
     }
 
     /// Lets time pass: full minutes are reported, and numbers whose reset has passed become history.
+    #[inline]
     pub fn handle_timeout(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
-        while let Some(&(at, id)) = self.expiries.first().filter(|(at, _)| *at <= now) {
-            self.expiries.remove(&(at, id));
+        if self.poll_timeout().is_some_and(|due| due <= now) {
+            self.expire(now);
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        while let Some((at, id)) = self.expiries.pop_due(now) {
             let mut later = None;
             if let Some(quota) = self.quota_mut(id) {
                 later = quota.expires_at().filter(|expires| *expires > at);
                 quota.wakes_at = later;
             }
             if let Some(later) = later {
-                self.expiries.insert((later, id));
+                self.expiries.insert(later, id);
             } else if let Some(quota) = self.quota(id).filter(|quota| quota.expires_at() == Some(at)) {
                 let event = TrackEvent::Reset { quota: quota.key.clone(), at };
                 self.push(Pending::Ready(Box::new(event)));
@@ -166,9 +186,9 @@ impl Tracker {
     }
 
     /// When time next changes something by itself.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let expiry = self.expiries.first().map(|(at, _)| *at);
-        [expiry, self.minute_ends].into_iter().flatten().min()
+        sooner(self.expiries.next(), self.minute_ends)
     }
 
     /// The next thing that happened.
@@ -182,6 +202,20 @@ impl Tracker {
                         return Some(TrackEvent::QuotaTouched(id));
                     }
                 }
+            }
+        }
+    }
+
+    /// The next minute that is full, see [`Self::poll_event`]. What else happened before it is told no more.
+    pub fn poll_minute(&mut self) -> Option<MinuteReport> {
+        loop {
+            match self.events.pop_front()? {
+                Pending::Ready(event) => {
+                    if let TrackEvent::Minute(report) = *event {
+                        return Some(report);
+                    }
+                }
+                Pending::Touched(id) => self.take_touch(id),
             }
         }
     }
@@ -230,24 +264,25 @@ impl Tracker {
         cuts
     }
 
+    #[inline]
     pub(super) fn quota_mut(&mut self, id: QuotaId) -> Option<&mut TrackedQuota> {
         self.quotas.get_mut(id.slot).filter(|quota| quota.id == id)
     }
 
-    fn count_endpoint(&mut self, observation: &Observation) {
+    fn count_endpoint(&mut self, observation: &Observation, place: &mut Place) {
         let (Some(host), Some(endpoint)) = (&observation.host, &observation.endpoint) else { return };
-        let place = self.places.of(observation);
         let remembered = self.endpoints.get(place.endpoint).is_some_and(|known| known.is(host, endpoint));
         if !remembered {
             let hash = self.hashing.hash_one((&**host, &**endpoint));
-            place.endpoint = match self.endpoints.find(hash, |known| known.is(host, endpoint)) {
-                Some(slot) => slot,
-                None => self.endpoints.insert(hash, Endpoint::new(host, endpoint)).0,
-            };
+            let found = self.endpoints.find(hash, |known| known.is(host, endpoint));
+            place.endpoint = found.unwrap_or_else(|| {
+                self.courses.forget();
+                self.endpoints.insert(hash, Endpoint::new(host, endpoint)).0
+            });
+            self.places.keep(*place);
         }
-        let slot = place.endpoint;
-        self.endpoints.touch(slot);
-        if let Some(known) = self.endpoints.get_mut(slot) {
+        self.endpoints.touch(place.endpoint);
+        if let Some(known) = self.endpoints.get_mut(place.endpoint) {
             known.count(observation, self.options.error_codes_each);
         }
     }
@@ -266,16 +301,16 @@ impl Tracker {
     fn take_readings(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, now: Timestamp) {
         let cut = observation.readings.len().saturating_sub(self.options.readings);
         self.cuts.readings += u64::try_from(cut).unwrap_or(u64::MAX);
-        for reading in observation.readings.iter().take(self.options.readings) {
+        for reading in observation.readings.get(..self.options.readings).unwrap_or(&observation.readings) {
             let identity = Identity::of_reading(reading, observation, owner, endpoint);
             let id = self.find_or_insert(identity, stated_window(reading), reading.limit, observation, now);
             let sequence = self.sequence;
             let Some(quota) = self.quota_mut(id) else { continue };
             let applied = quota.apply(reading, observation.at, sequence);
             self.touch(id);
-            let told = (applied != Applied::default()).then(|| self.quota(id)).flatten();
-            let key = told.map(|quota| quota.key.clone());
-            if let Some(key) = key {
+            if applied.is_news()
+                && let Some(key) = self.quota(id).map(|quota| quota.key.clone())
+            {
                 self.tell(applied, &key, now);
             }
             self.learn_sharing(observation, reading, id, now);
@@ -300,16 +335,17 @@ impl Tracker {
         }
     }
 
-    fn find_route(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>) {
+    fn find_route(&mut self, observation: &Observation, owner: &Arc<str>, endpoint: &Arc<str>, place: &mut Place) {
         let scope = observation.scope.as_ref();
-        let place = self.places.of(observation);
         let remembered = self.routes.get(place.route).is_some_and(|known| known.is(owner, scope, endpoint));
         if !remembered {
             let hash = Route::hash(&self.hashing, owner, scope, endpoint);
-            place.route = match self.routes.find(hash, |known| known.is(owner, scope, endpoint)) {
-                Some(slot) => slot,
-                None => self.routes.insert(hash, Route::new(owner, scope, endpoint)).0,
-            };
+            let found = self.routes.find(hash, |known| known.is(owner, scope, endpoint));
+            place.route = found.unwrap_or_else(|| {
+                self.courses.forget();
+                self.routes.insert(hash, Route::new(owner, scope, endpoint)).0
+            });
+            self.places.keep(*place);
         }
         self.route = place.route;
         self.routes.touch(self.route);
@@ -340,6 +376,10 @@ impl Tracker {
             route.count(now);
         }
         for id in &self.touched {
+            if route.knows(*id) {
+                continue;
+            }
+            self.courses.forget();
             if let Some((requests, recent)) = route.link(*id)
                 && let Some(quota) = self.quotas.get_mut(id.slot)
             {
@@ -363,10 +403,11 @@ impl Tracker {
             })
         };
         for quota in self.touched.iter().filter_map(|id| self.quota(*id)) {
-            if named(quota) || quota.remaining(now).is_some_and(|remaining| remaining == Amount::ZERO) {
+            let numbers = quota.numbers(now);
+            if named(quota) || numbers.remaining == Some(Amount::ZERO) {
                 guilty.push(quota.id);
             }
-            let utilization = quota.utilization(now).unwrap_or(-1.0);
+            let utilization = numbers.utilization.unwrap_or(-1.0);
             let window = quota.window().unwrap_or(Duration::MAX);
             let likelier = likeliest.is_none_or(|(most, shortest, _)| {
                 utilization > most || (utilization.total_cmp(&most).is_eq() && window < shortest)
@@ -394,12 +435,12 @@ impl Tracker {
         }
     }
 
-    fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
-        let touched = std::mem::take(&mut self.touched);
-        for id in &touched {
+    pub(super) fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
+        for index in 0..self.touched.len() {
+            let Some(&id) = self.touched.get(index) else { return };
             self.quotas.touch(id.slot);
-            let hidden = self.quota(*id).is_none();
-            let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == *id) else { continue };
+            let hidden = self.quota(id).is_none();
+            let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == id) else { continue };
             let was_idle = quota.minute.requests == 0;
             quota.count(observation, endpoint, now, self.late, &self.options);
             let announce = !quota.touch_pending && !hidden;
@@ -409,19 +450,18 @@ impl Tracker {
             let earlier = expires.filter(|at| quota.wakes_at.is_none_or(|wakes_at| *at < wakes_at));
             if let Some(at) = earlier {
                 if let Some(before) = quota.wakes_at.replace(at) {
-                    self.expiries.remove(&(before, *id));
+                    self.expiries.remove(before, id);
                 }
-                self.expiries.insert((at, *id));
+                self.expiries.insert(at, id);
             }
             if was_idle {
-                self.busy.push(*id);
+                self.busy.push(id);
                 self.minute_ends.get_or_insert_with(|| minute_end(now));
             }
             if announce {
-                self.push(Pending::Touched(*id));
+                self.push(Pending::Touched(id));
             }
         }
-        self.touched = touched;
     }
 
     pub(super) fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
@@ -464,16 +504,23 @@ impl Tracker {
         }
     }
 
+    #[inline]
     fn push(&mut self, event: Pending) {
         if self.events.len() >= self.options.events {
             self.cuts.events += 1;
-            if let Some(Pending::Touched(id)) = self.events.pop_front()
-                && let Some(quota) = self.quota_mut(id)
-            {
-                quota.touch_pending = false;
+            if let Some(Pending::Touched(id)) = self.events.pop_front() {
+                self.take_touch(id);
             }
         }
         self.events.push_back(event);
+    }
+
+    /// The touch of a quota waits no more: the next one is told again.
+    #[inline]
+    fn take_touch(&mut self, id: QuotaId) {
+        if let Some(quota) = self.quota_mut(id) {
+            quota.touch_pending = false;
+        }
     }
 }
 

@@ -18,6 +18,10 @@ const MILLION: f64 = 1e6;
 #[derive(Debug, Clone, Default)]
 pub(super) struct TrendRing {
     steps: VecDeque<Step>,
+    /// When the newest step is over: before that nothing leaves. Absent where that is not known.
+    until: Option<Timestamp>,
+    /// The highest utilization of the newest step, as far as it was noted since it began.
+    highest: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +37,14 @@ struct Step {
 impl TrendRing {
     /// Counts an exchange; `now` never runs back.
     pub(super) fn add(&mut self, now: Timestamp, utilization: Option<f64>, throttled: bool) {
-        let step = self.step(now);
+        if self.until.is_none_or(|until| now >= until) {
+            self.begin(step_number(now));
+        }
+        let Some(step) = self.steps.back_mut() else { return };
         step.requests = step.requests.saturating_add(1);
         step.throttled = step.throttled.saturating_add(u32::from(throttled));
-        if let Some(utilization) = utilization {
+        if let Some(utilization) = utilization.filter(|utilization| *utilization > self.highest) {
+            self.highest = utilization;
             step.utilization = step.utilization.max(packed(utilization));
         }
     }
@@ -58,6 +66,7 @@ impl TrendRing {
         while self.steps.front().is_some_and(|step| step.number <= newest.saturating_sub(POINTS)) {
             self.steps.pop_front();
         }
+        self.until = None;
     }
 
     /// The trend at a moment.
@@ -80,16 +89,15 @@ impl TrendRing {
         Trend { step, points }
     }
 
-    fn step(&mut self, now: Timestamp) -> &mut Step {
-        let number = step_number(now);
+    fn begin(&mut self, number: i32) {
         while self.steps.front().is_some_and(|s| s.number <= number.saturating_sub(POINTS)) {
             self.steps.pop_front();
         }
         if self.steps.back().is_none_or(|s| s.number < number) {
             self.steps.push_back(Step { number, utilization: 0, requests: 0, throttled: 0 });
         }
-        let last = self.steps.len() - 1;
-        &mut self.steps[last]
+        self.until = Some(Timestamp::from_secs(i64::from(number).saturating_add(1).saturating_mul(STEP)));
+        self.highest = -1.0;
     }
 }
 

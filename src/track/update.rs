@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, DeclaredQuota, Observation, QuotaSource, Reading, Timestamp, WindowKind};
+use crate::model::{
+    Amount, DeclaredQuota, Observation, QuotaSource, Reading, Timestamp, WindowKind, same_or_absent, same_text,
+};
 
 use super::counted::CountedWindow;
+use super::numbers::Numbers;
 use super::options::TrackOptions;
 use super::pace::Pace;
 use super::quota::{QuotaChange, TrackedQuota};
@@ -17,7 +20,7 @@ use super::tally::count_code;
 const DENIED: Duration = Duration::from_mins(1);
 
 /// What a reading changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Applied {
     pub(super) new_window: bool,
     /// Whether the window before had run out in time, which was told when it did.
@@ -25,6 +28,13 @@ pub(super) struct Applied {
     /// The limit before and since.
     pub(super) limit_change: Option<(Amount, Amount)>,
     pub(super) reset_moved: Option<(Timestamp, Timestamp)>,
+}
+
+impl Applied {
+    /// Whether there is something to tell.
+    pub(super) const fn is_news(&self) -> bool {
+        self.new_window || self.limit_change.is_some() || self.reset_moved.is_some()
+    }
 }
 
 impl TrackedQuota {
@@ -39,7 +49,7 @@ impl TrackedQuota {
             self.key.window = stated_window(reading);
         }
         self.window_kind = reading.window_kind.or(self.window_kind);
-        if reading.policy.is_some() {
+        if reading.policy.is_some() && !same_or_absent(self.policy.as_ref(), reading.policy.as_ref()) {
             self.policy.clone_from(&reading.policy);
         }
         if reading.bucket.is_some() && self.class.is_none() {
@@ -135,10 +145,10 @@ impl TrackedQuota {
     ) {
         let throttled = observation.throttled.is_some();
         self.seen_at = self.seen_at.max(now);
-        if self.provider != observation.provider {
+        if !same_or_absent(self.provider.as_ref(), observation.provider.as_ref()) {
             self.provider.clone_from(&observation.provider);
         }
-        if let Some(host) = observation.host.as_ref().filter(|host| **host != self.host) {
+        if let Some(host) = observation.host.as_ref().filter(|host| !same_text(host, &self.host)) {
             self.host = Arc::clone(host);
         }
         self.requests = self.requests.saturating_add(1);
@@ -150,7 +160,7 @@ impl TrackedQuota {
             count_code(&mut self.minute.error_codes, code, options.error_codes_each);
         }
         if !endpoint.is_empty() {
-            match self.endpoints.iter().position(|(known, _)| known == endpoint) {
+            match self.endpoints.iter().position(|(known, _)| same_text(known, endpoint)) {
                 Some(index) => self.endpoints[index].1 = self.endpoints[index].1.saturating_add(1),
                 None if self.endpoints.len() < options.endpoints_each => self.endpoints.push((Arc::clone(endpoint), 1)),
                 None => {}
@@ -159,18 +169,17 @@ impl TrackedQuota {
         if !throttled {
             self.denied_until = None;
         }
-        let utilization = self.utilization(now);
+        let Numbers { remaining, used, utilization } = self.numbers(now);
         if let Some(utilization) = utilization {
             self.peak = Some(self.peak.map_or(utilization, |peak| peak.max(utilization)));
         }
-        if let Some(used) = self.used(now) {
+        if let Some(used) = used {
             self.peak_used = Some(self.peak_used.map_or(used, |peak| peak.max(used)));
         }
         if !late {
             self.recent.add(now, throttled);
             self.trend.add(now, utilization, throttled);
-            let remaining = self.remaining(now).map(Amount::value);
-            self.pace.add(now, remaining, Pace::span(self.window_at_least()));
+            self.pace.add(now, remaining.map(Amount::value), Pace::span(self.window_at_least()));
         }
     }
 

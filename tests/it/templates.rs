@@ -119,6 +119,32 @@ fn past_the_bounds_all_is_other() {
     assert_eq!(ids, ["alpha", "other", "other", "other", "other"].map(Arc::from));
 }
 
+#[test]
+fn names_that_come_again_in_the_allocations_of_before_are_settled_the_same() {
+    let options = BoundOptions { hosts: 2, endpoints_per_host: 3, endpoints: 4, scopes: 3 };
+    let mut bounds = [Bounds::new(options), Bounds::new(options)];
+    let all: Vec<_> = (0..60)
+        .map(|n| {
+            let host = format!("{}.test", ["a", "b", "c"][n % 3]);
+            let mut observation = EXTRACTOR.observe(&exchange(&host, "GET", &format!("/{}", "wxyz".repeat(n % 5))));
+            let kind = if n % 2 == 0 { "account" } else { "api-key" };
+            observation.scope = Some(Scope { kind: kind.into(), id: Some(format!("k:{}", n % 4).into()) });
+            observation
+        })
+        .collect();
+    for observation in all.iter().chain(&all).chain(&all) {
+        let mut same = observation.clone();
+        let mut fresh = observation.clone();
+        for name in [&mut fresh.host, &mut fresh.endpoint].into_iter().flatten() {
+            *name = Arc::from(&**name);
+        }
+        bounds[0].settle(&mut same);
+        bounds[1].settle(&mut fresh);
+        let names = |observation: Observation| (observation.host, observation.endpoint, observation.scope);
+        assert_eq!(names(same), names(fresh));
+    }
+}
+
 proptest! {
     #[test]
     fn any_path_gives_a_short_printable_template(method in "\\PC{0,32}", path in "(/?\\PC{0,60}){0,40}", host in "\\PC{0,40}") {

@@ -160,6 +160,16 @@ impl World {
     }
 }
 
+/// Gives each name the allocation that it had before.
+fn intern(observation: &mut Observation, known: &mut BTreeMap<Arc<str>, Arc<str>>) {
+    let Observation { host, endpoint, scope, readings, .. } = observation;
+    let scope = scope.iter_mut().flat_map(|scope| [Some(&mut scope.kind), scope.id.as_mut()].into_iter().flatten());
+    let dimensions = readings.iter_mut().map(|reading| &mut reading.dimension.0);
+    for name in host.iter_mut().chain(endpoint).chain(scope).chain(dimensions) {
+        *name = Arc::clone(known.entry(Arc::clone(name)).or_insert_with(|| Arc::clone(name)));
+    }
+}
+
 /// Every number that a snapshot or an alert shows is one that can be true.
 fn sane(world: &World, now: Timestamp) -> Result<(), TestCaseError> {
     let snapshot = world.tracker.snapshot(now);
@@ -255,6 +265,40 @@ proptest! {
         }
         prop_assert_eq!(&runs[0], &runs[1]);
         prop_assert_eq!(&runs[0], &runs[2]);
+    }
+
+    #[test]
+    fn names_in_the_allocations_of_before_come_to_the_same(
+        all in proptest::collection::vec(said(0i64..20_000), 1..200),
+        quotas in 2usize..20,
+    ) {
+        let options = TrackOptions { quotas, endpoints: 5, routes: 8, ..TrackOptions::default() };
+        let mut runs = Vec::new();
+        for same in [false, true] {
+            let mut world = World::new(options.clone());
+            let mut names = BTreeMap::new();
+            let mut told = Vec::new();
+            let mut at = Timestamp::from_secs(START);
+            for said in &all {
+                at = Timestamp::from_nanos(at.as_nanos() + said.gap * 1_000_000);
+                let mut said = said.clone();
+                // Most announce one quota of their endpoint, and its limit rarely changes.
+                if let (Some(reading), true) = (said.readings.first_mut(), said.gap % 8 != 0) {
+                    *reading = (0, Some(100.0), reading.2.map(|left| left % 100.0), Some(60), reading.4, 0);
+                    said.readings.truncate(1);
+                    said.declared = None;
+                }
+                let mut observation = observation(&said, at);
+                if same {
+                    intern(&mut observation, &mut names);
+                }
+                world.observe(&observation);
+                told.extend(events(&mut world.tracker));
+            }
+            sane(&world, at)?;
+            runs.push(format!("{:?}{:?}{:?}{:?}{told:?}", world.tracker.snapshot(at), world.tracker.cuts(), world.alerts.current(), world.changes));
+        }
+        prop_assert_eq!(&runs[0], &runs[1]);
     }
 
     #[test]
