@@ -105,7 +105,6 @@ impl Streams {
 
     /// The next exchange, if there is one. It is asked after each frame.
     #[inline]
-    #[inline]
     pub(crate) fn poll_exchange(&mut self) -> Option<Exchange> {
         if self.exchanges.is_empty() { None } else { self.exchanges.pop_front() }
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::short_octets::ShortOctets;
+
 /// Field lines in their order, names in lower case, values as the octets that were on the wire (trimmed).
 ///
 /// Names and values stay octets of unknown encoding: nothing here may reach a terminal unescaped.
@@ -12,14 +14,11 @@ use smallvec::SmallVec;
 pub struct Fields {
     /// Absent where there is no line.
     names: Option<Arc<FieldNames>>,
-    /// The values, one behind the other. Those of most responses that say something fit without an allocation.
-    values: SmallVec<[u8; INLINE]>,
+    /// The values, one behind the other.
+    values: ShortOctets,
     /// Where each ends in `values`.
     ends: SmallVec<[u32; 6]>,
 }
-
-/// The date, and three or four numbers.
-const INLINE: usize = 64;
 
 /// The names of field lines, in lower case and in their order.
 ///
@@ -57,46 +56,28 @@ impl Fields {
         Self::default()
     }
 
-    /// The lines of these names, with a value for each, without blanks around it: what is missing on one side is left out.
-    pub fn of<'a>(names: &Arc<FieldNames>, values: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut fields = Self { names: Some(Arc::clone(names)), ..Self::default() };
-        let mut room = [0; INLINE];
-        let mut filled = 0usize;
-        for value in values.take(names.ends.len()) {
-            let end = filled.saturating_add(value.len());
-            match room.get_mut(filled..end) {
-                Some(place) if fields.values.is_empty() => {
-                    place.copy_from_slice(value);
-                    filled = end;
-                    fields.ends.push(u32::try_from(end).unwrap_or(u32::MAX));
-                }
-                _ => {
-                    if fields.values.is_empty() {
-                        fields.values = SmallVec::from_slice(room.get(..filled).unwrap_or_default());
-                    }
-                    fields.push_value(value);
-                }
-            }
-        }
-        if fields.values.is_empty() {
-            fields.values = SmallVec::from_buf_and_len(room, filled);
-        }
-        fields
+    /// No values yet for lines of these names; [`Self::push_value`] gives each its own.
+    pub fn named(names: &Arc<FieldNames>) -> Self {
+        Self { names: Some(Arc::clone(names)), ..Self::default() }
     }
 
     /// Appends a field line. A line that would pass 4 GiB in all is left out: callers bound a head far below.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let value = value.trim_ascii();
         let names = Arc::make_mut(self.names.get_or_insert_default());
-        if end(self.values.len(), value).is_some() && end(names.octets.len(), name).is_some() {
+        if end(self.values.as_slice().len(), value).is_some() && end(names.octets.len(), name).is_some() {
             names.push(name);
             self.push_value(value);
         }
     }
 
-    fn push_value(&mut self, value: &[u8]) {
-        if let Some(end) = end(self.values.len(), value) {
-            self.values.extend_from_slice(value);
+    /// Gives the next line of [`Self::named`] its value, without blanks around it. One that would pass 4 GiB in all is left
+    /// out.
+    #[inline]
+    pub fn push_value(&mut self, value: &[u8]) {
+        let start = self.ends.last().map_or(0, |end| *end as usize);
+        if let Some(end) = end(start, value) {
+            self.values.extend(value);
             self.ends.push(end);
         }
     }
@@ -108,7 +89,7 @@ impl Fields {
 
     /// The lines in order: name in lower case, value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.names.iter().flat_map(|names| names.iter()).zip(parts(&self.values, &self.ends))
+        self.names.iter().flat_map(|names| names.iter()).zip(parts(self.values.as_slice(), &self.ends))
     }
 
     /// The value of the first line of that name (in lower case).
@@ -121,7 +102,7 @@ impl Fields {
     pub fn value(&self, line: usize) -> &[u8] {
         let start = line.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
         let range = start.zip(self.ends.get(line)).map(|(start, end)| start as usize..*end as usize);
-        range.and_then(|range| self.values.get(range)).unwrap_or_default()
+        range.and_then(|range| self.values.as_slice().get(range)).unwrap_or_default()
     }
 
     /// The memory that they take beyond their own record, in octets, without names that others have too.
@@ -130,9 +111,8 @@ impl Fields {
         let names = own.map_or(0, |names| {
             names.octets.capacity().saturating_add(names.ends.capacity().saturating_mul(size_of::<u32>()))
         });
-        let values = if self.values.spilled() { self.values.capacity() } else { 0 };
         let ends = if self.ends.spilled() { self.ends.capacity() } else { 0 };
-        names.saturating_add(values).saturating_add(ends.saturating_mul(size_of::<u32>()))
+        names.saturating_add(self.values.footprint()).saturating_add(ends.saturating_mul(size_of::<u32>()))
     }
 
     /// How many lines there are.

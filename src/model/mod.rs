@@ -19,6 +19,7 @@ mod number;
 mod observation;
 mod places;
 mod quota;
+mod short_octets;
 mod snapshot;
 mod time;
 

@@ -133,7 +133,7 @@ fn first_line(octets: &[u8]) -> Option<(&[u8], usize)> {
 }
 
 fn take_headers<'a>(headers: &[Header<'a>], lines: &mut Lines<'a>, mut roles: impl FnMut(&[u8]) -> Roles) {
-    lines.clear();
+    lines.begin(None);
     for header in headers {
         let name = header.name.as_bytes();
         lines.push(name, header.value, roles(name));

@@ -101,7 +101,7 @@ fn take_lines<'a>(
     bound: usize,
     mut roles: impl FnMut(&[u8]) -> Roles,
 ) -> bool {
-    lines.clear();
+    lines.begin(None);
     let mut count = 0usize;
     while !rest.is_empty() {
         let (line, behind) = split_line(rest);

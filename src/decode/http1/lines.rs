@@ -43,6 +43,11 @@ impl Roles {
         Self(self.0 | other.0)
     }
 
+    /// These without others.
+    const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether one of the others is among them.
     pub(crate) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -65,52 +70,48 @@ pub(crate) struct Line<'a> {
 }
 
 /// The field lines of a head that are good for something, in their order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines<'a> {
-    /// A response that says something has about six; the heap is for those with more.
-    lines: SmallVec<[Line<'a>; 8]>,
+    /// Those that say something to the decoder: few, mostly.
+    lines: SmallVec<[Line<'a>; 4]>,
     /// The roles of all.
     roles: Roles,
-    /// The names of those that are kept, where a former head had them too.
-    kept: Option<Arc<FieldNames>>,
+    /// Those that are kept with the exchange.
+    pub(crate) kept: Fields,
 }
 
 impl<'a> Lines<'a> {
     /// Appends a line, if it is good for something.
     pub(crate) fn push(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
-        if !roles.is_empty() {
-            self.push_trimmed(name, value.trim_ascii(), roles);
+        if roles.has(Roles::KEPT) {
+            self.kept.push(name, value);
         }
+        self.push_for_decoder(name, value.trim_ascii(), roles);
     }
 
-    /// Appends a line that is good for something, of a value without blanks around it.
-    pub(super) fn push_trimmed(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
+    /// Appends a line of a known shape, whose value has no blanks around it; see [`Self::begin`].
+    #[inline]
+    pub(super) fn push_known(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
+        if roles.has(Roles::KEPT) {
+            self.kept.push_value(value);
+        }
+        self.push_for_decoder(name, value, roles);
+    }
+
+    #[inline]
+    fn push_for_decoder(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
+        if roles.without(Roles::KEPT).is_empty() {
+            return;
+        }
         self.roles = self.roles.and(roles);
         self.lines.push(Line { name, value, roles });
     }
 
-    /// Says the names of the lines that are kept, which are those of a former head.
-    pub(super) fn are_named(&mut self, kept: Option<&Arc<FieldNames>>) {
-        self.kept = kept.cloned();
-    }
-
-    /// The lines that are kept with an exchange.
-    pub(crate) fn kept(&self) -> Fields {
-        if let Some(names) = &self.kept {
-            return Fields::of(names, self.values(Roles::KEPT));
-        }
-        let mut fields = Fields::new();
-        for line in self.of(Roles::KEPT) {
-            fields.push(line.name, line.value);
-        }
-        fields
-    }
-
-    /// Forgets all.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all. The lines that will be kept have the names of a former head, where those are given.
+    pub(super) fn begin(&mut self, kept: Option<&Arc<FieldNames>>) {
         self.lines.clear();
         self.roles = Roles::default();
-        self.kept = None;
+        self.kept = kept.map_or_else(Fields::new, Fields::named);
     }
 
     /// The lines of a role.
@@ -124,15 +125,6 @@ impl<'a> Lines<'a> {
         self.of(roles).map(|line| line.value)
     }
 }
-
-/// The same lines, whether or not a former head had them too.
-impl PartialEq for Lines<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.lines == other.lines && self.kept() == other.kept()
-    }
-}
-
-impl Eq for Lines<'_> {}
 
 /// Where the line ends: the place of the first LF. Looks at eight octets at a time, which for the few of a value is done
 /// before a search that is made for long runs has begun.

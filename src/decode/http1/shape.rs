@@ -151,21 +151,20 @@ impl Shape {
 
     /// Reads the lines of a head of this shape into `lines`, which are empty; gives their length.
     pub(super) fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<usize> {
-        lines.clear();
+        lines.begin(self.kept.as_ref());
         let mut rest = octets;
         for run in &self.runs {
             let behind = rest.strip_prefix(run.octets.as_slice())?;
             for line in &run.fixed {
-                lines.push_trimmed(rest.get(line.name.clone())?, rest.get(line.value.clone())?, line.roles);
+                lines.push_known(rest.get(line.name.clone())?, rest.get(line.value.clone())?, line.roles);
             }
             let Some(line) = &run.varying else {
-                lines.are_named(self.kept.as_ref());
                 return Some(octets.len().saturating_sub(behind.len()));
             };
             // The next run begins with the line's end.
             let (value, end) = behind.split_at_checked(line_end(behind)?.checked_sub(1)?)?;
             if !line.roles.is_empty() {
-                lines.push(rest.get(line.name.clone())?, value, line.roles);
+                lines.push_known(rest.get(line.name.clone())?, value.trim_ascii(), line.roles);
             }
             rest = end;
         }

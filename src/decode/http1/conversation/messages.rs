@@ -13,7 +13,7 @@ use super::body::Held;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::Side;
-use crate::model::{Anomaly, Client, Exchange, Request, Response, Timestamp};
+use crate::model::{Anomaly, Client, Exchange, Fields, Request, Response, Timestamp};
 
 impl Conversation {
     pub(super) fn request(
@@ -59,7 +59,7 @@ impl Conversation {
         side: Side,
         (first, last): (Mark, Mark),
         status: u16,
-        lines: &Lines<'_>,
+        lines: &mut Lines<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -110,7 +110,7 @@ impl Conversation {
                 State::Lost
             }
         };
-        let exchange = self.exchange(side, at, (status, lines), request, latency);
+        let exchange = self.exchange(side, at, (status, std::mem::take(&mut lines.kept)), request, latency);
         self.report(exchange, likely_end, (framing, may_matter), lines, cx);
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
@@ -122,7 +122,7 @@ impl Conversation {
         &self,
         server: Side,
         at: Timestamp,
-        (status, lines): (u16, &Lines<'_>),
+        (status, fields): (u16, Fields),
         request: Option<Request>,
         latency: Option<Duration>,
     ) -> Exchange {
@@ -131,7 +131,7 @@ impl Conversation {
             client: Client::Address(*self.addresses.of(server.other())),
             server: Some(*self.addresses.of(server)),
             request,
-            response: Response { at, status, fields: lines.kept(), body: None },
+            response: Response { at, status, fields, body: None },
             latency,
         }
     }
