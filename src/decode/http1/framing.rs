@@ -69,8 +69,9 @@ struct Contradiction {
 
 fn content_length(lines: &Lines<'_>) -> Result<Option<u64>, Contradiction> {
     let mut values = lines.values(Roles::CONTENT_LENGTH);
-    if let (Some(only), None) = (values.next(), values.next())
-        && let Some(length) = length(only)
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.next().is_none()
+        && let Some(length) = length(first)
     {
         return Ok(Some(length));
     }
@@ -85,8 +86,16 @@ fn content_length(lines: &Lines<'_>) -> Result<Option<u64>, Contradiction> {
 }
 
 fn length(digits: &[u8]) -> Option<u64> {
+    /// So many digits stay below the bound.
+    const FEW: usize = 18;
     if digits.is_empty() {
         return None;
+    }
+    if digits.len() <= FEW {
+        return digits.iter().try_fold(0u64, |number, digit| {
+            let digit = digit.wrapping_sub(b'0');
+            (digit < 10).then(|| number.wrapping_mul(10).wrapping_add(u64::from(digit)))
+        });
     }
     let number = digits.iter().try_fold(0u64, |number, digit| {
         digit.is_ascii_digit().then_some(())?;

@@ -4,8 +4,9 @@ use std::mem::MaybeUninit;
 
 use httparse::Header;
 
-use super::lines::{Lines, Roles, line_end};
+use super::lines::{Lines, Roles};
 use super::memory::Memory;
+use super::search::line_end;
 use super::shapes::ShapeId;
 use super::{lenient, recognize};
 use crate::model::Interest;

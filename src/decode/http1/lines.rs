@@ -125,36 +125,3 @@ impl<'a> Lines<'a> {
         self.of(roles).map(|line| line.value)
     }
 }
-
-/// Where the line ends: the place of the first LF. Looks at eight octets at a time, which for the few of a value is done
-/// before a search that is made for long runs has begun.
-pub(super) fn line_end(octets: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    const LINE_FEEDS: u64 = u64::from_le_bytes([b'\n'; 8]);
-    let (words, tail) = octets.as_chunks::<8>();
-    let mut at = 0usize;
-    for word in words {
-        // The lowest high bit that is left marks the first octet that is zero.
-        let differs = u64::from_le_bytes(*word) ^ LINE_FEEDS;
-        let zeros = differs.wrapping_sub(ONES) & !differs & HIGH;
-        if zeros != 0 {
-            return at.checked_add(usize::try_from(zeros.trailing_zeros() / 8).ok()?);
-        }
-        at = at.saturating_add(8);
-    }
-    tail.iter().position(|octet| *octet == b'\n').and_then(|place| at.checked_add(place))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn a_line_ends_at_its_first_line_feed(octets in proptest::collection::vec(8u8..12, 0..40)) {
-            let first = octets.iter().position(|octet| *octet == b'\n');
-            proptest::prop_assert_eq!(line_end(&octets), first);
-        }
-    }
-}

@@ -1,5 +1,7 @@
 //! What a stream's next octets look like, before they are believed.
 
+use super::search::visible_end;
+
 /// What a stream starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
@@ -92,8 +94,7 @@ pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(&[u8], &[u8], usize)>
     let method = octets.iter().take(METHOD_OCTETS.saturating_add(1)).position(|octet| !is_token(*octet))?;
     let (method, rest) = octets.split_at_checked(method)?;
     let rest = rest.strip_prefix(b" ")?;
-    let target = rest.iter().position(|octet| !octet.is_ascii_graphic())?;
-    let (target, rest) = rest.split_at_checked(target)?;
+    let (target, rest) = rest.split_at_checked(visible_end(rest))?;
     let behind = rest.strip_prefix(b" HTTP/1.1\r\n").or_else(|| rest.strip_prefix(b" HTTP/1.0\r\n"))?;
     let is_whole = !method.is_empty() && !target.is_empty();
     is_whole.then_some((method, target, octets.len().saturating_sub(behind.len())))

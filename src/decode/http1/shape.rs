@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::lines::{Lines, Roles, line_end};
+use super::lines::{Lines, Roles};
 use super::recognize::is_token;
+use super::search::line_end;
 use crate::model::FieldNames;
 
 /// What heads have in common, from behind their first line to behind the empty one.

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use super::search::{either, visible_end};
+
 /// Longer hosts are none: a domain name has at most 253 octets, a port six more.
 const HOST_OCTETS: usize = 264;
 /// What is kept of a path.
@@ -25,9 +27,7 @@ impl<'a> Target<'a> {
         if method == b"CONNECT" {
             return Self { authority: Some(target), ..Self::default() };
         }
-        // Looked at to its end, which is done for many octets at once.
-        let has_more = target.iter().fold(false, |any, octet| any | matches!(octet, b'?' | b'#'));
-        if target.starts_with(b"/") && !has_more {
+        if target.starts_with(b"/") && either(target, b'?', b'#').is_none() {
             return Self { path: target, ..Self::default() };
         }
         let target = before(target, b"#");
@@ -47,7 +47,7 @@ impl<'a> Target<'a> {
     pub(crate) fn shown_path(&self) -> Box<str> {
         let path = if self.path.is_empty() { b"/" } else { self.path };
         if path.len() <= PATH_OCTETS
-            && path.iter().fold(true, |all, octet| all & octet.is_ascii_graphic())
+            && visible_end(path) == path.len()
             && let Ok(path) = std::str::from_utf8(path)
         {
             return path.into();

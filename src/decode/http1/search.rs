@@ -1,0 +1,73 @@
+//! Searches for octets, eight at a time: made for the few octets of a value or a target, before which a search for long runs
+//! would only begin.
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// Where a line ends: the place of the first LF.
+pub(super) fn line_end(octets: &[u8]) -> Option<usize> {
+    first(octets, |word| equal(word, b'\n'))
+}
+
+/// How many octets at the start are visible characters. Source: `VCHAR` of RFC 5234, appendix B.1.
+pub(super) fn visible_end(octets: &[u8]) -> usize {
+    let invisible = |word: u64| (word.wrapping_sub(ONES * 0x21) & !word) | word | equal(word, 0x7f);
+    first(octets, |word| invisible(word) & HIGH).unwrap_or(octets.len())
+}
+
+/// Where the first of two octets stands.
+pub(super) fn either(octets: &[u8], one: u8, other: u8) -> Option<usize> {
+    first(octets, |word| equal(word, one) | equal(word, other))
+}
+
+/// The place of the first octet that is marked: `marks` sets the high bit of such octets. It may do so in vain for octets behind
+/// one that is rightly marked.
+#[inline]
+fn first(octets: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
+    let (words, tail) = octets.as_chunks::<8>();
+    let mut at = 0usize;
+    for word in words {
+        let marked = marks(u64::from_le_bytes(*word));
+        if marked != 0 {
+            return Some(at.saturating_add(marked.trailing_zeros() as usize / 8));
+        }
+        at = at.saturating_add(8);
+    }
+    if let Some(last) = octets.last_chunk::<8>() {
+        // Its first octets were looked at already, and are not marked.
+        let marked = marks(u64::from_le_bytes(*last));
+        let start = octets.len().saturating_sub(8);
+        return (marked != 0).then(|| start.saturating_add(marked.trailing_zeros() as usize / 8));
+    }
+    // What fills the word up is behind all that is looked for.
+    let mut word = [0; 8];
+    word.get_mut(..tail.len())?.copy_from_slice(tail);
+    let place = marks(u64::from_le_bytes(word)).trailing_zeros() as usize / 8;
+    (place < tail.len()).then_some(place)
+}
+
+/// Marks the octets that are the given one.
+const fn equal(word: u64, octet: u8) -> u64 {
+    let differs = word ^ u64::from_le_bytes([octet; 8]);
+    differs.wrapping_sub(ONES) & !differs & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn finds_what_a_look_at_each_octet_finds(
+            octets in prop::collection::vec(prop_oneof![Just(b'a'), 0x1eu8..0x24, 0x7du8..0x82, 8u8..12, any::<u8>()], 0..40),
+        ) {
+            let place = |wanted: &dyn Fn(u8) -> bool| octets.iter().position(|octet| wanted(*octet));
+            prop_assert_eq!(line_end(&octets), place(&|octet| octet == b'\n'));
+            prop_assert_eq!(either(&octets, b'?', b'#'), place(&|octet| octet == b'?' || octet == b'#'));
+            let visible = place(&|octet| !octet.is_ascii_graphic()).unwrap_or(octets.len());
+            prop_assert_eq!(visible_end(&octets), visible);
+        }
+    }
+}
