@@ -51,7 +51,9 @@ fn credentials(
 ) -> SmallVec<[Credential; 1]> {
     let mut credentials = SmallVec::new();
     for line in lines.of(Roles::CREDENTIAL).take(CREDENTIALS) {
-        credentials.extend(names.credential(key, line.name, line.value));
+        if let Some(credential) = names.credential(key, line.name, line.value) {
+            credentials.push(credential);
+        }
     }
     if target.query.is_empty() {
         return credentials;
