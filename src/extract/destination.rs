@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::profile::{Profile, QuotaClass, glob};
 use super::recent::{Hash, Recent};
 use super::shape;
-use crate::model::Request;
+use crate::model::{Request, same_or_absent, same_text};
 
 /// What a request leads to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Destination {
     /// The profile that knows the host.
     pub(super) profile: Option<Arc<Profile>>,
@@ -31,22 +31,31 @@ pub(super) struct Destination {
 /// What the requests that came last led to.
 #[derive(Debug, Clone)]
 pub(super) struct Destinations {
-    known: Recent<(Box<[u8]>, Arc<Destination>)>,
-    /// The key of the request at hand; kept for its room.
-    key: Vec<u8>,
+    known: Recent<(Named, Arc<Destination>)>,
+    last: Arc<Destination>,
+    /// The path of the request at hand, with what does not matter left out; kept for its room.
+    path: Vec<u8>,
+}
+
+/// What leads to one.
+#[derive(Debug, Clone)]
+struct Named {
+    host: Option<Arc<str>>,
+    method: Arc<str>,
+    /// What does not matter is left out.
+    path: Box<[u8]>,
 }
 
 /// A longer path is looked at anew each time: real ones stay below, and what is remembered must be bounded.
 const LONGEST_PATH: usize = 512;
 
-/// What ends a part of a key, and what stands in it for an identity: no octets of a text.
-const END: u8 = 0xff;
-const IDENTITY: u8 = 0xfe;
+/// What stands in a path for an identity: no octet of a text.
+const IDENTITY: u8 = 0xff;
 
 impl Destinations {
     /// Room for four times so many, each about a kilobyte at most.
-    pub(super) const fn new(sets: usize) -> Self {
-        Self { known: Recent::new(sets), key: Vec::new() }
+    pub(super) fn new(sets: usize) -> Self {
+        Self { known: Recent::new(sets), last: Arc::default(), path: Vec::new() }
     }
 
     /// What a request leads to, by `find` where that is not remembered.
@@ -55,43 +64,52 @@ impl Destinations {
         request: &Request,
         segments: &Interchangeable,
         find: impl FnOnce() -> Destination,
-    ) -> Arc<Destination> {
+    ) -> &Destination {
         if request.path.len() > LONGEST_PATH {
-            return Arc::new(find());
+            self.last = Arc::new(find());
+            return &self.last;
         }
-        self.write_key(request, segments);
-        let hash = Hash::of(&[&self.key]);
-        if let Some((_, known)) = self.known.known(hash, |(key, _)| **key == *self.key) {
-            return Arc::clone(known);
+        self.write_path(request.path.as_bytes(), segments);
+        let host = request.host.as_deref().unwrap_or_default();
+        let hash = Hash::of(&[host.as_bytes(), request.method.as_bytes(), &self.path]);
+        let is_meant = |(named, _): &(Named, _)| {
+            *named.path == *self.path
+                && same_text(&named.method, &request.method)
+                && same_or_absent(named.host.as_ref(), request.host.as_ref())
+        };
+        if let Some((_, known)) = self.known.known(hash, is_meant) {
+            if !Arc::ptr_eq(known, &self.last) {
+                self.last = Arc::clone(known);
+            }
+            return &self.last;
         }
-        let found = Arc::new(find());
-        // A path with a credential is kept nowhere, and a key may hold it.
-        if found.concealed.is_none() {
-            self.known.keep(hash, (self.key.as_slice().into(), Arc::clone(&found)));
+        self.last = Arc::new(find());
+        // A path with a credential is kept nowhere.
+        if self.last.concealed.is_none() {
+            let (host, method) = (request.host.clone(), Arc::clone(&request.method));
+            let named = Named { host, method, path: self.path.as_slice().into() };
+            self.known.keep(hash, (named, Arc::clone(&self.last)));
         }
-        found
+        &self.last
     }
 
-    /// Writes the host, the method, and the path without what does not matter in it.
-    fn write_key(&mut self, request: &Request, segments: &Interchangeable) {
-        let key = &mut self.key;
-        key.clear();
-        key.push(u8::from(request.host.is_some()));
-        key.extend_from_slice(request.host.as_deref().unwrap_or_default().as_bytes());
-        key.push(END);
-        key.extend_from_slice(request.method.as_bytes());
-        key.push(END);
+    /// Writes a path without what does not matter in it.
+    fn write_path(&mut self, path: &[u8], segments: &Interchangeable) {
+        self.path.clear();
+        let (mut start, mut written) = (0, 0);
         // The first segment may be a version, whatever it looks like.
         let mut is_first = true;
-        for segment in request.path.as_bytes().split(|octet| *octet == b'/') {
+        for segment in path.split(|octet| *octet == b'/') {
+            let end = start + segment.len();
             if !is_first && segments.contains(segment) {
-                key.push(IDENTITY);
-            } else {
-                key.extend_from_slice(segment);
+                self.path.extend_from_slice(path.get(written..start).unwrap_or_default());
+                self.path.push(IDENTITY);
+                written = end;
             }
-            key.push(b'/');
             is_first &= segment.is_empty();
+            start = end + 1;
         }
+        self.path.extend_from_slice(path.get(written..).unwrap_or_default());
     }
 }
 
@@ -140,12 +158,14 @@ impl Interchangeable {
 /// Whether a segment is of letters and digits and shown as `{id}` wherever it stands but at the path's beginning.
 fn is_identity(segment: &[u8]) -> bool {
     // Most segments are words or numbers.
-    let digits = segment.iter().filter(|octet| octet.is_ascii_digit()).count();
+    if !segment.iter().any(u8::is_ascii_digit) {
+        return false;
+    }
     let is_identity = || {
         let text = std::str::from_utf8(segment).ok();
         segment.iter().all(|octet| is_of_identity(*octet)) && text.is_some_and(shape::is_identity)
     };
-    digits > 0 && (digits == segment.len() || is_identity())
+    segment.iter().all(u8::is_ascii_digit) || is_identity()
 }
 
 fn is_of_identity(octet: u8) -> bool {

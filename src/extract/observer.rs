@@ -29,14 +29,15 @@ impl Observer {
     /// What an exchange says of quotas and throttling: the same as [`Extractor::observe`] finds, whatever came before.
     #[inline]
     pub fn observe(&mut self, exchange: Exchange) -> Observation {
-        self.extractor.observe_with(exchange, &mut self.memory)
+        let mut observation = Observation::default();
+        self.observe_into(exchange, &mut observation);
+        observation
     }
 
-    /// The same, in the memory of an observation that is of no more use.
+    /// The same, written over an observation that is of no more use.
     #[inline]
     pub fn observe_into(&mut self, exchange: Exchange, used: &mut Observation) {
-        self.memory.reader.use_again(std::mem::take(&mut used.readings));
-        *used = self.observe(exchange);
+        self.extractor.observe_into(exchange, &mut self.memory, used);
     }
 }
 

@@ -140,13 +140,8 @@ impl Lane {
 
     #[inline]
     fn observe(&mut self, exchange: Exchange) {
-        let observation = match self.spare.pop() {
-            Some(mut used) => {
-                self.observer.observe_into(exchange, &mut used);
-                used
-            }
-            None => Box::new(self.observer.observe(exchange)),
-        };
+        let mut observation = self.spare.pop().unwrap_or_default();
+        self.observer.observe_into(exchange, &mut observation);
         self.observations.push(Made { observation, thread: self.thread });
     }
 }
