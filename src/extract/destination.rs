@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::profile::{Profile, QuotaClass, glob};
 use super::recent::{Hash, Recent};
 use super::shape;
@@ -33,8 +35,6 @@ pub(super) struct Destination {
 pub(super) struct Destinations {
     known: Recent<(Named, Arc<Destination>)>,
     last: Arc<Destination>,
-    /// The path of the request at hand, with what does not matter left out; kept for its room.
-    path: Vec<u8>,
 }
 
 /// What leads to one.
@@ -42,8 +42,9 @@ pub(super) struct Destinations {
 struct Named {
     host: Option<Arc<str>>,
     method: Arc<str>,
-    /// What does not matter is left out.
+    /// What does not matter is left out, at its end too.
     path: Box<[u8]>,
+    is_before_identity: bool,
 }
 
 /// A longer path is looked at anew each time: real ones stay below, and what is remembered must be bounded.
@@ -55,7 +56,7 @@ const IDENTITY: u8 = 0xff;
 impl Destinations {
     /// Room for four times so many, each about a kilobyte at most.
     pub(super) fn new(sets: usize) -> Self {
-        Self { known: Recent::new(sets), last: Arc::default(), path: Vec::new() }
+        Self { known: Recent::new(sets), last: Arc::default() }
     }
 
     /// What a request leads to, by `find` where that is not remembered.
@@ -69,47 +70,62 @@ impl Destinations {
             self.last = Arc::new(find());
             return &self.last;
         }
-        self.write_path(request.path.as_bytes(), segments);
-        let host = request.host.as_deref().unwrap_or_default();
-        let hash = Hash::of(&[host.as_bytes(), request.method.as_bytes(), &self.path]);
-        let is_meant = |(named, _): &(Named, _)| {
-            *named.path == *self.path
-                && same_text(&named.method, &request.method)
-                && same_or_absent(named.host.as_ref(), request.host.as_ref())
+        // Most paths end with their only identity, a number: those are not written.
+        let path = request.path.as_bytes();
+        let plain = segments.before_number(path);
+        if self.recall(request, plain) {
+            return &self.last;
+        }
+        let written = segments.left_out(path);
+        let key = match written.strip_suffix(&[IDENTITY]) {
+            Some(path) => Key { path, is_before_identity: true },
+            None => Key { path: &written, is_before_identity: false },
         };
-        if let Some((_, known)) = self.known.known(hash, is_meant) {
-            if !Arc::ptr_eq(known, &self.last) {
-                self.last = Arc::clone(known);
-            }
+        if key != plain && self.recall(request, key) {
             return &self.last;
         }
         self.last = Arc::new(find());
         // A path with a credential is kept nowhere.
         if self.last.concealed.is_none() {
-            let (host, method) = (request.host.clone(), Arc::clone(&request.method));
-            let named = Named { host, method, path: self.path.as_slice().into() };
-            self.known.keep(hash, (named, Arc::clone(&self.last)));
+            let named = Named {
+                host: request.host.clone(),
+                method: Arc::clone(&request.method),
+                path: key.path.into(),
+                is_before_identity: key.is_before_identity,
+            };
+            self.known.keep(key.hash(request), (named, Arc::clone(&self.last)));
         }
         &self.last
     }
 
-    /// Writes a path without what does not matter in it.
-    fn write_path(&mut self, path: &[u8], segments: &Interchangeable) {
-        self.path.clear();
-        let (mut start, mut written) = (0, 0);
-        // The first segment may be a version, whatever it looks like.
-        let mut is_first = true;
-        for segment in path.split(|octet| *octet == b'/') {
-            let end = start + segment.len();
-            if !is_first && segments.contains(segment) {
-                self.path.extend_from_slice(path.get(written..start).unwrap_or_default());
-                self.path.push(IDENTITY);
-                written = end;
-            }
-            is_first &= segment.is_empty();
-            start = end + 1;
+    /// Whether it is remembered where a request leads to; then that is the last.
+    fn recall(&mut self, request: &Request, key: Key<'_>) -> bool {
+        let is_meant = |(named, _): &(Named, _)| {
+            *named.path == *key.path
+                && named.is_before_identity == key.is_before_identity
+                && same_text(&named.method, &request.method)
+                && same_or_absent(named.host.as_ref(), request.host.as_ref())
+        };
+        let Some((_, known)) = self.known.known(key.hash(request), is_meant) else { return false };
+        if !Arc::ptr_eq(known, &self.last) {
+            self.last = Arc::clone(known);
         }
-        self.path.extend_from_slice(path.get(written..).unwrap_or_default());
+        true
+    }
+}
+
+/// A path, of which what does not matter is left out.
+#[derive(Clone, Copy, PartialEq)]
+struct Key<'a> {
+    path: &'a [u8],
+    /// Whether an identity is left out behind it.
+    is_before_identity: bool,
+}
+
+impl Key<'_> {
+    fn hash(self, request: &Request) -> Hash {
+        let host = request.host.as_deref().unwrap_or_default();
+        Hash::of(&[host.as_bytes(), request.method.as_bytes(), self.path])
     }
 }
 
@@ -147,8 +163,44 @@ impl Interchangeable {
         segments
     }
 
+    /// A path up to the number that it ends with, if that is one of them and not the path's first segment.
+    fn before_number<'p>(&self, path: &'p [u8]) -> Key<'p> {
+        let last = path.iter().rposition(|octet| *octet == b'/').and_then(|slash| path.split_at_checked(slash + 1));
+        match last {
+            // Before it stand a slash, another segment, and its slash at least.
+            Some((path @ [b'/', first, .., b'/'], number)) if *first != b'/' && self.has_number(number) => {
+                Key { path, is_before_identity: true }
+            }
+            _ => Key { path, is_before_identity: false },
+        }
+    }
+
+    /// A path without those of them that stand in it.
+    fn left_out(&self, path: &[u8]) -> SmallVec<[u8; 128]> {
+        let mut written = SmallVec::new();
+        let (mut start, mut taken) = (0, 0);
+        // The first segment may be a version, whatever it looks like.
+        let mut is_first = true;
+        for segment in path.split(|octet| *octet == b'/') {
+            let end = start + segment.len();
+            if !is_first && self.contains(segment) {
+                written.extend_from_slice(path.get(taken..start).unwrap_or_default());
+                written.push(IDENTITY);
+                taken = end;
+            }
+            is_first &= segment.is_empty();
+            start = end + 1;
+        }
+        written.extend_from_slice(path.get(taken..).unwrap_or_default());
+        written
+    }
+
+    fn has_number(&self, segment: &[u8]) -> bool {
+        segment.len() > self.longest_number && segment.iter().all(u8::is_ascii_digit)
+    }
+
     fn contains(&self, segment: &[u8]) -> bool {
-        if segment.len() > self.longest_number && segment.iter().all(u8::is_ascii_digit) {
+        if self.has_number(segment) {
             return true;
         }
         is_identity(segment) && !self.known.contains(segment) && !self.shapes.iter().any(|shape| glob(shape, segment))

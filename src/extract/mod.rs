@@ -132,12 +132,13 @@ impl Extractor {
     /// What one exchange says of quotas and throttling. Whoever has many has an [`Observer`], which says the same.
     pub fn observe(&self, exchange: &Exchange) -> Observation {
         let mut observation = Observation::default();
-        self.observe_into(exchange.clone(), &mut Memory::new(1), &mut observation);
+        self.observe_into(&mut exchange.clone(), &mut Memory::new(1), &mut observation);
         observation
     }
 
-    /// The same, written over an observation that is of no more use: what of it stays the same is left as it is.
-    fn observe_into(&self, exchange: Exchange, memory: &mut Memory, observation: &mut Observation) {
+    /// The same, written over an observation that is of no more use: what of it stays the same is left as it is. The texts of
+    /// the exchange are taken out of it.
+    fn observe_into(&self, exchange: &mut Exchange, memory: &mut Memory, observation: &mut Observation) {
         let Memory { reader, destinations, addresses, made } = memory;
         let destination = exchange
             .request
@@ -146,7 +147,7 @@ impl Extractor {
         let profile = destination.and_then(|destination| destination.profile.as_deref());
         let used = std::mem::take(&mut observation.readings);
         let mut said = reader.read_into(&exchange.response, profile.map(Profile::wire), used);
-        let caller = Caller::of(&exchange, addresses);
+        let caller = Caller::of(exchange, addresses);
         let (party, quotas) = if let (Some(destination), Some(profile)) = (destination, profile) {
             self.apply(profile, destination, &caller, &mut said, made)
         } else {
@@ -179,10 +180,16 @@ impl Extractor {
         } = observation;
         let Exchange { request, response, .. } = exchange;
         *at = response.at;
-        *source = exchange.source;
-        *client = exchange.client;
+        std::mem::swap(source, &mut exchange.source);
+        std::mem::swap(client, &mut exchange.client);
         *server = exchange.server;
-        (*host, *method, *path) = request.map_or((None, None, None), |r| (r.host, Some(r.method), Some(r.path)));
+        keep_text(method, request.as_ref().map(|request| &request.method));
+        if let Some(request) = request {
+            std::mem::swap(host, &mut request.host);
+            *path = Some(std::mem::take(&mut request.path));
+        } else {
+            (*host, *path) = (None, None);
+        }
         if let Some(concealed) = destination.and_then(|destination| destination.concealed.as_ref()) {
             *path = Some(concealed.clone());
         }
@@ -197,7 +204,7 @@ impl Extractor {
         *error_code = said.error_code;
         *scope = party;
         *latency = exchange.latency;
-        *content_cut = response.body.is_some_and(|body| body.truncated);
+        *content_cut = response.body.as_ref().is_some_and(|body| body.truncated);
         *doubts = said.doubts;
     }
 

@@ -94,6 +94,9 @@ pub(super) fn names_party((kind, id): &(Arc<str>, Option<Arc<str>>)) -> bool {
 /// The hash of the credential that identifies the caller: the best of the named carriers; where none is named,
 /// `authorization`, else a field before a parameter, by name, so that the order on the wire does not matter.
 fn credential<'c>(credentials: &'c [Credential], carriers: &[Arc<str>]) -> Option<&'c Arc<str>> {
+    if let ([only], []) = (credentials, carriers) {
+        return Some(&only.id);
+    }
     let at = |carrier: &str| credentials.iter().find(|c| *c.carrier == *carrier);
     let found = if carriers.is_empty() {
         at("authorization").or_else(|| credentials.iter().min_by_key(|c| (c.carrier.starts_with('?'), &c.carrier)))
@@ -113,6 +116,7 @@ pub(super) struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// Who asked in an exchange.
+    #[inline]
     pub(super) fn of(exchange: &'a Exchange, addresses: &'a Addresses) -> Self {
         let credentials = exchange.request.as_ref().map_or(&[][..], |request| &request.credentials);
         Self { credentials, client: &exchange.client, addresses }

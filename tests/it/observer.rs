@@ -257,7 +257,7 @@ proptest! {
         let mut used = Observation::default();
         for exchange in exchanges.iter().chain(&exchanges) {
             let alone = EXTRACTOR.observe(exchange);
-            observer.observe_into(exchange.clone(), &mut used);
+            observer.observe_into(&mut exchange.clone(), &mut used);
             prop_assert_eq!(format!("{used:?}"), format!("{alone:?}"));
         }
     }

@@ -215,11 +215,7 @@ impl Layouts {
     /// The layout of a response's lines.
     #[inline]
     pub(super) fn layout(&mut self, fields: &Fields) -> &Arc<Layout> {
-        let is_last = match (&self.last.names, fields.names()) {
-            (Some(last), Some(names)) => Arc::ptr_eq(last, names),
-            (last, names) => last.is_none() && names.is_none(),
-        };
-        if !is_last {
+        if self.last.names.as_ref() != fields.names() {
             self.last = self.find(fields);
         }
         &self.last

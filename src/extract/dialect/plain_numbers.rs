@@ -100,7 +100,10 @@ impl Plain {
     ) -> Option<(Numbers, bool)> {
         // A line that is there but holds no number leaves all to the other reader.
         let count = |line: Option<usize>| match line {
-            Some(line) => plain::number(fields.value(line)).and_then(Amount::new).map(Some),
+            Some(line) => {
+                let value = fields.value(line);
+                plain::whole(value).or_else(|| plain::number(value)).and_then(Amount::new).map(Some)
+            }
             None => Some(None),
         };
         let (limit, remaining, used) = (count(self.limit)?, count(self.remaining)?, count(self.used)?);
