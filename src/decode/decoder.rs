@@ -58,9 +58,15 @@ impl Decoder {
     }
 
     /// The next exchange, if there is one.
-    #[inline]
     pub fn poll_exchange(&mut self) -> Option<Exchange> {
-        self.streams.poll_exchange()
+        let exchanges = self.exchanges_mut();
+        (!exchanges.is_empty()).then(|| exchanges.remove(0))
+    }
+
+    /// All exchanges that wait to be taken, in their order: for whoever reads them where they lie, and clears them.
+    #[inline]
+    pub const fn exchanges_mut(&mut self) -> &mut Vec<Exchange> {
+        self.streams.exchanges_mut()
     }
 
     /// No later exchange will carry an earlier `response.at`, as long as the time of the frames runs back by less than

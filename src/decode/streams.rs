@@ -1,6 +1,5 @@
 //! All connections: segments in, exchanges out.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,7 @@ pub(crate) struct Streams {
     interest: Arc<dyn Interest>,
     counters: InputCounters,
     memory: Memory,
-    exchanges: VecDeque<Exchange>,
+    exchanges: Vec<Exchange>,
     table: Table,
     /// What connections take beyond their records.
     footprint: usize,
@@ -46,7 +45,7 @@ impl Streams {
             interest,
             counters: InputCounters::default(),
             memory: Memory::default(),
-            exchanges: VecDeque::new(),
+            exchanges: Vec::new(),
             table: Table::default(),
             footprint: 0,
             held_up: None,
@@ -103,10 +102,10 @@ impl Streams {
         true
     }
 
-    /// The next exchange, if there is one. It is asked after each frame.
+    /// The exchanges that wait to be taken, in their order.
     #[inline]
-    pub(crate) fn poll_exchange(&mut self) -> Option<Exchange> {
-        if self.exchanges.is_empty() { None } else { self.exchanges.pop_front() }
+    pub(crate) const fn exchanges_mut(&mut self) -> &mut Vec<Exchange> {
+        &mut self.exchanges
     }
 
     pub(crate) fn watermark(&self, disorder: Duration) -> Timestamp {

@@ -19,6 +19,7 @@ impl Clock {
     /// `date` is the `Date` field's point in time, `age` the `Age` field's seconds.
     ///
     /// Source: RFC 9110 section 6.6.1, RFC 9111 section 4.2.3.
+    #[inline]
     pub(super) fn new(seen: Timestamp, date: Option<Timestamp>, age: Option<f64>) -> Self {
         let age = age.filter(|age| *age > 0.0).map(|age| std::time::Duration::from_secs_f64(age.min(LONGEST_AGE)));
         let Some(age) = age else {

@@ -6,13 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::profile::{Profile, QuotaClass, glob};
 use super::recent::{Hash, Recent};
 use super::shape;
-use crate::model::Request;
+use crate::model::{Request, same_or_absent, same_text};
 
 /// What a request leads to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Destination {
     /// The profile that knows the host.
     pub(super) profile: Option<Arc<Profile>>,
@@ -31,22 +33,30 @@ pub(super) struct Destination {
 /// What the requests that came last led to.
 #[derive(Debug, Clone)]
 pub(super) struct Destinations {
-    known: Recent<(Box<[u8]>, Arc<Destination>)>,
-    /// The key of the request at hand; kept for its room.
-    key: Vec<u8>,
+    known: Recent<(Named, Arc<Destination>)>,
+    last: Arc<Destination>,
+}
+
+/// What leads to one.
+#[derive(Debug, Clone)]
+struct Named {
+    host: Option<Arc<str>>,
+    method: Arc<str>,
+    /// What does not matter is left out, at its end too.
+    path: Box<[u8]>,
+    is_before_identity: bool,
 }
 
 /// A longer path is looked at anew each time: real ones stay below, and what is remembered must be bounded.
 const LONGEST_PATH: usize = 512;
 
-/// What ends a part of a key, and what stands in it for an identity: no octets of a text.
-const END: u8 = 0xff;
-const IDENTITY: u8 = 0xfe;
+/// What stands in a path for an identity: no octet of a text.
+const IDENTITY: u8 = 0xff;
 
 impl Destinations {
     /// Room for four times so many, each about a kilobyte at most.
-    pub(super) const fn new(sets: usize) -> Self {
-        Self { known: Recent::new(sets), key: Vec::new() }
+    pub(super) fn new(sets: usize) -> Self {
+        Self { known: Recent::new(sets), last: Arc::default() }
     }
 
     /// What a request leads to, by `find` where that is not remembered.
@@ -55,43 +65,67 @@ impl Destinations {
         request: &Request,
         segments: &Interchangeable,
         find: impl FnOnce() -> Destination,
-    ) -> Arc<Destination> {
+    ) -> &Destination {
         if request.path.len() > LONGEST_PATH {
-            return Arc::new(find());
+            self.last = Arc::new(find());
+            return &self.last;
         }
-        self.write_key(request, segments);
-        let hash = Hash::of(&[&self.key]);
-        if let Some((_, known)) = self.known.known(hash, |(key, _)| **key == *self.key) {
-            return Arc::clone(known);
+        // Most paths end with their only identity, a number: those are not written.
+        let path = request.path.as_bytes();
+        let plain = segments.before_number(path);
+        if self.recall(request, plain) {
+            return &self.last;
         }
-        let found = Arc::new(find());
-        // A path with a credential is kept nowhere, and a key may hold it.
-        if found.concealed.is_none() {
-            self.known.keep(hash, (self.key.as_slice().into(), Arc::clone(&found)));
+        let written = segments.left_out(path);
+        let key = match written.strip_suffix(&[IDENTITY]) {
+            Some(path) => Key { path, is_before_identity: true },
+            None => Key { path: &written, is_before_identity: false },
+        };
+        if key != plain && self.recall(request, key) {
+            return &self.last;
         }
-        found
+        self.last = Arc::new(find());
+        // A path with a credential is kept nowhere.
+        if self.last.concealed.is_none() {
+            let named = Named {
+                host: request.host.clone(),
+                method: Arc::clone(&request.method),
+                path: key.path.into(),
+                is_before_identity: key.is_before_identity,
+            };
+            self.known.keep(key.hash(request), (named, Arc::clone(&self.last)));
+        }
+        &self.last
     }
 
-    /// Writes the host, the method, and the path without what does not matter in it.
-    fn write_key(&mut self, request: &Request, segments: &Interchangeable) {
-        let key = &mut self.key;
-        key.clear();
-        key.push(u8::from(request.host.is_some()));
-        key.extend_from_slice(request.host.as_deref().unwrap_or_default().as_bytes());
-        key.push(END);
-        key.extend_from_slice(request.method.as_bytes());
-        key.push(END);
-        // The first segment may be a version, whatever it looks like.
-        let mut is_first = true;
-        for segment in request.path.as_bytes().split(|octet| *octet == b'/') {
-            if !is_first && segments.contains(segment) {
-                key.push(IDENTITY);
-            } else {
-                key.extend_from_slice(segment);
-            }
-            key.push(b'/');
-            is_first &= segment.is_empty();
+    /// Whether it is remembered where a request leads to; then that is the last.
+    fn recall(&mut self, request: &Request, key: Key<'_>) -> bool {
+        let is_meant = |(named, _): &(Named, _)| {
+            *named.path == *key.path
+                && named.is_before_identity == key.is_before_identity
+                && same_text(&named.method, &request.method)
+                && same_or_absent(named.host.as_ref(), request.host.as_ref())
+        };
+        let Some((_, known)) = self.known.known(key.hash(request), is_meant) else { return false };
+        if !Arc::ptr_eq(known, &self.last) {
+            self.last = Arc::clone(known);
         }
+        true
+    }
+}
+
+/// A path, of which what does not matter is left out.
+#[derive(Clone, Copy, PartialEq)]
+struct Key<'a> {
+    path: &'a [u8],
+    /// Whether an identity is left out behind it.
+    is_before_identity: bool,
+}
+
+impl Key<'_> {
+    fn hash(self, request: &Request) -> Hash {
+        let host = request.host.as_deref().unwrap_or_default();
+        Hash::of(&[host.as_bytes(), request.method.as_bytes(), self.path])
     }
 }
 
@@ -129,8 +163,44 @@ impl Interchangeable {
         segments
     }
 
+    /// A path up to the number that it ends with, if that is one of them and not the path's first segment.
+    fn before_number<'p>(&self, path: &'p [u8]) -> Key<'p> {
+        let last = path.iter().rposition(|octet| *octet == b'/').and_then(|slash| path.split_at_checked(slash + 1));
+        match last {
+            // Before it stand a slash, another segment, and its slash at least.
+            Some((path @ [b'/', first, .., b'/'], number)) if *first != b'/' && self.has_number(number) => {
+                Key { path, is_before_identity: true }
+            }
+            _ => Key { path, is_before_identity: false },
+        }
+    }
+
+    /// A path without those of them that stand in it.
+    fn left_out(&self, path: &[u8]) -> SmallVec<[u8; 128]> {
+        let mut written = SmallVec::new();
+        let (mut start, mut taken) = (0, 0);
+        // The first segment may be a version, whatever it looks like.
+        let mut is_first = true;
+        for segment in path.split(|octet| *octet == b'/') {
+            let end = start + segment.len();
+            if !is_first && self.contains(segment) {
+                written.extend_from_slice(path.get(taken..start).unwrap_or_default());
+                written.push(IDENTITY);
+                taken = end;
+            }
+            is_first &= segment.is_empty();
+            start = end + 1;
+        }
+        written.extend_from_slice(path.get(taken..).unwrap_or_default());
+        written
+    }
+
+    fn has_number(&self, segment: &[u8]) -> bool {
+        segment.len() > self.longest_number && segment.iter().all(u8::is_ascii_digit)
+    }
+
     fn contains(&self, segment: &[u8]) -> bool {
-        if segment.len() > self.longest_number && segment.iter().all(u8::is_ascii_digit) {
+        if self.has_number(segment) {
             return true;
         }
         is_identity(segment) && !self.known.contains(segment) && !self.shapes.iter().any(|shape| glob(shape, segment))
@@ -140,12 +210,14 @@ impl Interchangeable {
 /// Whether a segment is of letters and digits and shown as `{id}` wherever it stands but at the path's beginning.
 fn is_identity(segment: &[u8]) -> bool {
     // Most segments are words or numbers.
-    let digits = segment.iter().filter(|octet| octet.is_ascii_digit()).count();
+    if !segment.iter().any(u8::is_ascii_digit) {
+        return false;
+    }
     let is_identity = || {
         let text = std::str::from_utf8(segment).ok();
         segment.iter().all(|octet| is_of_identity(*octet)) && text.is_some_and(shape::is_identity)
     };
-    digits > 0 && (digits == segment.len() || is_identity())
+    segment.iter().all(u8::is_ascii_digit) || is_identity()
 }
 
 fn is_of_identity(octet: u8) -> bool {

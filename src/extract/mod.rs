@@ -47,7 +47,7 @@ pub use profile::{
 pub use response::{Hints, Reader, Said, is_telling_field, may_explain_refusal, read_response};
 pub use wire_rules::{ResetUnit, WireRules};
 
-use crate::model::{DeclaredQuota, Exchange, Interest, Observation, Request, Scope};
+use crate::model::{DeclaredQuota, Exchange, Interest, Observation, Request, Scope, keep_text};
 
 use declared::{Context, Made, Selection};
 use destination::{Destination, Interchangeable};
@@ -131,54 +131,81 @@ impl Extractor {
 
     /// What one exchange says of quotas and throttling. Whoever has many has an [`Observer`], which says the same.
     pub fn observe(&self, exchange: &Exchange) -> Observation {
-        self.observe_with(exchange.clone(), &mut Memory::new(1))
+        let mut observation = Observation::default();
+        self.observe_into(&mut exchange.clone(), &mut Memory::new(1), &mut observation);
+        observation
     }
 
-    fn observe_with(&self, exchange: Exchange, memory: &mut Memory) -> Observation {
-        let request = exchange.request.as_ref();
-        let destination =
-            request.map(|request| memory.destinations.of(request, &self.interchangeable, || self.destination(request)));
-        let profile = destination.as_ref().and_then(|destination| destination.profile.as_deref());
-        let hints = Hints {
-            host: request.and_then(|r| r.host.as_deref()),
-            method: request.map(|r| &*r.method),
-            path: request.map(|r| &*r.path),
-            rules: profile.map(Profile::wire),
-        };
-        let mut said = memory.reader.read(&exchange.response, &hints);
-        let caller = Caller::of(&exchange, &memory.addresses);
-        let (scope, declared) = if let (Some(destination), Some(profile)) = (&destination, profile) {
-            self.apply(profile, destination, &caller, &mut said, &mut memory.made)
+    /// The same, written over an observation that is of no more use: what of it stays the same is left as it is. The texts of
+    /// the exchange are taken out of it.
+    fn observe_into(&self, exchange: &mut Exchange, memory: &mut Memory, observation: &mut Observation) {
+        let Memory { reader, destinations, addresses, made } = memory;
+        let destination = exchange
+            .request
+            .as_ref()
+            .map(|request| destinations.of(request, &self.interchangeable, || self.destination(request)));
+        let profile = destination.and_then(|destination| destination.profile.as_deref());
+        let used = std::mem::take(&mut observation.readings);
+        let mut said = reader.read_into(&exchange.response, profile.map(Profile::wire), used);
+        let caller = Caller::of(exchange, addresses);
+        let (party, quotas) = if let (Some(destination), Some(profile)) = (destination, profile) {
+            self.apply(profile, destination, &caller, &mut said, made)
         } else {
             let scope = self.scope(&caller, said.scope.as_ref(), None, None);
             self.apply_scope(&caller, &mut said, scope.as_ref(), None, None);
             (scope, Vec::new())
         };
-        let Exchange { source, client, server, request, response, latency } = exchange;
-        let (host, method, path) = request.map_or((None, None, None), |r| (r.host, Some(r.method), Some(r.path)));
-        let concealed = destination.as_ref().and_then(|destination| destination.concealed.clone());
-        Observation {
-            at: response.at,
+        // Each field is named, so that none keeps what another exchange said.
+        let Observation {
+            at,
             source,
             client,
             server,
             host,
             method,
-            path: concealed.or(path),
-            endpoint: destination.as_ref().map(|destination| Arc::clone(&destination.endpoint)),
-            status: response.status,
-            provider: profile.map(|profile| Arc::clone(profile.name())),
-            dialect: said.dialect,
-            readings: said.readings,
+            path,
+            endpoint,
+            status,
+            provider,
+            dialect,
+            readings,
             declared,
-            retry_after: said.retry_after,
-            throttled: said.throttled,
-            error_code: said.error_code,
+            retry_after,
+            throttled,
+            error_code,
             scope,
             latency,
-            content_cut: response.body.is_some_and(|body| body.truncated),
-            doubts: said.doubts,
+            content_cut,
+            doubts,
+        } = observation;
+        let Exchange { request, response, .. } = exchange;
+        *at = response.at;
+        std::mem::swap(source, &mut exchange.source);
+        std::mem::swap(client, &mut exchange.client);
+        *server = exchange.server;
+        keep_text(method, request.as_ref().map(|request| &request.method));
+        if let Some(request) = request {
+            std::mem::swap(host, &mut request.host);
+            *path = Some(std::mem::take(&mut request.path));
+        } else {
+            (*host, *path) = (None, None);
         }
+        if let Some(concealed) = destination.and_then(|destination| destination.concealed.as_ref()) {
+            *path = Some(concealed.clone());
+        }
+        keep_text(endpoint, destination.map(|destination| &destination.endpoint));
+        *status = response.status;
+        keep_text(provider, profile.map(Profile::name));
+        *dialect = said.dialect;
+        *readings = said.readings;
+        *declared = quotas;
+        *retry_after = said.retry_after;
+        *throttled = said.throttled;
+        *error_code = said.error_code;
+        *scope = party;
+        *latency = exchange.latency;
+        *content_cut = response.body.as_ref().is_some_and(|body| body.truncated);
+        *doubts = said.doubts;
     }
 
     /// What a request leads to.

@@ -28,15 +28,16 @@ impl Observer {
 
     /// What an exchange says of quotas and throttling: the same as [`Extractor::observe`] finds, whatever came before.
     #[inline]
-    pub fn observe(&mut self, exchange: Exchange) -> Observation {
-        self.extractor.observe_with(exchange, &mut self.memory)
+    pub fn observe(&mut self, mut exchange: Exchange) -> Observation {
+        let mut observation = Observation::default();
+        self.observe_into(&mut exchange, &mut observation);
+        observation
     }
 
-    /// The same, in the memory of an observation that is of no more use.
+    /// The same, written over an observation that is of no more use; what it takes out of the exchange is not there afterwards.
     #[inline]
-    pub fn observe_into(&mut self, exchange: Exchange, used: &mut Observation) {
-        self.memory.reader.use_again(std::mem::take(&mut used.readings));
-        *used = self.observe(exchange);
+    pub fn observe_into(&mut self, exchange: &mut Exchange, used: &mut Observation) {
+        self.extractor.observe_into(exchange, &mut self.memory, used);
     }
 }
 

@@ -14,14 +14,8 @@ pub(super) const LONGEST_WORD: usize = 64;
 #[inline]
 pub(super) fn number(text: &[u8]) -> Option<f64> {
     // Most numbers are short, whole and bare; those need no float parser.
-    if let 1..=15 = text.len()
-        && let Some(whole) = text.iter().try_fold(0u64, |sum, digit| {
-            let digit = digit.wrapping_sub(b'0');
-            (digit < 10).then(|| sum * 10 + u64::from(digit))
-        })
-    {
-        #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double exactly")]
-        return Some(whole as f64);
+    if let Some(whole) = whole(text) {
+        return Some(whole);
     }
     let text = unquoted(text.trim_ascii());
     let digits = text.strip_prefix(b"+").unwrap_or(text);
@@ -45,6 +39,38 @@ pub(super) fn number(text: &[u8]) -> Option<f64> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The same of digits and nothing else, as many as a double holds exactly; `None` of any other text.
+#[inline]
+pub(super) fn whole(text: &[u8]) -> Option<f64> {
+    if !(1..=15).contains(&text.len()) {
+        return None;
+    }
+    // A point in time has ten digits.
+    let (first, rest) = match text.split_first_chunk::<8>() {
+        Some((first, rest)) => (eight_digits(*first)?, rest),
+        None => (0, text),
+    };
+    let whole = rest.iter().try_fold(first, |sum, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit < 10).then(|| sum * 10 + u64::from(digit))
+    });
+    #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double exactly")]
+    whole.map(|whole| whole as f64)
+}
+
+/// The number of eight digits: neighbours are taken together, all pairs of them at once, then all fours.
+#[inline]
+const fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes([b'0'; 8]);
+    // What is above 9 reaches the upper bit of its octet, or has it.
+    if (digits | digits.wrapping_add(u64::from_le_bytes([0x7f - 9; 8]))) & u64::from_le_bytes([0x80; 8]) != 0 {
+        return None;
+    }
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 /// Whether the text is a number below zero, the usual word for "none" or "unknown".
@@ -111,6 +137,15 @@ mod tests {
             assert_eq!(number(none.as_bytes()), None, "{none}");
         }
         assert!(is_negative(b"-1") && is_negative(b"\"-2\"") && !is_negative(b"--1") && !is_negative(b"1"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whole_numbers_are_those_of_digits(text in "[0-9]{1,15}|[0-9]{0,8}[/:0-9][0-9]{0,8}|[\\PC]{7,9}") {
+            let is_whole = (1..=15).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
+            let wanted = is_whole.then(|| text.parse::<f64>().unwrap());
+            proptest::prop_assert_eq!(whole(text.as_bytes()), wanted);
+        }
     }
 
     #[test]

@@ -47,13 +47,22 @@ pub(super) fn read(text: &[u8], unit: Unit, beside: &Beside) -> Result<Option<Ti
     if text.is_empty() || plain::is_negative(text) {
         return Ok(None);
     }
-    let point = match plain::number(text) {
-        Some(value) => number(value, unit, beside)?,
-        None => match span::seconds(text).or_else(|| clock_span(text, unit)) {
-            Some(seconds) => from_now(seconds, beside),
-            None => http_date::read(text, beside.clock.server).ok_or("reset-unreadable").map(Some)?,
-        },
+    if let Some(value) = plain::number(text) {
+        return near_number(value, unit, beside);
+    }
+    let point = match span::seconds(text).or_else(|| clock_span(text, unit)) {
+        Some(seconds) => from_now(seconds, beside),
+        None => http_date::read(text, beside.clock.server).ok_or("reset-unreadable").map(Some)?,
     };
+    near(point, beside)
+}
+
+/// The same of a number.
+pub(super) fn near_number(value: f64, unit: Unit, beside: &Beside) -> Result<Option<Timestamp>, &'static str> {
+    near(number(value, unit, beside)?, beside)
+}
+
+fn near(point: Option<Timestamp>, beside: &Beside) -> Result<Option<Timestamp>, &'static str> {
     match point {
         Some(point) if point > beside.clock.server.max(beside.clock.seen).after(FURTHEST_AHEAD) => {
             Err("reset-far-ahead")
@@ -62,7 +71,7 @@ pub(super) fn read(text: &[u8], unit: Unit, beside: &Beside) -> Result<Option<Ti
     }
 }
 
-/// The same of a number.
+/// The same of a number, however far ahead.
 pub(super) fn number(value: f64, unit: Unit, beside: &Beside) -> Result<Option<Timestamp>, &'static str> {
     if let Some(rule) = beside.rule {
         return by_rule(value, rule, beside);

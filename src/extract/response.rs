@@ -50,8 +50,6 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
 #[derive(Debug, Clone)]
 pub struct Reader {
     known: Known,
-    /// Room for the next readings.
-    room: Vec<Reading>,
 }
 
 impl Default for Reader {
@@ -65,34 +63,40 @@ const LAYOUT_SETS: usize = 64;
 
 impl Reader {
     pub(super) fn new(sets: usize) -> Self {
-        Self { known: Known::new(sets), room: Vec::new() }
+        Self { known: Known::new(sets) }
     }
 
     /// What a response says: the same as [`read_response`] finds, whatever was read before.
     pub fn read(&mut self, response: &Response, hints: &Hints<'_>) -> Said {
-        read(response, hints, &mut self.known, std::mem::take(&mut self.room))
+        self.read_into(response, hints.rules, Vec::new())
     }
 
-    /// Takes readings that are of no more use, for their room.
-    pub(super) fn use_again(&mut self, mut readings: Vec<Reading>) {
+    /// The same, in the memory of readings that are of no more use.
+    #[inline]
+    pub(super) fn read_into(
+        &mut self,
+        response: &Response,
+        rules: Option<&WireRules>,
+        mut readings: Vec<Reading>,
+    ) -> Said {
+        let reset_rule = rules.and_then(|rules| rules.reset);
+        if response.body.is_none()
+            && is_plain_success(response.status, rules)
+            && let Some(family) =
+                dialect::read_only_quota(&response.fields, response.at, reset_rule, &mut self.known, &mut readings)
+        {
+            return Said { dialect: Some(family), readings, ..Said::default() };
+        }
         readings.clear();
-        self.room = readings;
+        read(response, rules, &mut self.known, readings)
     }
 }
 
 /// `readings` are empty.
-fn read(response: &Response, hints: &Hints<'_>, known: &mut Known, mut readings: Vec<Reading>) -> Said {
-    let rules = hints.rules;
+fn read(response: &Response, rules: Option<&WireRules>, known: &mut Known, mut readings: Vec<Reading>) -> Said {
     let status = response.status;
     let reset_rule = rules.and_then(|rules| rules.reset);
     let layout = known.layout(&response.fields);
-    if response.body.is_none() && is_plain_success(status, rules) {
-        let only = dialect::only_quota(&layout, &response.fields, response.at, reset_rule, known);
-        if let Some((reading, family)) = only {
-            readings.push(reading);
-            return Said { dialect: Some(family), readings, ..Said::default() };
-        }
-    }
     let mut headers = dialect::read(&layout, &response.fields, response.at, reset_rule, known);
     let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
     let stated = content.as_ref().and_then(|content| content.code(status, rules));

@@ -45,7 +45,7 @@ impl Identities {
         let Some(rule) = rule else {
             return match credential(caller.credentials, &[]) {
                 Some(id) => Some(Scope { kind: Arc::clone(&self.api_key), id: Some(self.party(id)) }),
-                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(caller.address()?)) }),
+                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(&caller.address()?)) }),
             };
         };
         Some(Scope { kind: Arc::clone(rule.kind()), id: self.of_kind(caller, rule.kind(), rule.credentials()) })
@@ -59,30 +59,30 @@ impl Identities {
         rule: Option<&ScopeRule>,
     ) -> Scope {
         let carriers = rule.map_or(&[][..], ScopeRule::credentials);
-        let id = id.clone().map(|id| self.named(id)).or_else(|| self.of_kind(caller, kind, carriers));
+        let id = id.as_ref().map(|id| self.named(id)).or_else(|| self.of_kind(caller, kind, carriers));
         Scope { kind: Arc::clone(kind), id }
     }
 
     /// The identity of the party of that kind.
     fn of_kind(&self, caller: &Caller<'_>, kind: &str, carriers: &[Arc<str>]) -> Option<Arc<str>> {
         match kind {
-            IP => caller.address().map(|address| self.named(address)),
+            IP => caller.address().map(|address| self.named(&address)),
             "global" | "endpoint" => None,
             _ => credential(caller.credentials, carriers).map(|id| self.party(id)),
         }
     }
 
     /// The party that a credential belongs to: its pool, else its alias, else its hash.
-    fn party(&self, id: Arc<str>) -> Arc<str> {
-        let pool = self.pools.get(&id).cloned();
+    fn party(&self, id: &Arc<str>) -> Arc<str> {
+        let pool = self.pools.get(id).cloned();
         pool.unwrap_or_else(|| {
             let name = self.named(id);
             self.pools.get(&name).cloned().unwrap_or(name)
         })
     }
 
-    fn named(&self, id: Arc<str>) -> Arc<str> {
-        self.aliases.get(&id).cloned().unwrap_or(id)
+    fn named(&self, id: &Arc<str>) -> Arc<str> {
+        Arc::clone(self.aliases.get(id).unwrap_or(id))
     }
 }
 
@@ -93,14 +93,17 @@ pub(super) fn names_party((kind, id): &(Arc<str>, Option<Arc<str>>)) -> bool {
 
 /// The hash of the credential that identifies the caller: the best of the named carriers; where none is named,
 /// `authorization`, else a field before a parameter, by name, so that the order on the wire does not matter.
-fn credential(credentials: &[Credential], carriers: &[Arc<str>]) -> Option<Arc<str>> {
+fn credential<'c>(credentials: &'c [Credential], carriers: &[Arc<str>]) -> Option<&'c Arc<str>> {
+    if let ([only], []) = (credentials, carriers) {
+        return Some(&only.id);
+    }
     let at = |carrier: &str| credentials.iter().find(|c| *c.carrier == *carrier);
     let found = if carriers.is_empty() {
         at("authorization").or_else(|| credentials.iter().min_by_key(|c| (c.carrier.starts_with('?'), &c.carrier)))
     } else {
         carriers.iter().find_map(|carrier| at(carrier))
     };
-    found.map(|c| Arc::clone(&c.id))
+    found.map(|c| &c.id)
 }
 
 /// What of an exchange may identify who asked.
@@ -113,6 +116,7 @@ pub(super) struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// Who asked in an exchange.
+    #[inline]
     pub(super) fn of(exchange: &'a Exchange, addresses: &'a Addresses) -> Self {
         let credentials = exchange.request.as_ref().map_or(&[][..], |request| &request.credentials);
         Self { credentials, client: &exchange.client, addresses }

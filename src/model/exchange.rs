@@ -27,13 +27,14 @@ pub struct Exchange {
 }
 
 /// The asking side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Client {
     /// A socket address.
     Address(SocketAddr),
     /// What a log calls it.
     Named(Arc<str>),
     /// The input does not say.
+    #[default]
     Unknown,
 }
 

@@ -35,6 +35,6 @@ pub use number::Amount;
 pub use observation::{DeclaredQuota, Observation, Reading, ThrottleCause, WindowKind};
 pub(crate) use places::place_of;
 pub use quota::{Dimension, QuotaKey, QuotaSource, Scope};
-pub(crate) use quota::{same_or_absent, same_scope, same_text};
+pub(crate) use quota::{keep_text, same_or_absent, same_scope, same_text};
 pub use snapshot::{CaptureState, EndpointState, ErrorCodeCount, Finding, QuotaState, Snapshot, Trend, TrendPoint};
 pub use time::Timestamp;

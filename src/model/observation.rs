@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Amount, Client, Dimension, QuotaSource, Scope, Timestamp};
 
 /// What an exchange says of quotas and throttling. Every value is as stated or exactly derived; unknown is absent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Observation {
     /// When the response's head was seen.
     pub at: Timestamp,
@@ -51,7 +51,7 @@ pub struct Observation {
 }
 
 /// One quota as a response announced it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reading {
     /// What it counts.
     pub dimension: Dimension,

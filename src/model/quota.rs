@@ -25,6 +25,12 @@ impl Dimension {
     }
 }
 
+impl Default for Dimension {
+    fn default() -> Self {
+        Self::requests()
+    }
+}
+
 impl fmt::Display for Dimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -32,10 +38,11 @@ impl fmt::Display for Dimension {
 }
 
 /// Who said a quota's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuotaSource {
     /// A response's field said it.
+    #[default]
     Header,
     /// An error body said it.
     Body,
@@ -79,6 +86,18 @@ pub(crate) fn same_or_absent(a: Option<&Arc<str>>, b: Option<&Arc<str>>) -> bool
     match (a, b) {
         (Some(a), Some(b)) => same_text(a, b),
         (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+/// Makes a text that is kept the same as another: where it is that already, no count that cores share is touched.
+#[inline]
+pub(crate) fn keep_text(kept: &mut Option<Arc<str>>, text: Option<&Arc<str>>) {
+    let is_kept = match (&*kept, text) {
+        (Some(kept), Some(text)) => Arc::ptr_eq(kept, text),
+        (kept, text) => kept.is_none() && text.is_none(),
+    };
+    if !is_kept {
+        *kept = text.cloned();
     }
 }
 

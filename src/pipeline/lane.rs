@@ -10,17 +10,22 @@ use crate::model::{Exchange, Frame, HashKey, InputCounters, Observation, Timesta
 /// Decodes and extracts what one source gives; knows no thread and no clock.
 pub(super) struct Lane {
     decoder: Decoder,
+    observed: Observed,
+    /// How far the time of its frames may run back.
+    disorder: Duration,
+    /// What did not come through the decoder: lines.
+    lines: InputCounters,
+    newest_line: Option<Timestamp>,
+}
+
+/// What its exchanges came to.
+struct Observed {
     observer: Observer,
     observations: Vec<Made>,
     /// Which of its stream's decode threads it runs on.
     thread: usize,
-    /// How far the time of its frames may run back.
-    disorder: Duration,
     /// Observations that were judged, whose memory is used again.
     spare: Vec<Box<Observation>>,
-    /// What did not come through the decoder: lines.
-    lines: InputCounters,
-    newest_line: Option<Timestamp>,
 }
 
 /// An observation on its way to the engine and back.
@@ -54,19 +59,22 @@ impl Lane {
     pub(super) fn new(extractor: Arc<Extractor>, options: DecodeOptions, key: HashKey) -> Self {
         Self {
             disorder: options.reordering,
-            spare: Vec::new(),
             decoder: Decoder::new(options, key, extractor.interest()),
-            observer: Observer::new(extractor),
-            observations: Vec::new(),
-            thread: 0,
+            observed: Observed {
+                observer: Observer::new(extractor),
+                observations: Vec::new(),
+                thread: 0,
+                spare: Vec::new(),
+            },
             lines: InputCounters::default(),
             newest_line: None,
         }
     }
 
     /// The same on the decode thread of that number.
-    pub(super) fn on_thread(self, thread: usize) -> Self {
-        Self { thread, ..self }
+    pub(super) fn on_thread(mut self, thread: usize) -> Self {
+        self.observed.thread = thread;
+        self
     }
 
     /// Takes a frame.
@@ -83,19 +91,19 @@ impl Lane {
 
     /// Takes back what was judged.
     pub(super) fn take_back(&mut self, made: Made) {
-        if self.spare.len() < SPARE {
-            self.spare.push(made.observation);
+        if self.observed.spare.len() < SPARE {
+            self.observed.spare.push(made.observation);
         }
     }
 
     /// Takes an exchange that a line held.
-    pub(super) fn handle_exchange(&mut self, exchange: Exchange) {
+    pub(super) fn handle_exchange(&mut self, mut exchange: Exchange) {
         self.lines.requests = self.lines.requests.saturating_add(u64::from(exchange.request.is_some()));
         self.lines.responses = self.lines.responses.saturating_add(1);
         self.lines.exchanges = self.lines.exchanges.saturating_add(1);
         let at = exchange.response.at;
         self.newest_line = Some(self.newest_line.map_or(at, |newest| newest.max(at)));
-        self.observe(exchange);
+        self.observed.add(&mut exchange);
     }
 
     /// The counters of lines and files, to add to.
@@ -118,7 +126,7 @@ impl Lane {
 
     /// How many observations wait.
     pub(super) fn waiting(&self) -> usize {
-        self.observations.len()
+        self.observed.observations.len()
     }
 
     /// Takes out what has come together.
@@ -129,24 +137,24 @@ impl Lane {
         };
         let mut counters = self.decoder.counters();
         counters.add(&self.lines);
-        Batch { observations: std::mem::take(&mut self.observations), watermark, counters }
+        Batch { observations: std::mem::take(&mut self.observed.observations), watermark, counters }
     }
 
+    /// Most frames end no exchange.
+    #[inline]
     fn drain(&mut self) {
-        while let Some(exchange) = self.decoder.poll_exchange() {
-            self.observe(exchange);
+        let exchanges = self.decoder.exchanges_mut();
+        if !exchanges.is_empty() {
+            exchanges.iter_mut().for_each(|exchange| self.observed.add(exchange));
+            exchanges.clear();
         }
     }
+}
 
-    #[inline]
-    fn observe(&mut self, exchange: Exchange) {
-        let observation = match self.spare.pop() {
-            Some(mut used) => {
-                self.observer.observe_into(exchange, &mut used);
-                used
-            }
-            None => Box::new(self.observer.observe(exchange)),
-        };
+impl Observed {
+    fn add(&mut self, exchange: &mut Exchange) {
+        let mut observation = self.spare.pop().unwrap_or_default();
+        self.observer.observe_into(exchange, &mut observation);
         self.observations.push(Made { observation, thread: self.thread });
     }
 }

@@ -61,7 +61,7 @@ impl Sequencer {
     pub(super) fn push(&mut self, made: Made, stream: usize) {
         self.arrivals += 1;
         let entry = Entry { at: made.observation.at, arrival: self.arrivals, made, stream };
-        if self.in_order.back().is_none_or(|last| *last < entry) {
+        if self.in_order.back().is_none_or(|last| last.at < entry.at || *last < entry) {
             self.in_order.push_back(entry);
         } else {
             self.late.push(Reverse(entry));

@@ -58,7 +58,6 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
 
     use proptest::prelude::*;
 
@@ -106,7 +105,7 @@ mod tests {
         connection: Connection,
         counters: InputCounters,
         memory: Memory,
-        exchanges: VecDeque<Exchange>,
+        exchanges: Vec<Exchange>,
     }
 
     impl Watched {
@@ -115,7 +114,7 @@ mod tests {
                 connection: Connection::new("test".into(), &FlowKey::of(segment).0),
                 counters: InputCounters::default(),
                 memory: Memory::default(),
-                exchanges: VecDeque::new(),
+                exchanges: Vec::new(),
             }
         }
 

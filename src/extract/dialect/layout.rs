@@ -201,31 +201,42 @@ pub(super) fn join(drafts: &[Draft], claims: &mut [Claim], mut is_exhausted: imp
 ///
 /// A lane sees the responses of some dozens of servers, each of which has a few lists of names; each takes about a kilobyte.
 #[derive(Debug, Clone)]
-pub(super) struct Layouts(Recent<Arc<Layout>>);
+pub(super) struct Layouts {
+    known: Recent<Arc<Layout>>,
+    last: Arc<Layout>,
+}
 
 impl Layouts {
     /// Room for four times so many.
-    pub(super) const fn new(sets: usize) -> Self {
-        Self(Recent::new(sets))
+    pub(super) fn new(sets: usize) -> Self {
+        Self { known: Recent::new(sets), last: Arc::default() }
     }
 
     /// The layout of a response's lines.
-    pub(super) fn layout(&mut self, fields: &Fields) -> Arc<Layout> {
+    #[inline]
+    pub(super) fn layout(&mut self, fields: &Fields) -> &Arc<Layout> {
+        if self.last.names.as_ref() != fields.names() {
+            self.last = self.find(fields);
+        }
+        &self.last
+    }
+
+    fn find(&mut self, fields: &Fields) -> Arc<Layout> {
         let names = fields.names();
         let is_meant = |layout: &Arc<Layout>| layout.names.as_ref() == names;
         // Names that several responses share are found by their place, without a look at them.
         let place = names.filter(|names| Arc::strong_count(names) > 1).map(Hash::of_place);
-        if let Some(known) = place.and_then(|place| self.0.known(place, is_meant)) {
+        if let Some(known) = place.and_then(|place| self.known.known(place, is_meant)) {
             return Arc::clone(known);
         }
         let hash = Hash::of_ends(names.into_iter().flat_map(|names| names.iter()));
-        let layout = self.0.known(hash, is_meant).cloned().unwrap_or_else(|| {
+        let layout = self.known.known(hash, is_meant).cloned().unwrap_or_else(|| {
             let layout = Arc::new(Layout::of(fields, |_| true));
-            self.0.keep(hash, Arc::clone(&layout));
+            self.known.keep(hash, Arc::clone(&layout));
             layout
         });
         if let Some(place) = place {
-            self.0.keep(place, Arc::clone(&layout));
+            self.known.keep(place, Arc::clone(&layout));
         }
         layout
     }

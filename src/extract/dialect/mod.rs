@@ -81,13 +81,13 @@ pub(super) struct Known {
 
 impl Known {
     /// Room for four times so many of each.
-    pub(super) const fn new(sets: usize) -> Self {
+    pub(super) fn new(sets: usize) -> Self {
         Self { layouts: Layouts::new(sets), policies: KnownPolicies::new(sets), date: LastDate(None) }
     }
 
     /// What the names of a response's lines say.
     pub(super) fn layout(&mut self, fields: &Fields) -> Arc<Layout> {
-        self.layouts.layout(fields)
+        Arc::clone(self.layouts.layout(fields))
     }
 }
 
@@ -159,23 +159,29 @@ static TELLING: Phrases = Phrases::new(&[
     ("bucket-level", 1),
 ]);
 
-/// The quota of a response, seen at `seen`, whose field lines say nothing but its numbers, and their family; `None` where they
-/// say more, or not as plainly.
-pub(super) fn only_quota(
-    layout: &Layout,
+/// Reads the quota of a response, seen at `seen`, whose field lines say nothing but its numbers, and gives their family; `None`
+/// where they say more, or not as plainly. The reading takes the place of those that are of no more use.
+pub(super) fn read_only_quota(
     fields: &Fields,
     seen: Timestamp,
     reset_rule: Option<ResetUnit>,
     known: &mut Known,
-) -> Option<(Reading, &'static str)> {
+    readings: &mut Vec<Reading>,
+) -> Option<&'static str> {
+    let Known { layouts, policies, date } = known;
+    let layout = layouts.layout(fields);
     let [draft] = layout.drafts.as_slice() else { return None };
     let plain = draft.plain.as_ref().filter(|_| layout.is_plain)?;
-    let date = layout.date.and_then(|line| known.date.read(fields.value(line), seen));
+    let date = layout.date.and_then(|line| date.read(fields.value(line), seen));
     let mut doubts = Vec::new();
-    let clock = Clock::new(seen, date, None);
-    let mut context = Context::new(clock, reset_rule, &mut known.policies, &mut doubts);
+    let mut context = Context::new(Clock::new(seen, date, None), reset_rule, policies, &mut doubts);
     let (numbers, family) = plain.numbers(draft, fields, &mut context)?;
-    doubts.is_empty().then(|| (draft.base.reading_of(numbers), family))
+    if !doubts.is_empty() {
+        return None;
+    }
+    readings.resize_with(1, Reading::default);
+    readings.iter_mut().for_each(|reading| draft.base.write_reading(numbers, reading));
+    Some(family)
 }
 
 /// Reads the field lines of a response that was seen at `seen`.

@@ -7,7 +7,7 @@ use super::layout::Claim;
 use super::name::{Field, Unit};
 use super::policies::{KnownPolicies, Policies, unify};
 use super::quota::{Numbers, Quota};
-use super::resets::Resets;
+use super::resets::{self, Resets};
 use crate::extract::plain;
 use crate::model::{Amount, Fields};
 
@@ -56,10 +56,10 @@ impl Plain {
         fields: &Fields,
         context: &mut Context<'_>,
     ) -> Option<(Numbers, &'static str)> {
-        let (numbers, resets) = self.read_numbers(draft, fields, draft.is_unprefixed, context)?;
+        let (numbers, is_epoch) = self.read_numbers(draft, fields, draft.is_unprefixed, context)?;
         let family = match draft.is_unprefixed {
             false => draft.base.family,
-            true if resets.is_epoch() => "ratelimit-epoch",
+            true if is_epoch => "ratelimit-epoch",
             true => "ratelimit-delta",
         };
         Some((numbers, family))
@@ -80,9 +80,9 @@ impl Plain {
                 quotas.push(Quota { family, ..draft.base.clone().with(numbers) });
             }
             Some(Policies { named, unnamed, .. }) if named.is_empty() && !unnamed.is_empty() => {
-                let Some((numbers, resets)) = self.read_numbers(draft, fields, true, context) else { return false };
+                let Some((numbers, is_epoch)) = self.read_numbers(draft, fields, true, context) else { return false };
                 let base = Quota { family: "ietf-03-06", ..draft.base.clone() };
-                let family = if resets.is_epoch() { "ratelimit-epoch" } else { base.family };
+                let family = if is_epoch { "ratelimit-epoch" } else { base.family };
                 unify(Quota { family, ..base.clone().with(numbers) }, None, unnamed, &base, quotas);
             }
             Some(_) => return false,
@@ -90,21 +90,36 @@ impl Plain {
         true
     }
 
-    fn read_numbers<'f>(
+    /// The numbers, and whether the reset is a point in time by its size.
+    fn read_numbers(
         &self,
         draft: &Draft,
-        fields: &'f Fields,
+        fields: &Fields,
         is_delta: bool,
         context: &mut Context<'_>,
-    ) -> Option<(Numbers, Resets<'f>)> {
+    ) -> Option<(Numbers, bool)> {
         // A line that is there but holds no number leaves all to the other reader.
         let count = |line: Option<usize>| match line {
-            Some(line) => plain::number(fields.value(line)).and_then(Amount::new).map(Some),
+            Some(line) => {
+                let value = fields.value(line);
+                plain::whole(value).or_else(|| plain::number(value)).and_then(Amount::new).map(Some)
+            }
             None => Some(None),
         };
         let (limit, remaining, used) = (count(self.limit)?, count(self.remaining)?, count(self.used)?);
-        let resets = Resets::of(self.reset.map(|(unit, line)| (unit, fields.value(line))), is_delta);
-        let reset = resets.of_remaining(remaining, draft.base.window, context);
-        Some((Numbers { limit, remaining, used, utilization: None, reset }, resets))
+        let (reset, is_epoch) = self.reset.map_or((None, false), |(unit, line)| {
+            let (value, window) = (fields.value(line), draft.base.window);
+            match plain::whole(value) {
+                Some(number) => {
+                    let reset = resets::of_number((unit, number), is_delta, remaining, window, context);
+                    (reset, resets::is_epoch(number))
+                }
+                None => {
+                    let resets = Resets::of([(unit, value)], is_delta);
+                    (resets.of_remaining(remaining, window, context), resets.is_epoch())
+                }
+            }
+        });
+        Some((Numbers { limit, remaining, used, utilization: None, reset }, is_epoch))
     }
 }

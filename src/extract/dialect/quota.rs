@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Amount, Dimension, QuotaSource, Reading, Scope, Timestamp};
+use crate::model::{Amount, Dimension, QuotaSource, Reading, Scope, Timestamp, keep_text};
 
 /// A quota as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -145,26 +145,43 @@ impl Quota {
     /// The reading, with what follows exactly from what was said.
     pub(in crate::extract) fn reading(&self) -> Reading {
         let Self { limit, remaining, used, utilization, reset, .. } = *self;
-        self.reading_of(Numbers { limit, remaining, used, utilization, reset })
+        let mut reading = Reading::default();
+        self.write_reading(Numbers { limit, remaining, used, utilization, reset }, &mut reading);
+        reading
     }
 
-    /// The reading of the same quota with other numbers.
-    pub(super) fn reading_of(&self, numbers: Numbers) -> Reading {
-        let Numbers { limit, remaining, used, utilization, reset } = numbers.completed();
-        Reading {
-            dimension: self.dimension.clone().map_or_else(Dimension::requests, Dimension),
-            policy: self.policy.clone(),
+    /// Writes the reading of the same quota with other numbers over one that is of no more use.
+    pub(super) fn write_reading(&self, numbers: Numbers, reading: &mut Reading) {
+        let Reading {
+            dimension,
+            policy,
             limit,
             remaining,
             used,
             utilization,
-            window: self.window.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-            reset_at: reset,
-            source: if self.body { QuotaSource::Body } else { QuotaSource::Header },
-            bucket: self.bucket.clone(),
-            scope: self.scope.clone(),
-            window_kind: None,
+            window,
+            reset_at,
+            source,
+            bucket,
+            scope,
+            window_kind,
+        } = reading;
+        // The name of most of them stands there from the last time.
+        if *dimension.0 != *self.dimension_name() {
+            *dimension = self.dimension.clone().map_or_else(Dimension::requests, Dimension);
         }
+        keep_text(policy, self.policy.as_ref());
+        let numbers = numbers.completed();
+        *limit = numbers.limit;
+        *remaining = numbers.remaining;
+        *used = numbers.used;
+        *utilization = numbers.utilization;
+        *window = self.window.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        *reset_at = numbers.reset;
+        *source = if self.body { QuotaSource::Body } else { QuotaSource::Header };
+        keep_text(bucket, self.bucket.as_ref());
+        scope.clone_from(&self.scope);
+        *window_kind = None;
     }
 
     /// An order that does not depend on the order of the field lines: what counts requests first, short windows first.

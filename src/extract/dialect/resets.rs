@@ -48,7 +48,7 @@ impl<'a> Resets<'a> {
 
     /// Whether a value has the size of an epoch.
     pub(super) fn is_epoch(&self) -> bool {
-        self.values().any(|(_, value)| plain::number(value).is_some_and(|number| number >= 1e9))
+        self.values().any(|(_, value)| plain::number(value).is_some_and(is_epoch))
     }
 
     /// The first reset that can be believed, for a quota whose other parts are known.
@@ -72,14 +72,7 @@ impl<'a> Resets<'a> {
                 _ => None,
             })
         });
-        let beside = Beside {
-            clock: context.clock,
-            rule: context.reset_rule,
-            delta_family: self.is_delta,
-            exhausted: remaining == Some(Amount::ZERO),
-            window,
-            wait,
-        };
+        let beside = beside(remaining, window, wait, self.is_delta, context);
         if let (Some((unit, value)), []) = (self.first, &*self.others)
             && !value.contains(&b',')
         {
@@ -123,6 +116,42 @@ impl<'a> Resets<'a> {
         }
         (aligned.len() == count).then_some(aligned)
     }
+}
+
+/// The same as [`Resets::of_remaining`] of one value, a number that is no list.
+pub(super) fn of_number(
+    (unit, number): (Unit, f64),
+    is_delta: bool,
+    remaining: Option<Amount>,
+    window: Option<f64>,
+    context: &mut Context<'_>,
+) -> Option<Timestamp> {
+    let wait = context.wait.or(match unit {
+        Unit::Delta(seconds) => Some(number * seconds),
+        _ => None,
+    });
+    let beside = beside(remaining, window, wait, is_delta, context);
+    reset::near_number(number, unit, &beside).unwrap_or_else(|doubt| {
+        context.doubt(doubt);
+        None
+    })
+}
+
+/// What is known beside a reset value of a quota of which so much remains.
+fn beside(
+    remaining: Option<Amount>,
+    window: Option<f64>,
+    wait: Option<f64>,
+    delta_family: bool,
+    context: &Context<'_>,
+) -> Beside {
+    let exhausted = remaining == Some(Amount::ZERO);
+    Beside { clock: context.clock, rule: context.reset_rule, delta_family, exhausted, window, wait }
+}
+
+/// From where on a number is a point in time, not a time from now.
+pub(super) const fn is_epoch(number: f64) -> bool {
+    number >= 1e9
 }
 
 fn apart(a: Timestamp, b: Timestamp) -> Duration {
