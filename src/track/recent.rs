@@ -46,6 +46,7 @@ struct Second {
 
 impl RecentCounts {
     /// Counts an exchange; `now` never runs back.
+    #[inline]
     pub(super) fn add(&mut self, now: Timestamp, throttled: bool) {
         if self.until.is_none_or(|until| now >= until) {
             self.begin(now.as_secs());

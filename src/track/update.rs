@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::quota::{QuotaChange, TrackedQuota};
 use super::recent::RecentCounts;
 use super::resets::{Lesson, RESET_JITTER, distance};
+use super::sharing::GroupId;
 use super::tally::count_code;
 
 /// A refusal that says neither when to come back nor how long its window is blocks for as long as people wait.
@@ -45,8 +46,9 @@ impl TrackedQuota {
             return applied;
         }
         self.forget_learned();
-        if self.key.window.is_none() {
+        if self.key.window.is_none() && stated_window(reading).is_some() {
             self.key.window = stated_window(reading);
+            self.group = GroupId::NONE;
         }
         self.window_kind = reading.window_kind.or(self.window_kind);
         if reading.policy.is_some() && !same_or_absent(self.policy.as_ref(), reading.policy.as_ref()) {
