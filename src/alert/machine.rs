@@ -107,11 +107,28 @@ impl Machine {
         options: &AlertOptions,
         terms: impl FnOnce() -> Terms,
     ) -> Option<Change> {
-        if self.firing {
+        if self.stays(now, verdict) {
+            None
+        } else if self.firing {
             self.step_firing(now, verdict, options, terms)
         } else {
             self.step_quiet(now, verdict, options, terms)
         }
+    }
+
+    /// Whether a judgement finds it as the one before left it: true of most. When the condition last held matters only to one
+    /// that flaps.
+    #[inline]
+    fn stays(&self, now: Timestamp, verdict: Verdict) -> bool {
+        if !self.firing {
+            return self.pending.is_none() && verdict.level != Level::Fires;
+        }
+        let is_settled = match (verdict.level, self.calm_until) {
+            (Level::Fires | Level::Between | Level::Unknown, None) => true,
+            (Level::Clears | Level::Unknown, Some(until)) => now < until,
+            (Level::Clears, None) | (Level::Fires | Level::Between, Some(_)) => false,
+        };
+        is_settled && !self.flapping && verdict.over.is_none()
     }
 
     /// When time alone may change it.
@@ -166,7 +183,6 @@ impl Machine {
         Some(Change::Fired(Fired { flapping: self.flapping, before }))
     }
 
-    #[inline]
     fn step_firing(
         &mut self,
         now: Timestamp,

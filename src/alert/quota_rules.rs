@@ -13,6 +13,15 @@ use super::quota_summary::QuotaSummary;
 use super::short_windows::ShortWindows;
 use super::summary::Summary;
 
+/// In the order in which changes at one moment are told: what is worse first.
+pub(super) const RULES: [Rule; 6] = [
+    Rule::ThrottledRatio,
+    Rule::LimitHit,
+    Rule::UtilizationHigh,
+    Rule::Utilization,
+    Rule::Exhaustion,
+    Rule::QuotaChanged,
+];
 /// How often a state is judged that time alone changes by no known moment …
 const TICK: Duration = Duration::from_secs(5);
 /// … or how often within a window that is longer: a day of silence must not cost a replay thousands of judgements.
@@ -56,21 +65,21 @@ impl Remembered {
         }
     }
 
-    /// What a rule makes of a quota: asked for with each exchange, the rest only where a state turns on it.
+    /// What each of [`RULES`] makes of a quota: asked for with each exchange, the rest only where a state turns on it.
     #[inline]
-    pub(super) fn level(&mut self, rule: Rule, facts: &Facts<'_>) -> Level {
+    pub(super) fn levels(&mut self, facts: &Facts<'_>) -> [Level; RULES.len()] {
         let options = facts.options;
-        match rule {
-            Rule::UtilizationHigh => utilization(facts, options.high, options.high_clear),
-            Rule::LimitHit => self.limit_hit(facts),
-            Rule::ThrottledRatio => throttled_ratio(facts),
-            Rule::Exhaustion => exhaustion(facts),
-            Rule::QuotaChanged => self.quota_changed(facts),
-            _ => match facts.short_window() {
+        [
+            throttled_ratio(facts),
+            self.limit_hit(facts),
+            utilization(facts, options.high, options.high_clear),
+            match facts.short_window() {
                 Some(window) => self.short_utilization(window, facts),
                 None => utilization(facts, options.utilization, options.utilization_clear),
             },
-        }
+            exhaustion(facts),
+            self.quota_changed(facts),
+        ]
     }
 
     /// When time alone changes the level of a rule that fires.
@@ -204,6 +213,7 @@ pub(super) fn terms(rule: Rule, facts: &Facts<'_>) -> Terms {
     }
 }
 
+#[inline]
 fn utilization(facts: &Facts<'_>, fires: f64, clears: f64) -> Level {
     match facts.numbers.utilization {
         Some(ratio) if ratio >= fires => Level::Fires,
@@ -213,6 +223,7 @@ fn utilization(facts: &Facts<'_>, fires: f64, clears: f64) -> Level {
     }
 }
 
+#[inline]
 fn throttled_ratio(facts: &Facts<'_>) -> Level {
     let Facts { quota, now, options, .. } = *facts;
     let long = quota.recent(now, options.throttled_long);
@@ -252,6 +263,7 @@ fn is_clear((left, to_reset): (Duration, Duration), facts: &Facts<'_>) -> bool {
     left.as_secs_f64() < facts.options.exhaustion_share * to_reset.as_secs_f64()
 }
 
+#[inline]
 fn exhaustion(facts: &Facts<'_>) -> Level {
     match forecast(facts).filter(|forecast| is_clear(*forecast, facts)) {
         Some(_) => Level::Fires,

@@ -11,17 +11,8 @@ use super::facts::{Facts, Moment};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
 use super::outlook::Outlook;
-use super::quota_rules::{Remembered, over, terms};
+use super::quota_rules::{RULES, Remembered, over, terms};
 
-/// In the order in which changes at one moment are told: what is worse first.
-const RULES: [Rule; 6] = [
-    Rule::ThrottledRatio,
-    Rule::LimitHit,
-    Rule::UtilizationHigh,
-    Rule::Utilization,
-    Rule::Exhaustion,
-    Rule::QuotaChanged,
-];
 /// The rules on one quota.
 #[derive(Debug, Clone, Default)]
 pub(super) struct QuotaWatch {
@@ -50,7 +41,7 @@ impl QuotaWatch {
         }
         let mut remembered = Remembered::default();
         remembered.note(&facts);
-        RULES.iter().any(|rule| remembered.level(*rule, &facts) == Level::Fires) || remembered.has_full_windows(&facts)
+        remembered.levels(&facts).contains(&Level::Fires) || remembered.has_full_windows(&facts)
     }
 
     /// Judges every rule, and sets the next deadline.
@@ -61,8 +52,8 @@ impl QuotaWatch {
         remembered.note(facts);
         let mut outlook = Outlook::default();
         let mut changed = false;
-        for (rule, slot) in RULES.into_iter().zip(slots) {
-            let level = remembered.level(rule, facts);
+        let levels = remembered.levels(facts);
+        for ((&rule, level), slot) in RULES.iter().zip(levels).zip(slots) {
             if slot.machine.is_blank() && level != Level::Fires {
                 continue;
             }

@@ -33,6 +33,7 @@ impl Endpoint {
         same_text(&self.state.host, host) && same_text(&self.state.endpoint, endpoint)
     }
 
+    #[inline]
     pub(super) fn count(&mut self, observation: &Observation, codes: usize) {
         let state = &mut self.state;
         if !same_or_absent(state.provider.as_ref(), observation.provider.as_ref()) {

@@ -162,10 +162,10 @@ impl TrackedQuota {
             count_code(&mut self.minute.error_codes, code, options.error_codes_each);
         }
         if !endpoint.is_empty() {
-            match self.endpoints.iter().position(|(known, _)| same_text(known, endpoint)) {
-                Some(index) => self.endpoints[index].1 = self.endpoints[index].1.saturating_add(1),
-                None if self.endpoints.len() < options.endpoints_each => self.endpoints.push((Arc::clone(endpoint), 1)),
-                None => {}
+            if let Some((_, count)) = self.endpoints.iter_mut().find(|(known, _)| same_text(known, endpoint)) {
+                *count = count.saturating_add(1);
+            } else if self.endpoints.len() < options.endpoints_each {
+                self.endpoints.push((Arc::clone(endpoint), 1));
             }
         }
         if !throttled {
