@@ -1,10 +1,10 @@
 //! The owner of all alerts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::model::{Alert, CaptureState, Observation, Timestamp};
-use crate::track::{Deadlines, QuotaId, Tracker, sooner};
+use crate::track::{AsIs, Deadlines, QuotaId, Tracker, sooner};
 
 use super::captures::CaptureWatch;
 use super::episode::Episode;
@@ -20,7 +20,7 @@ const INTERFACES: usize = 64;
 pub struct Alerts {
     options: AlertOptions,
     now: Option<Timestamp>,
-    quotas: BTreeMap<QuotaId, Box<QuotaWatch>>,
+    quotas: HashMap<QuotaId, Box<QuotaWatch>, AsIs>,
     codes: BTreeMap<CodeKey, CodeWatch>,
     captures: BTreeMap<Arc<str>, CaptureWatch>,
     /// When quotas are looked at: at their deadline, or before it where that has moved on since.
@@ -73,7 +73,7 @@ impl Alerts {
         Self {
             options,
             now: None,
-            quotas: BTreeMap::new(),
+            quotas: HashMap::default(),
             codes: BTreeMap::new(),
             captures: BTreeMap::new(),
             quota_deadlines: Deadlines::new(),
@@ -162,7 +162,9 @@ impl Alerts {
 
     /// What fires, the worst first, then what was resolved last.
     pub fn current(&self) -> Vec<Alert> {
-        let quotas = self.quotas.values().flat_map(|watch| watch.firing());
+        let mut quotas: Vec<_> = self.quotas.iter().collect();
+        quotas.sort_unstable_by_key(|(id, _)| **id);
+        let quotas = quotas.into_iter().flat_map(|(_, watch)| watch.firing());
         let codes = self.codes.values().filter_map(CodeWatch::firing);
         let captures = self.captures.values().filter_map(CaptureWatch::firing);
         let mut firing: Vec<&Episode> = quotas.chain(codes).chain(captures).collect();
@@ -218,7 +220,8 @@ impl Alerts {
 
     /// Forgets the quotas that the tracker forgot. It keeps fewer than are watched here, so that this frees many at once.
     fn sweep(&mut self, tracker: &Tracker, now: Timestamp) {
-        let gone: Vec<QuotaId> = self.quotas.keys().copied().filter(|id| tracker.quota(*id).is_none()).collect();
+        let mut gone: Vec<QuotaId> = self.quotas.keys().copied().filter(|id| tracker.quota(*id).is_none()).collect();
+        gone.sort_unstable();
         for id in gone {
             self.judge_quota(id, tracker, now, None);
         }

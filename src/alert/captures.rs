@@ -8,7 +8,7 @@ use crate::model::{CaptureState, Rule, Subject, Timestamp};
 
 use super::alerts::Outbox;
 use super::episode::{About, Episode, Judged};
-use super::machine::{Change, Level, Machine, Verdict};
+use super::machine::{Change, Level, Machine, Terms, Verdict};
 use super::options::AlertOptions;
 use super::summary::{self, Summary};
 
@@ -53,15 +53,8 @@ impl CaptureWatch {
         let lossy = loss > options.capture_loss;
         let trouble = state.trouble.as_ref();
         let level = if trouble.is_some() || silent || lossy { Level::Fires } else { Level::Clears };
-        let verdict = Verdict {
-            level,
-            observed: true,
-            over: None,
-            hold: Duration::ZERO,
-            sightings: 1,
-            clear_hold: Duration::ZERO,
-        };
-        match self.machine.step(now, &verdict, options) {
+        let verdict = Verdict { level, observed: true, over: None };
+        match self.machine.step(now, verdict, options, || Terms::at_once(Duration::ZERO)) {
             Some(Change::Fired(fired)) => {
                 let (value, threshold, summary) = if let Some(trouble) = trouble {
                     (

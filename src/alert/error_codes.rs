@@ -9,7 +9,7 @@ use crate::track::QuotaId;
 
 use super::alerts::Outbox;
 use super::episode::{About, Episode, Judged};
-use super::machine::{Change, Level, Machine, Verdict};
+use super::machine::{Change, Level, Machine, Terms, Verdict};
 use super::options::AlertOptions;
 use super::summary::{self, Summary};
 
@@ -72,15 +72,9 @@ impl CodeWatch {
             count if count <= options.error_codes_clear => Level::Clears,
             _ => Level::Between,
         };
-        let verdict = Verdict {
-            level,
-            observed,
-            over: None,
-            hold: Duration::ZERO,
-            sightings: 1,
-            clear_hold: options.error_codes_hold,
-        };
-        let change = self.machine.step(now, &verdict, options);
+        let verdict = Verdict { level, observed, over: None };
+        let terms = || Terms::at_once(options.error_codes_hold);
+        let change = self.machine.step(now, verdict, options, terms);
         match change {
             Some(Change::Fired(fired)) => {
                 let (owner, scope, code) = &self.key;
@@ -107,7 +101,7 @@ impl CodeWatch {
         }
         // What time alone changes: codes leave the minute, calm lasts, the whole is forgotten.
         let leaves = self.times.iter().map(|at| at.after(MINUTE)).find(|at| *at > now);
-        let held = self.machine.deadline(now, &verdict, options).filter(|at| *at > now);
+        let held = self.machine.deadline(now, options, terms).filter(|at| *at > now);
         self.deadline = leaves.into_iter().chain(held).min();
         change.is_some()
     }

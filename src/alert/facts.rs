@@ -6,7 +6,6 @@ use crate::model::{Amount, Timestamp};
 use crate::track::{Numbers, QuotaChange, TrackedQuota};
 
 use super::options::AlertOptions;
-use super::quota_rules::next_tick;
 
 /// What is known of a quota whose window nobody states is history after a day: longer windows state their reset.
 const UNSTATED: Duration = Duration::from_hours(24);
@@ -94,12 +93,6 @@ impl<'a> Facts<'a> {
     /// When what is known of it will be history, where that is still to come.
     pub(super) fn becomes_history_at(&self) -> Option<Timestamp> {
         self.history_at.filter(|at| *at > self.now)
-    }
-
-    /// A moment to look again, no earlier than something can have changed by then.
-    #[inline]
-    pub(super) fn ahead(&self, next: Timestamp) -> Timestamp {
-        if next > self.now { next } else { self.becomes_history_at().unwrap_or_else(|| next_tick(self)) }
     }
 
     /// Its window, where that begins anew faster than people react.

@@ -28,12 +28,24 @@ pub(super) struct Verdict {
     pub(super) observed: bool,
     /// Why it is over at once, whatever the level: the window it was about is gone.
     pub(super) over: Option<&'static str>,
+}
+
+/// What a rule asks for before it fires, and before it is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
     /// How long the firing condition must hold.
     pub(super) hold: Duration,
     /// How often the firing condition must be seen.
     pub(super) sightings: u32,
     /// How long the clearing condition must hold.
     pub(super) clear_hold: Duration,
+}
+
+impl Terms {
+    /// Those of a rule that fires at once.
+    pub(super) const fn at_once(clear_hold: Duration) -> Self {
+        Self { hold: Duration::ZERO, sightings: 1, clear_hold }
+    }
 }
 
 /// What a step changed.
@@ -61,8 +73,8 @@ pub(super) struct Machine {
     pending: Option<(Timestamp, u32)>,
     firing: bool,
     flapping: bool,
-    /// Since when the clearing condition holds, while it fires.
-    calm_since: Option<Timestamp>,
+    /// When the clearing condition has held long enough, where it holds while it fires.
+    calm_until: Option<Timestamp>,
     /// When the firing condition last held, while it fires.
     last_held: Option<Timestamp>,
     /// When it last changed; at most one more than flapping takes.
@@ -86,27 +98,67 @@ impl Machine {
         !self.firing && self.pending.is_none() && self.changes.is_empty()
     }
 
-    /// Takes a judgement; time never runs back.
+    /// Takes a judgement; time never runs back. The terms are asked for where they matter.
     #[inline]
-    pub(super) fn step(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
-        if self.firing { self.step_firing(now, verdict, options) } else { self.step_quiet(now, verdict, options) }
+    pub(super) fn step(
+        &mut self,
+        now: Timestamp,
+        verdict: Verdict,
+        options: &AlertOptions,
+        terms: impl FnOnce() -> Terms,
+    ) -> Option<Change> {
+        if self.stays(now, verdict) {
+            None
+        } else if self.firing {
+            self.step_firing(now, verdict, options, terms)
+        } else {
+            self.step_quiet(now, verdict, options, terms)
+        }
+    }
+
+    /// Whether a judgement finds it as the one before left it: true of most. When the condition last held matters only to one
+    /// that flaps.
+    #[inline]
+    fn stays(&self, now: Timestamp, verdict: Verdict) -> bool {
+        if !self.firing {
+            return self.pending.is_none() && verdict.level != Level::Fires;
+        }
+        let is_settled = match (verdict.level, self.calm_until) {
+            (Level::Fires | Level::Between | Level::Unknown, None) => true,
+            (Level::Clears | Level::Unknown, Some(until)) => now < until,
+            (Level::Clears, None) | (Level::Fires | Level::Between, Some(_)) => false,
+        };
+        is_settled && !self.flapping && verdict.over.is_none()
     }
 
     /// When time alone may change it.
     #[inline]
-    pub(super) fn deadline(&self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Timestamp> {
+    pub(super) fn deadline(
+        &self,
+        now: Timestamp,
+        options: &AlertOptions,
+        terms: impl FnOnce() -> Terms,
+    ) -> Option<Timestamp> {
         if self.flapping {
             return self.last_held.map(|held| held.after(options.flapping_quiet));
         }
         if self.firing {
-            return self.calm_since.map(|since| since.after(verdict.clear_hold));
+            return self.calm_until;
         }
-        let held =
-            self.pending.filter(|(_, seen)| *seen >= verdict.sightings).map(|(since, _)| since.after(verdict.hold));
+        let held = self.pending.and_then(|(since, seen)| {
+            let Terms { sightings, hold, .. } = terms();
+            (seen >= sightings).then(|| since.after(hold))
+        });
         held.or_else(|| self.changes.back().map(|last| last.after(options.flapping_span)).filter(|at| *at > now))
     }
 
-    fn step_quiet(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
+    fn step_quiet(
+        &mut self,
+        now: Timestamp,
+        verdict: Verdict,
+        options: &AlertOptions,
+        terms: impl FnOnce() -> Terms,
+    ) -> Option<Change> {
         match verdict.level {
             Level::Fires if verdict.over.is_none() => {}
             Level::Unknown if verdict.over.is_none() => return None,
@@ -115,31 +167,37 @@ impl Machine {
                 return None;
             }
         }
+        let Terms { sightings, hold, .. } = terms();
         let (since, seen) = self.pending.unwrap_or((now, 0));
         let seen = seen.saturating_add(u32::from(verdict.observed));
-        if seen < verdict.sightings || now < since.after(verdict.hold) {
+        if seen < sightings || now < since.after(hold) {
             self.pending = Some((since, seen));
             return None;
         }
         self.pending = None;
         self.firing = true;
-        self.calm_since = None;
+        self.calm_until = None;
         self.last_held = Some(now);
         let before = u64::try_from(self.changes.iter().filter(|at| **at == now).count()).unwrap_or(u64::MAX);
         self.flapping = self.note_change(now, options);
         Some(Change::Fired(Fired { flapping: self.flapping, before }))
     }
 
-    #[inline]
-    fn step_firing(&mut self, now: Timestamp, verdict: &Verdict, options: &AlertOptions) -> Option<Change> {
+    fn step_firing(
+        &mut self,
+        now: Timestamp,
+        verdict: Verdict,
+        options: &AlertOptions,
+        terms: impl FnOnce() -> Terms,
+    ) -> Option<Change> {
         match verdict.level {
             Level::Fires => {
                 self.last_held = Some(now);
-                self.calm_since = None;
+                self.calm_until = None;
             }
-            Level::Between => self.calm_since = None,
+            Level::Between => self.calm_until = None,
             Level::Clears => {
-                self.calm_since.get_or_insert(now);
+                self.calm_until.get_or_insert_with(|| now.after(terms().clear_hold));
             }
             Level::Unknown => {}
         }
@@ -148,7 +206,7 @@ impl Machine {
             let gone = verdict.level == Level::Clears || verdict.over.is_some();
             return (quiet && gone).then(|| self.resolve(now, verdict.over.unwrap_or("recovered"), options));
         }
-        let cleared = self.calm_since.is_some_and(|since| now >= since.after(verdict.clear_hold));
+        let cleared = self.calm_until.is_some_and(|until| now >= until);
         let reason = verdict.over.or_else(|| cleared.then_some("recovered"))?;
         Some(self.resolve(now, reason, options))
     }
@@ -156,7 +214,7 @@ impl Machine {
     fn resolve(&mut self, now: Timestamp, reason: &'static str, options: &AlertOptions) -> Change {
         self.firing = false;
         self.flapping = false;
-        self.calm_since = None;
+        self.calm_until = None;
         self.last_held = None;
         self.note_change(now, options);
         Change::Resolved(reason)
@@ -179,15 +237,10 @@ impl Machine {
 mod tests {
     use super::*;
 
+    const TERMS: Terms = Terms { hold: Duration::from_secs(3), sightings: 2, clear_hold: Duration::from_mins(2) };
+
     fn verdict(level: Level) -> Verdict {
-        Verdict {
-            level,
-            observed: true,
-            over: None,
-            hold: Duration::from_secs(3),
-            sightings: 2,
-            clear_hold: Duration::from_mins(2),
-        }
+        Verdict { level, observed: true, over: None }
     }
 
     fn at(seconds: u64) -> Timestamp {
@@ -197,33 +250,44 @@ mod tests {
     #[test]
     fn fires_after_hold_and_sightings_and_clears_only_after_unbroken_calm() {
         let options = AlertOptions::default();
+        let terms = || TERMS;
         let mut machine = Machine::default();
-        assert_eq!(machine.step(at(0), &verdict(Level::Fires), &options), None);
-        assert_eq!(machine.deadline(at(0), &verdict(Level::Fires), &options), None);
-        assert_eq!(machine.step(at(4), &verdict(Level::Fires), &options), Some(Change::Fired(Fired::default())));
-        assert_eq!(machine.step(at(5), &verdict(Level::Clears), &options), None);
-        assert_eq!(machine.step(at(60), &verdict(Level::Between), &options), None);
-        assert_eq!(machine.step(at(61), &verdict(Level::Clears), &options), None);
-        assert_eq!(machine.deadline(at(61), &verdict(Level::Clears), &options), Some(at(181)));
-        assert_eq!(machine.step(at(100), &verdict(Level::Unknown), &options), None);
-        assert_eq!(machine.step(at(181), &verdict(Level::Unknown), &options), Some(Change::Resolved("recovered")));
+        assert_eq!(machine.step(at(0), verdict(Level::Fires), &options, terms), None);
+        assert_eq!(machine.deadline(at(0), &options, terms), None);
+        assert_eq!(machine.step(at(4), verdict(Level::Fires), &options, terms), Some(Change::Fired(Fired::default())));
+        assert_eq!(machine.step(at(5), verdict(Level::Clears), &options, terms), None);
+        assert_eq!(machine.step(at(60), verdict(Level::Between), &options, terms), None);
+        assert_eq!(machine.step(at(61), verdict(Level::Clears), &options, terms), None);
+        assert_eq!(machine.deadline(at(61), &options, terms), Some(at(181)));
+        assert_eq!(machine.step(at(100), verdict(Level::Unknown), &options, terms), None);
+        assert_eq!(
+            machine.step(at(181), verdict(Level::Unknown), &options, terms),
+            Some(Change::Resolved("recovered"))
+        );
     }
 
     #[test]
     fn the_fifth_change_within_a_quarter_of_an_hour_is_held() {
         let options = AlertOptions::default();
         let mut machine = Machine::default();
-        let fires = Verdict { hold: Duration::ZERO, sightings: 1, ..verdict(Level::Fires) };
+        let terms = || Terms::at_once(TERMS.clear_hold);
+        let fires = verdict(Level::Fires);
         let over = Verdict { over: Some("window_reset"), ..verdict(Level::Clears) };
         for minute in 0..2 {
-            assert_eq!(machine.step(at(minute * 60), &fires, &options), Some(Change::Fired(Fired::default())));
-            assert_eq!(machine.step(at(minute * 60 + 30), &over, &options), Some(Change::Resolved("window_reset")));
+            assert_eq!(machine.step(at(minute * 60), fires, &options, terms), Some(Change::Fired(Fired::default())));
+            assert_eq!(
+                machine.step(at(minute * 60 + 30), over, &options, terms),
+                Some(Change::Resolved("window_reset"))
+            );
         }
-        assert_eq!(machine.step(at(120), &fires, &options), Some(Change::Fired(Fired { flapping: true, before: 0 })));
-        assert_eq!(machine.step(at(150), &over, &options), None);
-        assert_eq!(machine.deadline(at(150), &over, &options), Some(at(720)));
-        assert_eq!(machine.step(at(719), &over, &options), None);
-        assert_eq!(machine.step(at(720), &over, &options), Some(Change::Resolved("window_reset")));
+        assert_eq!(
+            machine.step(at(120), fires, &options, terms),
+            Some(Change::Fired(Fired { flapping: true, before: 0 }))
+        );
+        assert_eq!(machine.step(at(150), over, &options, terms), None);
+        assert_eq!(machine.deadline(at(150), &options, terms), Some(at(720)));
+        assert_eq!(machine.step(at(719), over, &options, terms), None);
+        assert_eq!(machine.step(at(720), over, &options, terms), Some(Change::Resolved("window_reset")));
         assert!(!machine.is_idle(at(720), &options) && machine.is_idle(at(1620), &options));
     }
 }

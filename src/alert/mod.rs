@@ -15,6 +15,7 @@ mod error_codes;
 mod facts;
 mod machine;
 mod options;
+mod outlook;
 mod quota_rules;
 mod quota_summary;
 mod quota_watch;

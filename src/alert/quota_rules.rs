@@ -7,35 +7,28 @@ use crate::track::QuotaChange;
 
 use super::episode::Judged;
 use super::facts::Facts;
-use super::machine::{Level, Verdict};
+use super::machine::{Level, Terms};
+use super::outlook::Outlook;
 use super::quota_summary::QuotaSummary;
 use super::short_windows::ShortWindows;
 use super::summary::Summary;
 
+/// In the order in which changes at one moment are told: what is worse first.
+pub(super) const RULES: [Rule; 6] = [
+    Rule::ThrottledRatio,
+    Rule::LimitHit,
+    Rule::UtilizationHigh,
+    Rule::Utilization,
+    Rule::Exhaustion,
+    Rule::QuotaChanged,
+];
 /// How often a state is judged that time alone changes by no known moment …
 const TICK: Duration = Duration::from_secs(5);
 /// … or how often within a window that is longer: a day of silence must not cost a replay thousands of judgements.
 const TICKS: u32 = 1000;
+const MINUTE: Duration = Duration::from_mins(1);
 /// Looks at a silent quota before they become rarer.
 const FINE_LOOKS: u128 = 64;
-
-/// What a rule makes of a quota at a moment.
-pub(super) struct Judgement {
-    pub(super) verdict: Verdict,
-    pub(super) value: f64,
-    pub(super) threshold: f64,
-    /// When time alone changes the verdict; asked for only while the rule fires.
-    pub(super) next: Next,
-}
-
-/// When time alone changes a verdict.
-#[derive(Clone, Copy)]
-pub(super) enum Next {
-    /// Then, if ever.
-    At(Option<Timestamp>),
-    /// When the numbers are history, or bit by bit where the agent counts.
-    WithTheNumbers,
-}
 
 /// What earlier exchanges leave to judge by.
 #[derive(Debug, Clone, Default)]
@@ -72,98 +65,86 @@ impl Remembered {
         }
     }
 
-    /// Whether a rule may find that its firing condition holds: cheap, and never a wrong no.
+    /// What each of [`RULES`] makes of a quota: asked for with each exchange, the rest only where a state turns on it.
     #[inline]
-    pub(super) fn may_fire(&mut self, rule: Rule, facts: &Facts<'_>) -> bool {
+    pub(super) fn levels(&mut self, facts: &Facts<'_>) -> [Level; RULES.len()] {
         let options = facts.options;
-        match rule {
-            Rule::UtilizationHigh => facts.reaches(options.high),
-            Rule::LimitHit => facts.is_hit(),
-            Rule::ThrottledRatio => {
-                facts.quota.recent_at_most().throttled >= options.throttled_refusals
-                    && facts.quota.recent(facts.now, options.throttled_long).throttled_ratio() > Some(options.throttled)
-            }
-            Rule::Exhaustion => forecast(facts).is_some_and(|forecast| is_clear(forecast, facts)),
-            Rule::QuotaChanged => facts.change.is_some(),
-            _ => match facts.short_window() {
-                Some(window) => self.short.share(facts.now, window, options.short_windows) >= options.short_share,
-                None => facts.reaches(options.utilization),
+        [
+            throttled_ratio(facts),
+            self.limit_hit(facts),
+            utilization(facts, options.high, options.high_clear),
+            match facts.short_window() {
+                Some(window) => self.short_utilization(window, facts),
+                None => utilization(facts, options.utilization, options.utilization_clear),
             },
-        }
+            exhaustion(facts),
+            self.quota_changed(facts),
+        ]
     }
 
-    /// What a rule makes of a quota.
+    /// When time alone changes the level of a rule that fires.
     #[inline]
-    pub(super) fn judgement(&mut self, rule: Rule, facts: &Facts<'_>) -> Judgement {
-        let options = facts.options;
-        match rule {
-            Rule::UtilizationHigh => utilization(facts, options.high, options.high_clear, (Duration::ZERO, 1)),
-            Rule::LimitHit => self.limit_hit(facts),
-            Rule::ThrottledRatio => throttled_ratio(facts),
-            Rule::Exhaustion => exhaustion(facts),
-            Rule::QuotaChanged => self.quota_changed(facts),
-            _ => {
-                if let Some(window) = facts.short_window() {
-                    return self.short_utilization(window, facts);
-                }
-                let hold = (facts.hold(), options.utilization_sightings);
-                utilization(facts, options.utilization, options.utilization_clear, hold)
+    pub(super) fn look_ahead(&self, rule: Rule, level: Level, facts: &Facts<'_>, outlook: &mut Outlook) {
+        let now = facts.now;
+        let at = match rule {
+            Rule::LimitHit => self.hit_until.filter(|until| now < *until),
+            // While there were exchanges their share changes by the second; in silence only what ends it counts.
+            Rule::ThrottledRatio if level != Level::Unknown => Some(now.after(TICK)),
+            Rule::ThrottledRatio => {
+                let (quota, ahead) = (facts.quota, |at: &Timestamp| *at > now);
+                let end = quota.expires_at().or_else(|| quota.blocked_until(now)).filter(ahead);
+                Some(end.unwrap_or_else(|| next_tick(facts)))
             }
+            Rule::QuotaChanged => {
+                if let Some(until) = self.changed_until(facts) {
+                    outlook.at(until, now);
+                }
+                return;
+            }
+            Rule::UtilizationHigh | Rule::Exhaustion => None,
+            _ => facts.short_window().map(|_| now.after(TICK)),
+        };
+        match at {
+            Some(at) => outlook.at(at, now),
+            None => outlook.with_the_numbers(),
         }
     }
 
-    fn short_utilization(&mut self, window: Duration, facts: &Facts<'_>) -> Judgement {
-        let options = facts.options;
-        let share = self.short.share(facts.now, window, options.short_windows);
-        let level = if share >= options.short_share && share > 0.0 { Level::Fires } else { Level::Clears };
-        Judgement {
-            verdict: verdict(level, facts, options.clear_hold),
-            value: self.short.highest(),
-            threshold: options.utilization,
-            next: Next::At(Some(facts.now.after(TICK))),
+    /// The number that a rule judged, and the one that it was compared with.
+    pub(super) fn measure(&self, rule: Rule, facts: &Facts<'_>) -> (f64, f64) {
+        let Facts { quota, now, options, .. } = *facts;
+        let utilization = facts.numbers.utilization.unwrap_or_default();
+        match rule {
+            Rule::UtilizationHigh => (utilization, options.high),
+            Rule::LimitHit => {
+                let refusals = if facts.is_hit() { quota.recent(now, MINUTE).throttled } else { 0 };
+                (count(refusals.max(1)), 1.0)
+            }
+            Rule::ThrottledRatio => {
+                let ratio = quota.recent(now, options.throttled_long).throttled_ratio();
+                (ratio.unwrap_or_default(), options.throttled)
+            }
+            Rule::Exhaustion => {
+                let share = options.exhaustion_share;
+                forecast(facts).map_or((0.0, 0.0), |(left, reset)| (left.as_secs_f64(), share * reset.as_secs_f64()))
+            }
+            Rule::QuotaChanged => match facts.change {
+                Some(QuotaChange::Limit { from, to }) => (to.value(), from.value()),
+                Some(QuotaChange::Reset { from, to }) => (to.since(now).as_secs_f64(), from.since(now).as_secs_f64()),
+                Some(QuotaChange::Slides) | None => (0.0, 0.0),
+            },
+            _ if facts.short_window().is_some() => (self.short.highest(), options.utilization),
+            _ => (utilization, options.utilization),
         }
     }
 
-    fn quota_changed(&self, facts: &Facts<'_>) -> Judgement {
-        let now = facts.now;
-        let seen_until = self.changed_at.map(|at| at.after(facts.options.changed_hold));
-        let level = match (facts.change, seen_until) {
-            (Some(_), _) => Level::Fires,
-            (None, Some(until)) if now < until => Level::Between,
-            _ => Level::Clears,
-        };
-        let (value, threshold) = match facts.change {
-            Some(QuotaChange::Limit { from, to }) => (to.value(), from.value()),
-            Some(QuotaChange::Reset { from, to }) => (to.since(now).as_secs_f64(), from.since(now).as_secs_f64()),
-            Some(QuotaChange::Slides) | None => (0.0, 0.0),
-        };
-        Judgement { verdict: verdict(level, facts, Duration::ZERO), value, threshold, next: Next::At(seen_until) }
-    }
-
-    fn limit_hit(&mut self, facts: &Facts<'_>) -> Judgement {
-        let now = facts.now;
-        let hit = facts.is_hit();
-        let held = self.hit_until.filter(|until| now < *until);
-        let level = match (hit, held.is_some() || facts.spent) {
-            (true, _) => Level::Fires,
-            (false, true) => Level::Between,
-            (false, false) => Level::Clears,
-        };
-        let mut verdict = verdict(level, facts, Duration::ZERO);
-        verdict.over = (level == Level::Clears && facts.quota.is_stale(now)).then_some("window_expired");
-        let next = if held.is_some() { Next::At(held) } else { Next::WithTheNumbers };
-        let refusals = if hit { facts.quota.recent(now, Duration::from_mins(1)).throttled } else { 0 };
-        Judgement { verdict, value: count(refusals.max(1)), threshold: 1.0, next }
-    }
-}
-
-impl Judgement {
-    /// The same with what there is to say of it.
+    /// What there is to say of what a rule judged.
     pub(super) fn judged(&self, rule: Rule, facts: &Facts<'_>) -> Judged {
         let (quota, now) = (facts.quota, facts.now);
+        let (value, threshold) = self.measure(rule, facts);
         let summary = match rule {
             Rule::LimitHit => QuotaSummary::hit(quota, facts.refused, now),
-            Rule::ThrottledRatio => QuotaSummary::throttled(quota, self.value, facts.options.throttled_long, now),
+            Rule::ThrottledRatio => QuotaSummary::throttled(quota, value, facts.options.throttled_long, now),
             Rule::Exhaustion => match quota.forecast(now) {
                 Some(forecast) => {
                     QuotaSummary::exhaustion(quota, forecast.exhausts_at.since(now), forecast.time_to_reset, now)
@@ -171,38 +152,79 @@ impl Judgement {
                 None => QuotaSummary::used(quota, facts.numbers.utilization.unwrap_or_default(), now),
             },
             Rule::QuotaChanged => QuotaSummary::changed(quota, facts.change, now),
-            _ => QuotaSummary::used(quota, self.value, now),
+            _ => QuotaSummary::used(quota, value, now),
         };
-        Judged { value: self.value, threshold: self.threshold, summary: Summary::OfQuota(summary) }
+        Judged { value, threshold, summary: Summary::OfQuota(summary) }
     }
-}
 
-impl Next {
-    /// The moment that is meant.
-    #[inline]
-    pub(super) fn of(self, facts: &Facts<'_>) -> Option<Timestamp> {
-        match self {
-            Self::At(at) => at,
-            Self::WithTheNumbers => facts.history_at.or_else(|| Some(next_tick(facts))),
+    fn short_utilization(&mut self, window: Duration, facts: &Facts<'_>) -> Level {
+        let options = facts.options;
+        let share = self.short.share(facts.now, window, options.short_windows);
+        if share >= options.short_share && share > 0.0 { Level::Fires } else { Level::Clears }
+    }
+
+    fn quota_changed(&self, facts: &Facts<'_>) -> Level {
+        match facts.change {
+            Some(_) => Level::Fires,
+            None if self.changed_until(facts).is_some_and(|until| facts.now < until) => Level::Between,
+            None => Level::Clears,
+        }
+    }
+
+    /// Until when the last change is to be seen.
+    fn changed_until(&self, facts: &Facts<'_>) -> Option<Timestamp> {
+        self.changed_at.map(|at| at.after(facts.options.changed_hold))
+    }
+
+    fn limit_hit(&self, facts: &Facts<'_>) -> Level {
+        let is_held = || self.hit_until.is_some_and(|until| facts.now < until);
+        match facts.is_hit() {
+            true => Level::Fires,
+            false if facts.spent || is_held() => Level::Between,
+            false => Level::Clears,
         }
     }
 }
 
-fn utilization(facts: &Facts<'_>, fires: f64, clears: f64, hold: (Duration, u32)) -> Judgement {
-    let utilization = facts.numbers.utilization;
-    let level = match utilization {
+/// Why the alert of a rule is over at once: the window that was judged is gone.
+#[inline]
+pub(super) fn over(rule: Rule, level: Level, facts: &Facts<'_>) -> Option<&'static str> {
+    let is_expired = match rule {
+        Rule::QuotaChanged => false,
+        Rule::LimitHit => level == Level::Clears && facts.quota.is_stale(facts.now),
+        // Nothing is known of the share where there were no exchanges.
+        Rule::ThrottledRatio => level == Level::Unknown && is_gone(facts),
+        Rule::Utilization if facts.short_window().is_some() => false,
+        _ if facts.is_history() => true,
+        _ => return (facts.is_reset() && level != Level::Fires).then_some("window_reset"),
+    };
+    is_expired.then_some("window_expired")
+}
+
+/// What a rule asks for before it fires, and before it is over.
+pub(super) fn terms(rule: Rule, facts: &Facts<'_>) -> Terms {
+    let options = facts.options;
+    let at_once = Terms::at_once(options.clear_hold);
+    match rule {
+        Rule::LimitHit | Rule::QuotaChanged => Terms::at_once(Duration::ZERO),
+        Rule::UtilizationHigh | Rule::ThrottledRatio => at_once,
+        Rule::Utilization if facts.short_window().is_some() => at_once,
+        _ => Terms { hold: facts.hold(), sightings: options.utilization_sightings, ..at_once },
+    }
+}
+
+#[inline]
+fn utilization(facts: &Facts<'_>, fires: f64, clears: f64) -> Level {
+    match facts.numbers.utilization {
         Some(ratio) if ratio >= fires => Level::Fires,
         Some(ratio) if ratio < clears => Level::Clears,
         Some(_) => Level::Between,
         None => Level::Unknown,
-    };
-    let (hold, sightings) = hold;
-    let verdict =
-        Verdict { over: over(facts, level), hold, sightings, ..verdict(level, facts, facts.options.clear_hold) };
-    Judgement { verdict, value: utilization.unwrap_or_default(), threshold: fires, next: Next::WithTheNumbers }
+    }
 }
 
-fn throttled_ratio(facts: &Facts<'_>) -> Judgement {
+#[inline]
+fn throttled_ratio(facts: &Facts<'_>) -> Level {
     let Facts { quota, now, options, .. } = *facts;
     let long = quota.recent(now, options.throttled_long);
     // A quota whose exchanges were refused for another quota's sake has nothing to answer for.
@@ -210,27 +232,20 @@ fn throttled_ratio(facts: &Facts<'_>) -> Judgement {
     let enough = long.requests >= options.throttled_exchanges && long.throttled >= options.throttled_refusals;
     let short = || quota.recent(now, options.throttled_short).throttled_ratio();
     let much = |ratio: Option<f64>| ratio.is_some_and(|ratio| ratio > options.throttled);
-    let ratio = long.throttled_ratio();
-    let level = match ratio {
-        Some(_) if much(ratio) && enough && refused() && much(short()) => Level::Fires,
-        Some(long) if long < options.throttled_clear => Level::Clears,
+    match long.throttled_ratio() {
+        Some(ratio) if much(Some(ratio)) && enough && refused() && much(short()) => Level::Fires,
+        Some(ratio) if ratio < options.throttled_clear => Level::Clears,
         Some(_) => Level::Between,
         None => Level::Unknown,
-    };
-    let silent = long.requests == 0;
-    let mut verdict = verdict(level, facts, options.clear_hold);
-    // While there were exchanges their share changes by the second; in silence only what ends it counts.
-    let mut next = Next::At(Some(now.after(TICK)));
-    if silent {
-        let gone = match quota.expires_at() {
-            Some(expires) => now >= expires,
-            None => quota.blocked_until(now).is_none() && !facts.spent,
-        };
-        verdict.over = gone.then_some("window_expired");
-        let end = quota.expires_at().or_else(|| quota.blocked_until(now)).filter(|at| *at > now);
-        next = Next::At(Some(end.unwrap_or_else(|| next_tick(facts))));
     }
-    Judgement { verdict, value: ratio.unwrap_or_default(), threshold: options.throttled, next }
+}
+
+/// Whether a quota without exchanges has nothing left to wait for.
+fn is_gone(facts: &Facts<'_>) -> bool {
+    match facts.quota.expires_at() {
+        Some(expires) => facts.now >= expires,
+        None => facts.quota.blocked_until(facts.now).is_none() && !facts.spent,
+    }
 }
 
 /// The time until a quota that is used enough runs out, and the time to its reset.
@@ -248,37 +263,14 @@ fn is_clear((left, to_reset): (Duration, Duration), facts: &Facts<'_>) -> bool {
     left.as_secs_f64() < facts.options.exhaustion_share * to_reset.as_secs_f64()
 }
 
-fn exhaustion(facts: &Facts<'_>) -> Judgement {
-    let options = facts.options;
-    let forecast = forecast(facts);
-    let level = match forecast.filter(|forecast| is_clear(*forecast, facts)) {
+#[inline]
+fn exhaustion(facts: &Facts<'_>) -> Level {
+    match forecast(facts).filter(|forecast| is_clear(*forecast, facts)) {
         Some(_) => Level::Fires,
         // Silence is no sign of a slower pace, and what has run out has not recovered.
         None if !facts.is_observed() || facts.spent => Level::Unknown,
         None => Level::Clears,
-    };
-    let verdict = Verdict {
-        over: over(facts, level),
-        hold: facts.hold(),
-        sightings: options.utilization_sightings,
-        ..verdict(level, facts, options.clear_hold)
-    };
-    let (value, threshold) = forecast
-        .map_or((0.0, 0.0), |(left, reset)| (left.as_secs_f64(), options.exhaustion_share * reset.as_secs_f64()));
-    Judgement { verdict, value, threshold, next: Next::WithTheNumbers }
-}
-
-/// A verdict that fires at once.
-const fn verdict(level: Level, facts: &Facts<'_>, clear_hold: Duration) -> Verdict {
-    Verdict { level, observed: facts.is_observed(), over: None, hold: Duration::ZERO, sightings: 1, clear_hold }
-}
-
-/// Whether the window that was judged is gone.
-fn over(facts: &Facts<'_>, level: Level) -> Option<&'static str> {
-    if facts.is_history() {
-        return Some("window_expired");
     }
-    (facts.is_reset() && level != Level::Fires).then_some("window_reset")
 }
 
 /// What is refused stays so until the provider's wait is over, however long that is.

@@ -10,17 +10,9 @@ use super::episode::{About, Episode};
 use super::facts::{Facts, Moment};
 use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
-use super::quota_rules::{Judgement, Remembered};
+use super::outlook::Outlook;
+use super::quota_rules::{RULES, Remembered, over, terms};
 
-/// In the order in which changes at one moment are told: what is worse first.
-const RULES: [Rule; 6] = [
-    Rule::ThrottledRatio,
-    Rule::LimitHit,
-    Rule::UtilizationHigh,
-    Rule::Utilization,
-    Rule::Exhaustion,
-    Rule::QuotaChanged,
-];
 /// The rules on one quota.
 #[derive(Debug, Clone, Default)]
 pub(super) struct QuotaWatch {
@@ -49,50 +41,49 @@ impl QuotaWatch {
         }
         let mut remembered = Remembered::default();
         remembered.note(&facts);
-        RULES.iter().any(|rule| remembered.may_fire(*rule, &facts)) || remembered.has_full_windows(&facts)
+        remembered.levels(&facts).contains(&Level::Fires) || remembered.has_full_windows(&facts)
     }
 
     /// Judges every rule, and sets the next deadline.
     pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
         let facts = &Facts::of(quota, moment);
         let Moment { now, options, .. } = moment;
-        self.remembered.note(facts);
-        let mut deadline: Option<Timestamp> = None;
-        let (mut changed, mut waits) = (false, false);
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            let rule = RULES[index];
-            if slot.machine.is_blank() && !self.remembered.may_fire(rule, facts) {
+        let Self { slots, remembered, .. } = self;
+        remembered.note(facts);
+        let mut outlook = Outlook::default();
+        let mut changed = false;
+        let levels = remembered.levels(facts);
+        for ((&rule, level), slot) in RULES.iter().zip(levels).zip(slots) {
+            if slot.machine.is_blank() && level != Level::Fires {
                 continue;
             }
-            let judgement = self.remembered.judgement(rule, facts);
-            let verdict = &judgement.verdict;
-            if rule == Rule::QuotaChanged && verdict.level == Level::Fires && slot.machine.is_firing() {
+            let terms = || terms(rule, facts);
+            let verdict = Verdict { level, observed: facts.is_observed(), over: over(rule, level, facts) };
+            if rule == Rule::QuotaChanged && level == Level::Fires && slot.machine.is_firing() {
                 // Each change is an episode of its own.
-                let over = Verdict { level: Level::Clears, over: Some("superseded"), ..*verdict };
-                if let Some(change) = slot.machine.step(now, &over, options) {
-                    slot.turn(rule, change, &judgement, facts, outbox);
+                let over = Verdict { level: Level::Clears, over: Some("superseded"), ..verdict };
+                if let Some(change) = slot.machine.step(now, over, options, terms) {
+                    slot.turn(rule, change, remembered, facts, outbox);
                 }
             }
-            if let Some(change) = slot.machine.step(now, verdict, options) {
+            if let Some(change) = slot.machine.step(now, verdict, options, terms) {
                 changed = true;
-                slot.turn(rule, change, &judgement, facts, outbox);
-            } else {
-                slot.worsen(rule, &judgement, facts);
+                slot.turn(rule, change, remembered, facts, outbox);
+            } else if level == Level::Fires {
+                slot.worsen(rule, remembered, facts);
             }
-            let of_rule = if slot.machine.is_firing() { judgement.next.of(facts) } else { None };
-            let of_machine = slot.machine.deadline(now, verdict, options);
-            waits = waits || !slot.machine.is_idle(now, options);
-            if let Some(next) = sooner(of_rule.map(|next| facts.ahead(next)), of_machine.map(|next| facts.ahead(next)))
-            {
-                deadline = Some(deadline.map_or(next, |earliest| earliest.min(next)));
+            if slot.machine.is_firing() {
+                remembered.look_ahead(rule, level, facts, &mut outlook);
+            }
+            if let Some(at) = slot.machine.deadline(now, options, terms) {
+                outlook.at(at, now);
+            }
+            if !slot.machine.is_idle(now, options) {
+                outlook.waits();
             }
         }
-        // Whatever waits for another sight is looked at again when that can no longer come.
-        let again = || now.after(options.flapping_span);
-        let forgets = waits.then(|| facts.becomes_history_at().unwrap_or_else(again));
-        let short = self.remembered.has_full_windows(facts).then(again);
-        // At the end of time nothing is later.
-        self.deadline = sooner(sooner(deadline, forgets), short).filter(|at| *at > now);
+        let short = remembered.has_full_windows(facts).then(|| now.after(options.flapping_span));
+        self.deadline = sooner(outlook.next(facts), short).filter(|at| *at > now);
         if changed {
             self.tell(outbox);
         }
@@ -155,10 +146,10 @@ impl QuotaWatch {
 
 impl Slot {
     /// Begins an episode, or ends it.
-    fn turn(&mut self, rule: Rule, change: Change, judgement: &Judgement, facts: &Facts<'_>, outbox: &mut Outbox) {
+    fn turn(&mut self, rule: Rule, change: Change, remembered: &Remembered, facts: &Facts<'_>, outbox: &mut Outbox) {
         match change {
             Change::Fired(fired) => {
-                let judged = judgement.judged(rule, facts);
+                let judged = remembered.judged(rule, facts);
                 let quota = facts.quota;
                 let about = About { rule, subject: subject(quota), quota: Some(quota.key().clone()) };
                 self.episode = Some(Box::new(Episode::begin(about, judged, fired, facts.now)));
@@ -174,12 +165,12 @@ impl Slot {
 
     /// An alert shows the worst of its episode; of forecasts and changes, what first fired it.
     #[inline]
-    fn worsen(&mut self, rule: Rule, judgement: &Judgement, facts: &Facts<'_>) {
-        let grows = judgement.verdict.level == Level::Fires && !matches!(rule, Rule::Exhaustion | Rule::QuotaChanged);
+    fn worsen(&mut self, rule: Rule, remembered: &Remembered, facts: &Facts<'_>) {
+        let grows = !matches!(rule, Rule::Exhaustion | Rule::QuotaChanged);
         if let Some(episode) = self.episode.as_mut().filter(|_| grows)
-            && judgement.value > episode.alert().value
+            && remembered.measure(rule, facts).0 > episode.alert().value
         {
-            episode.worsen(judgement.judged(rule, facts));
+            episode.worsen(remembered.judged(rule, facts));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A table that forgets what was silent the longest.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+
+use super::as_is::AsIs;
 
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -11,7 +12,7 @@ const NONE: u32 = u32::MAX;
 /// Finding, inserting and touching take constant time; a full table replaces its least recently touched value. The order
 /// of iteration is that of the slots, which depends on the input alone and never on the hashes.
 pub(super) struct Bounded<T> {
-    chains: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
+    chains: HashMap<u64, u32, AsIs>,
     entries: Vec<Entry<T>>,
     newest: u32,
     oldest: u32,
@@ -19,24 +20,6 @@ pub(super) struct Bounded<T> {
     /// Slots whose value was taken out.
     free: Vec<u32>,
     evicted: u64,
-}
-
-/// Takes a hash as it is: the caller's is keyed already.
-#[derive(Debug, Clone, Copy, Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, octets: &[u8]) {
-        self.0 = octets.iter().fold(self.0, |hash, octet| hash.rotate_left(8) ^ u64::from(*octet));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
 }
 
 struct Entry<T> {

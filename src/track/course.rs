@@ -137,7 +137,7 @@ impl Tracker {
         self.routes.touch(route);
         self.touched.push(id);
         if let Some(key) = news {
-            self.tell(applied, &key, now);
+            self.events.tell(applied, &key, now);
         }
         self.learn_sharing(observation, reading, id, now);
         // It was not shared before: whatever shows a shared quota in its place retires it.

@@ -5,13 +5,9 @@ use std::sync::Arc;
 
 use crate::model::{Amount, QuotaKey, Timestamp};
 
-use super::quota::QuotaId;
-
 /// Something happened to a quota.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrackEvent {
-    /// One or more exchanges counted against it since this was last polled.
-    QuotaTouched(QuotaId),
     /// A new window began: its numbers start anew.
     Reset {
         /// The quota.

@@ -47,7 +47,12 @@ impl TrackedQuota {
             }
             _ => self.reset_at(now).filter(|reset| *reset > now)?.since(now),
         };
-        let left = Duration::try_from_secs_f64(remaining / net).ok()?;
+        let seconds = remaining / net;
+        // Most quotas last: that shows without exact arithmetic, but for what is too close to tell.
+        if seconds > time_to_reset.as_secs_f64() + 1.0 {
+            return None;
+        }
+        let left = Duration::try_from_secs_f64(seconds).ok()?;
         let exhausts_at = now.after(left);
         (left < time_to_reset).then_some(Forecast { exhausts_at, time_to_reset })
     }

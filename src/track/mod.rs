@@ -8,17 +8,21 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod as_is;
+mod blame;
 mod bounded;
 mod counted;
 mod course;
 mod deadlines;
 mod endpoint;
 mod event;
+mod events;
 mod forecast;
 mod guess;
 mod identity;
 mod learned;
 mod lookup;
+mod minute;
 mod numbers;
 mod options;
 mod pace;
@@ -36,6 +40,7 @@ mod trend;
 mod unstated;
 mod update;
 
+pub(crate) use as_is::AsIs;
 pub(crate) use deadlines::{Deadlines, sooner};
 pub use event::{MinuteReport, TrackEvent};
 pub use forecast::Forecast;

@@ -72,13 +72,15 @@ impl Pace {
         if self.points < POINTS_NEEDED {
             return None;
         }
-        let oldest = now.before(span);
-        let front = self.samples.front().filter(|sample| sample.at >= oldest);
-        let first = front.or_else(|| self.samples.iter().find(|sample| sample.at >= oldest))?;
-        let covered = now.since(first.at);
         // Three seconds, so that a minute is not judged by one burst; a tenth of the span, so that an hour is not judged by
         // three seconds.
-        if covered < span.min(Duration::from_secs(3)) || covered < span / 10 || covered.is_zero() {
+        let too_short = |covered: Duration| covered < span.min(Duration::from_secs(3)) || covered.is_zero();
+        let front = self.samples.front().filter(|sample| !too_short(now.since(sample.at)))?;
+        let oldest = now.before(span);
+        let front = Some(front).filter(|sample| sample.at >= oldest);
+        let first = front.or_else(|| self.samples.iter().find(|sample| sample.at >= oldest))?;
+        let covered = now.since(first.at);
+        if too_short(covered) || covered < span / 10 {
             return None;
         }
         let last = self.samples.back()?;

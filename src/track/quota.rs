@@ -1,6 +1,7 @@
 //! One quota: what the provider said of it, and what the agent counted.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,24 @@ use crate::model::{Amount, QuotaKey, QuotaSource, Timestamp, WindowKind, same_or
 use super::counted::CountedWindow;
 use super::identity::Identity;
 use super::learned::Learning;
+use super::minute::Minute;
 use super::pace::Pace;
 use super::recent::{Counts, RecentCounts};
 use super::resets::Resets;
+use super::sharing::GroupId;
 use super::trend::TrendRing;
 
 /// Names a quota as long as the tracker runs; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QuotaId {
     pub(super) serial: u64,
     pub(super) slot: u32,
+}
+
+impl Hash for QuotaId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.serial);
+    }
 }
 
 /// A provider changed how it counts.
@@ -96,7 +105,6 @@ pub struct TrackedQuota {
     pub(super) refused_at: Option<Timestamp>,
     /// The deadline under which the tracker wakes for it.
     pub(super) wakes_at: Option<Timestamp>,
-    pub(super) touch_pending: bool,
     /// Whether its endpoints were found to share it.
     pub(super) learned_sharing: bool,
     /// The quotas that it is shown for.
@@ -104,15 +112,7 @@ pub struct TrackedQuota {
     /// The quota that is shown for it.
     pub(super) shared_by: Option<QuotaId>,
     /// Where its endpoint is compared with others.
-    pub(super) group: u32,
-}
-
-/// Counts since the last full minute.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Minute {
-    pub(super) requests: u64,
-    pub(super) throttled: u64,
-    pub(super) error_codes: BTreeMap<Arc<str>, u64>,
+    pub(super) group: GroupId,
 }
 
 impl TrackedQuota {
@@ -167,11 +167,10 @@ impl TrackedQuota {
             refused_in: 0,
             refused_at: None,
             wakes_at: None,
-            touch_pending: false,
             learned_sharing: false,
             members: Vec::new(),
             shared_by: None,
-            group: u32::MAX,
+            group: GroupId::NONE,
         }
     }
 

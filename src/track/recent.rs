@@ -7,6 +7,8 @@ use crate::model::Timestamp;
 
 /// The longest span that is asked for, in seconds.
 const KEPT: i64 = 300;
+/// The same.
+const LONGEST: Duration = Duration::from_secs(KEPT.unsigned_abs());
 
 /// Exchanges and, of those, throttled ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,6 +48,7 @@ struct Second {
 
 impl RecentCounts {
     /// Counts an exchange; `now` never runs back.
+    #[inline]
     pub(super) fn add(&mut self, now: Timestamp, throttled: bool) {
         if self.until.is_none_or(|until| now >= until) {
             self.begin(now.as_secs());
@@ -79,7 +82,12 @@ impl RecentCounts {
     }
 
     /// The counts of the last `span`, at most five minutes.
+    #[inline]
     pub(super) fn within(&self, now: Timestamp, span: Duration) -> Counts {
+        // Within the newest second nothing of what is kept has left.
+        if span >= LONGEST && self.until.is_some_and(|until| now < until) {
+            return self.sum;
+        }
         let span = i64::try_from(span.as_secs()).unwrap_or(KEPT).min(KEPT);
         let oldest = now.as_secs().saturating_sub(span);
         if span == KEPT {

@@ -34,19 +34,25 @@ impl Tracker {
 
     /// Compares what an endpoint's own quota said with what others of the host said, and passes it to the one they share.
     pub(super) fn learn_sharing(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) {
-        let Some(stated) = self.stated(observation, reading, id) else {
+        let Some(quota) = self.quotas.get(id.slot).filter(|quota| quota.id == id) else { return };
+        let known = quota.shared_by;
+        let Some(stated) = self.stated(observation, reading, quota) else {
             self.pass_on(reading, id, observation.at, now);
             return;
         };
-        let Some(quota) = self.quotas.get_mut(id.slot) else { return };
-        let known = quota.shared_by;
-        quota.group = self.sharing.slot(&self.hashing, &quota.key, quota.group);
-        let group = quota.group;
+        let before = quota.group;
+        let group = self.sharing.group(&self.hashing, &quota.key, before);
+        if group != before
+            && let Some(quota) = self.quotas.get_mut(id.slot)
+        {
+            quota.group = group;
+        }
         let alive = |id: QuotaId| self.quotas.get(id.slot).is_some_and(|quota| quota.id == id);
         let (lesson, shared) = self.sharing.learn(group, stated, alive);
         match lesson {
             // The endpoint's own quota may be a new one, or counted over another window than it was.
             Lesson::None => match (known, shared) {
+                (None, None) => return,
                 (Some(known), shared) if shared != Some(known) => self.part(known),
                 (None, Some(shared)) => self.join(shared, id),
                 _ => {}
@@ -76,7 +82,8 @@ impl Tracker {
     }
 
     /// What may be compared: numbers of an endpoint's own quota, that no profile knows, and whose window is known to run.
-    fn stated<'a>(&self, observation: &'a Observation, reading: &'a Reading, id: QuotaId) -> Option<Stated<'a>> {
+    #[inline]
+    fn stated<'a>(&self, observation: &'a Observation, reading: &Reading, quota: &TrackedQuota) -> Option<Stated<'a>> {
         let named = reading.bucket.is_some() || reading.policy.is_some();
         let known = observation.provider.is_some() || !observation.declared.is_empty();
         // What was not modified is often not counted.
@@ -91,13 +98,12 @@ impl Tracker {
             return None;
         }
         let (limit, remaining, reset) = (reading.limit?, reading.remaining?, reading.reset_at?);
-        let quota = self.any_quota(id)?;
         let endpoint = observation.endpoint.as_ref().filter(|endpoint| !endpoint.is_empty())?;
         if remaining > limit || quota.numbers_at != Some(observation.at) || reset <= observation.at {
             return None;
         }
         let (at, latency) = (observation.at, observation.latency);
-        Some(Stated { endpoint, quota: id, limit, remaining, reset, at, latency })
+        Some(Stated { endpoint, quota: quota.id, limit, remaining, reset, at, latency })
     }
 
     fn begin_sharing(&mut self, members: &[QuotaId], now: Timestamp) {
@@ -173,8 +179,10 @@ impl Tracker {
         let sequence = self.sequence();
         let Some(quota) = self.quota_mut(shared) else { return };
         let applied = quota.apply(reading, at, sequence);
-        let key = quota.key.clone();
-        self.tell(applied, &key, now);
+        if applied.is_news() {
+            let key = quota.key.clone();
+            self.events.tell(applied, &key, now);
+        }
     }
 }
 

@@ -26,6 +26,18 @@ const AGREEING: u16 = 4;
 /// Each contradiction doubles what is asked for, up to 256 times.
 const DOUBLINGS: u16 = 8;
 
+/// Names a group as long as it is kept; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GroupId {
+    serial: u64,
+    slot: u32,
+}
+
+impl GroupId {
+    /// No group.
+    pub(super) const NONE: Self = Self { serial: 0, slot: u32::MAX };
+}
+
 /// What one exchange of an endpoint said.
 #[derive(Clone, Copy)]
 pub(super) struct Stated<'a> {
@@ -56,9 +68,11 @@ pub(super) enum Lesson {
 /// Compares the endpoints of each host and caller.
 pub(super) struct Sharing {
     groups: Bounded<Group>,
+    last_serial: u64,
 }
 
 struct Group {
+    serial: u64,
     owner: Arc<str>,
     scope: Option<Scope>,
     dimension: Dimension,
@@ -99,18 +113,27 @@ enum Evidence {
 
 impl Sharing {
     pub(super) fn new() -> Self {
-        Self { groups: Bounded::new(GROUPS) }
+        Self { groups: Bounded::new(GROUPS), last_serial: 0 }
     }
 
     /// Learns from an exchange; `alive` says whether a shared quota is still known. What it taught, and the quota that the
     /// endpoint now shares.
     pub(super) fn learn(
         &mut self,
-        slot: u32,
+        id: GroupId,
         stated: Stated<'_>,
         alive: impl Fn(QuotaId) -> bool,
     ) -> (Lesson, Option<QuotaId>) {
-        let Some(group) = self.groups.get_mut(slot) else { return (Lesson::None, None) };
+        let Some(group) = self.groups.get_mut(id.slot) else { return (Lesson::None, None) };
+        // Most endpoints are alone: nobody is there to be compared with.
+        if let [alone] = group.members.as_mut_slice()
+            && alone.quota == stated.quota
+            && alone.shared.is_none()
+            && same_text(&alone.endpoint, stated.endpoint)
+        {
+            alone.last = Some(Last::of(&stated));
+            return (Lesson::None, None);
+        }
         for member in &mut group.members {
             member.shared = member.shared.filter(|id| alive(*id));
         }
@@ -121,33 +144,38 @@ impl Sharing {
 
     /// Notes under which quota endpoints share.
     pub(super) fn name(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, members: &[QuotaId], shared: QuotaId) {
-        let slot = self.slot(hashing, key, u32::MAX);
-        let Some(group) = self.groups.get_mut(slot) else { return };
+        let id = self.group(hashing, key, GroupId::NONE);
+        let Some(group) = self.groups.get_mut(id.slot) else { return };
         for member in group.members.iter_mut().filter(|member| members.contains(&member.quota)) {
             member.shared = Some(shared);
         }
     }
 
-    /// The place of the group that a quota belongs to; `before` is where it was last.
+    /// The group that a quota belongs to; `before` is what it was found to be before.
     #[inline]
-    pub(super) fn slot(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, before: u32) -> u32 {
-        let slot = if self.groups.get(before).is_some_and(|group| group.is(key)) {
-            before
-        } else {
-            let hash = Group::hash(hashing, key);
-            match self.groups.find(hash, |group| group.is(key)) {
-                Some(slot) => slot,
-                None => self.groups.insert(hash, Group::new(key)).0,
-            }
-        };
-        self.groups.touch(slot);
-        slot
+    pub(super) fn group(&mut self, hashing: &impl BuildHasher, key: &QuotaKey, before: GroupId) -> GroupId {
+        let kept = self.groups.get(before.slot).is_some_and(|group| group.serial == before.serial);
+        let id = if kept { before } else { self.find_or_begin(hashing, key) };
+        self.groups.touch(id.slot);
+        id
+    }
+
+    fn find_or_begin(&mut self, hashing: &impl BuildHasher, key: &QuotaKey) -> GroupId {
+        let hash = Group::hash(hashing, key);
+        let known = self.groups.find(hash, |group| group.is(key));
+        let known = known.and_then(|slot| Some(GroupId { serial: self.groups.get(slot)?.serial, slot }));
+        known.unwrap_or_else(|| {
+            self.last_serial = self.last_serial.saturating_add(1);
+            let serial = self.last_serial;
+            GroupId { serial, slot: self.groups.insert(hash, Group::new(key, serial)).0 }
+        })
     }
 }
 
 impl Group {
-    fn new(key: &QuotaKey) -> Self {
+    fn new(key: &QuotaKey, serial: u64) -> Self {
         Self {
+            serial,
             owner: Arc::clone(&key.owner),
             scope: key.scope.clone(),
             dimension: key.dimension.clone(),
@@ -170,7 +198,7 @@ impl Group {
     }
 
     fn learn(&mut self, own: usize, stated: Stated<'_>) -> Lesson {
-        let now = Last { limit: stated.limit, remaining: stated.remaining, reset: stated.reset, at: stated.at };
+        let now = Last::of(&stated);
         if self.members.len() == 1 {
             self.members[own].last = Some(now);
             return Lesson::None;
@@ -257,6 +285,12 @@ impl Group {
         };
         self.members[index].quota = stated.quota;
         Some(index)
+    }
+}
+
+impl Last {
+    const fn of(stated: &Stated<'_>) -> Self {
+        Self { limit: stated.limit, remaining: stated.remaining, reset: stated.reset, at: stated.at }
     }
 }
 

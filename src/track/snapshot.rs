@@ -2,6 +2,7 @@
 
 use crate::model::{ErrorCodeCount, QuotaState, Snapshot, Timestamp};
 
+use super::endpoint::Endpoint;
 use super::quota::TrackedQuota;
 use super::tracker::Tracker;
 
@@ -14,7 +15,7 @@ impl Tracker {
         let now = self.now.map_or(now, |newest| newest.max(now));
         let mut quotas: Vec<QuotaState> = self.quotas().map(|quota| quota.state(now)).collect();
         quotas.sort_by(|a, b| order(a).cmp(&order(b)));
-        let mut endpoints: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.state().clone()).collect();
+        let mut endpoints: Vec<_> = self.endpoints.iter().map(Endpoint::state).collect();
         endpoints.sort_by(|a, b| (&a.host, &a.endpoint).cmp(&(&b.host, &b.endpoint)));
         let mut error_codes: Vec<ErrorCodeCount> = self
             .error_codes

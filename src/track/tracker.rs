@@ -1,18 +1,19 @@
 //! The owner of all quota state.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::model::{Amount, Observation, QuotaKey, QuotaSource, Timestamp};
+use crate::model::{Observation, Timestamp};
 
 use super::bounded::Bounded;
 use super::course::Courses;
 use super::deadlines::{Deadlines, sooner};
 use super::endpoint::Endpoint;
 use super::event::{MinuteReport, TrackEvent};
+use super::events::Events;
 use super::identity::Identity;
+use super::minute::minute_end;
 use super::options::{Cuts, TrackOptions};
 use super::places::{Place, Places};
 use super::quota::{QuotaId, TrackedQuota};
@@ -21,7 +22,7 @@ use super::sharing::Sharing;
 use super::tally::OTHER;
 use super::trend::TrendRing;
 use super::unstated::Learners;
-use super::update::{Applied, stated_window};
+use super::update::stated_window;
 
 /// Where an error code came from: owner, code, kind of the scope.
 pub(super) type CodeKey = (Arc<str>, Arc<str>, Option<Arc<str>>);
@@ -54,7 +55,7 @@ pub struct Tracker {
     pub(super) sharing: Sharing,
     pub(super) learners: Learners,
     pub(super) late: bool,
-    events: VecDeque<Pending>,
+    pub(super) events: Events,
     /// Quotas by the moment their numbers become history.
     pub(super) expiries: Deadlines<QuotaId>,
     /// Quotas with exchanges in the running minute, and its end.
@@ -62,12 +63,6 @@ pub struct Tracker {
     minute_ends: Option<Timestamp>,
     pub(super) cuts: Cuts,
     pub(super) unknown: Arc<str>,
-}
-
-/// An event as it waits: cheap to make, told in full when it is polled.
-enum Pending {
-    Touched(QuotaId),
-    Ready(Box<TrackEvent>),
 }
 
 impl Tracker {
@@ -81,6 +76,7 @@ impl Tracker {
             places: Places::new(),
             courses: Courses::new(),
             route: u32::MAX,
+            events: Events::new(options.events),
             options,
             now: None,
             observed: None,
@@ -93,7 +89,6 @@ impl Tracker {
             retired: Vec::new(),
             sharing: Sharing::new(),
             late: false,
-            events: VecDeque::new(),
             expiries: Deadlines::new(),
             busy: Vec::new(),
             minute_ends: None,
@@ -176,7 +171,7 @@ impl Tracker {
                 self.expiries.insert(later, id);
             } else if let Some(quota) = self.quota(id).filter(|quota| quota.expires_at() == Some(at)) {
                 let event = TrackEvent::Reset { quota: quota.key.clone(), at };
-                self.push(Pending::Ready(Box::new(event)));
+                self.events.push(event);
             }
         }
         if let Some(ends) = self.minute_ends.filter(|ends| *ends <= now) {
@@ -193,31 +188,13 @@ impl Tracker {
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<TrackEvent> {
-        loop {
-            match self.events.pop_front()? {
-                Pending::Ready(event) => return Some(*event),
-                Pending::Touched(id) => {
-                    if let Some(quota) = self.quota_mut(id) {
-                        quota.touch_pending = false;
-                        return Some(TrackEvent::QuotaTouched(id));
-                    }
-                }
-            }
-        }
+        self.events.pop()
     }
 
     /// The next minute that is full, see [`Self::poll_event`]. What else happened before it is told no more.
+    #[inline]
     pub fn poll_minute(&mut self) -> Option<MinuteReport> {
-        loop {
-            match self.events.pop_front()? {
-                Pending::Ready(event) => {
-                    if let TrackEvent::Minute(report) = *event {
-                        return Some(report);
-                    }
-                }
-                Pending::Touched(id) => self.take_touch(id),
-            }
-        }
+        self.events.pop_minute()
     }
 
     /// The newest moment that was seen.
@@ -261,6 +238,7 @@ impl Tracker {
         cuts.quotas = self.quotas.evicted();
         cuts.endpoints = self.endpoints.evicted();
         cuts.routes = self.routes.evicted();
+        cuts.events = self.events.dropped();
         cuts
     }
 
@@ -309,9 +287,10 @@ impl Tracker {
             let applied = quota.apply(reading, observation.at, sequence);
             self.touch(id);
             if applied.is_news()
-                && let Some(key) = self.quota(id).map(|quota| quota.key.clone())
+                && let Some(quota) = self.quota(id)
             {
-                self.tell(applied, &key, now);
+                let key = quota.key.clone();
+                self.events.tell(applied, &key, now);
             }
             self.learn_sharing(observation, reading, id, now);
         }
@@ -388,63 +367,12 @@ impl Tracker {
         }
     }
 
-    /// Which of the touched quotas refused: those with nothing left, else the one that is used the most, of those alike
-    /// the one with the shortest window.
-    fn blame(&mut self, observation: &Observation, now: Timestamp) {
-        let mut guilty = Vec::new();
-        let mut likeliest: Option<(f64, Duration, QuotaId)> = None;
-        // The limit that the content of a refusal states is the one that ran out.
-        let named = |quota: &TrackedQuota| {
-            observation.readings.iter().any(|reading| {
-                reading.source == QuotaSource::Body
-                    && reading.limit.is_some()
-                    && reading.limit == quota.limit
-                    && stated_window(reading) == quota.key.window
-            })
-        };
-        for quota in self.touched.iter().filter_map(|id| self.quota(*id)) {
-            let numbers = quota.numbers(now);
-            if named(quota) || numbers.remaining == Some(Amount::ZERO) {
-                guilty.push(quota.id);
-            }
-            let utilization = numbers.utilization.unwrap_or(-1.0);
-            let window = quota.window().unwrap_or(Duration::MAX);
-            let likelier = likeliest.is_none_or(|(most, shortest, _)| {
-                utilization > most || (utilization.total_cmp(&most).is_eq() && window < shortest)
-            });
-            if likelier {
-                likeliest = Some((utilization, window, quota.id));
-            }
-        }
-        if guilty.is_empty() {
-            guilty.extend(likeliest.map(|(_, _, id)| id));
-        }
-        let sequence = self.sequence;
-        let at = if self.late { observation.at } else { now };
-        for id in guilty {
-            if let Some(quota) = self.quota_mut(id) {
-                quota.refuse(observation.retry_after, at, sequence);
-            }
-            // Unseen, an endpoint's own quota is kept as it would be.
-            let hidden: Vec<QuotaId> = self.touched.iter().copied().filter(|own| self.is_member(*own, id)).collect();
-            for own in hidden {
-                if let Some(quota) = self.quota_mut(own) {
-                    quota.refuse(observation.retry_after, at, sequence);
-                }
-            }
-        }
-    }
-
     pub(super) fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
-        for index in 0..self.touched.len() {
-            let Some(&id) = self.touched.get(index) else { return };
+        for &id in &self.touched {
             self.quotas.touch(id.slot);
-            let hidden = self.quota(id).is_none();
             let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == id) else { continue };
             let was_idle = quota.minute.requests == 0;
             quota.count(observation, endpoint, now, self.late, &self.options);
-            let announce = !quota.touch_pending && !hidden;
-            quota.touch_pending |= announce;
             // What moves on is looked at when it would have been due: almost every exchange moves some.
             let expires = quota.expires_at().filter(|at| *at > now);
             let earlier = expires.filter(|at| quota.wakes_at.is_none_or(|wakes_at| *at < wakes_at));
@@ -458,73 +386,6 @@ impl Tracker {
                 self.busy.push(id);
                 self.minute_ends.get_or_insert_with(|| minute_end(now));
             }
-            if announce {
-                self.push(Pending::Touched(id));
-            }
         }
     }
-
-    pub(super) fn tell(&mut self, applied: Applied, quota: &QuotaKey, at: Timestamp) {
-        if let Some((from, to)) = applied.limit_change {
-            let event = TrackEvent::LimitChanged { quota: quota.clone(), at, from, to };
-            self.push(Pending::Ready(Box::new(event)));
-        }
-        if let Some((from, to)) = applied.reset_moved {
-            let event = TrackEvent::ResetMoved { quota: quota.clone(), at, from, to };
-            self.push(Pending::Ready(Box::new(event)));
-        }
-        if applied.new_window && !applied.expired {
-            self.push(Pending::Ready(Box::new(TrackEvent::Reset { quota: quota.clone(), at })));
-        }
-    }
-
-    fn report_minute(&mut self, ends: Timestamp) {
-        let mut reports = Vec::with_capacity(self.busy.len());
-        for id in std::mem::take(&mut self.busy) {
-            let Some(quota) = self.quota_mut(id) else { continue };
-            let minute = std::mem::take(&mut quota.minute);
-            let Some(quota) = self.quota(id) else { continue };
-            reports.push(MinuteReport {
-                quota: quota.key.clone(),
-                from: ends.before(Duration::from_mins(1)),
-                to: ends,
-                requests: minute.requests,
-                throttled: minute.throttled,
-                error_codes: minute.error_codes,
-                limit: quota.limit,
-                current_usage: quota.used(ends),
-                peak_usage: quota.peak_usage(),
-                utilization: quota.utilization(ends),
-                peak_utilization: quota.peak_utilization(),
-            });
-        }
-        reports.sort_by(|a, b| a.quota.cmp(&b.quota));
-        for report in reports {
-            self.push(Pending::Ready(Box::new(TrackEvent::Minute(report))));
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, event: Pending) {
-        if self.events.len() >= self.options.events {
-            self.cuts.events += 1;
-            if let Some(Pending::Touched(id)) = self.events.pop_front() {
-                self.take_touch(id);
-            }
-        }
-        self.events.push_back(event);
-    }
-
-    /// The touch of a quota waits no more: the next one is told again.
-    #[inline]
-    fn take_touch(&mut self, id: QuotaId) {
-        if let Some(quota) = self.quota_mut(id) {
-            quota.touch_pending = false;
-        }
-    }
-}
-
-/// The end of the clock's minute that a moment lies in.
-fn minute_end(now: Timestamp) -> Timestamp {
-    Timestamp::from_secs(now.as_secs().div_euclid(60).saturating_add(1).saturating_mul(60))
 }

@@ -36,6 +36,7 @@ struct Step {
 
 impl TrendRing {
     /// Counts an exchange; `now` never runs back.
+    #[inline]
     pub(super) fn add(&mut self, now: Timestamp, utilization: Option<f64>, throttled: bool) {
         if self.until.is_none_or(|until| now >= until) {
             self.begin(step_number(now));

@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::quota::{QuotaChange, TrackedQuota};
 use super::recent::RecentCounts;
 use super::resets::{Lesson, RESET_JITTER, distance};
+use super::sharing::GroupId;
 use super::tally::count_code;
 
 /// A refusal that says neither when to come back nor how long its window is blocks for as long as people wait.
@@ -45,8 +46,9 @@ impl TrackedQuota {
             return applied;
         }
         self.forget_learned();
-        if self.key.window.is_none() {
+        if self.key.window.is_none() && stated_window(reading).is_some() {
             self.key.window = stated_window(reading);
+            self.group = GroupId::NONE;
         }
         self.window_kind = reading.window_kind.or(self.window_kind);
         if reading.policy.is_some() && !same_or_absent(self.policy.as_ref(), reading.policy.as_ref()) {
@@ -160,10 +162,10 @@ impl TrackedQuota {
             count_code(&mut self.minute.error_codes, code, options.error_codes_each);
         }
         if !endpoint.is_empty() {
-            match self.endpoints.iter().position(|(known, _)| same_text(known, endpoint)) {
-                Some(index) => self.endpoints[index].1 = self.endpoints[index].1.saturating_add(1),
-                None if self.endpoints.len() < options.endpoints_each => self.endpoints.push((Arc::clone(endpoint), 1)),
-                None => {}
+            if let Some((_, count)) = self.endpoints.iter_mut().find(|(known, _)| same_text(known, endpoint)) {
+                *count = count.saturating_add(1);
+            } else if self.endpoints.len() < options.endpoints_each {
+                self.endpoints.push((Arc::clone(endpoint), 1));
             }
         }
         if !throttled {

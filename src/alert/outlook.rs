@@ -1,0 +1,59 @@
+//! When a quota is to be judged next.
+
+use crate::model::Timestamp;
+use crate::track::sooner;
+
+use super::facts::Facts;
+use super::quota_rules::next_tick;
+
+/// Collects when time alone may change what the rules make of a quota.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outlook {
+    at: Option<Timestamp>,
+    /// Whether that is also when the numbers are history, or bit by bit where the agent counts.
+    with_the_numbers: bool,
+    /// Whether something waits to be forgotten, or for another sight.
+    waits: bool,
+}
+
+impl Outlook {
+    /// At a moment, no earlier than something can have changed by then.
+    #[inline]
+    pub(super) fn at(&mut self, at: Timestamp, now: Timestamp) {
+        if at > now {
+            self.at = sooner(self.at, Some(at));
+        } else {
+            self.with_the_numbers = true;
+        }
+    }
+
+    /// When the numbers are history, or bit by bit where the agent counts.
+    #[inline]
+    pub(super) const fn with_the_numbers(&mut self) {
+        self.with_the_numbers = true;
+    }
+
+    /// When what waits for another sight can no longer see it.
+    #[inline]
+    pub(super) const fn waits(&mut self) {
+        self.waits = true;
+    }
+
+    /// The earliest of all; absent where nothing changes any more.
+    #[inline]
+    pub(super) fn next(self, facts: &Facts<'_>) -> Option<Timestamp> {
+        let now = facts.now;
+        let mut next = self.at;
+        if self.with_the_numbers || self.waits {
+            if let Some(history) = facts.becomes_history_at() {
+                next = sooner(next, Some(history));
+            } else {
+                let ticks = self.with_the_numbers.then(|| next_tick(facts));
+                let forgets = self.waits.then(|| now.after(facts.options.flapping_span));
+                next = sooner(next, sooner(ticks, forgets));
+            }
+        }
+        // At the end of time nothing is later.
+        next.filter(|at| *at > now)
+    }
+}
