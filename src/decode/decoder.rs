@@ -1,5 +1,6 @@
 //! The door of decoding: frames and segments in, exchanges out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,13 +60,12 @@ impl Decoder {
 
     /// The next exchange, if there is one.
     pub fn poll_exchange(&mut self) -> Option<Exchange> {
-        let exchanges = self.exchanges_mut();
-        (!exchanges.is_empty()).then(|| exchanges.remove(0))
+        self.exchanges_mut().pop_front()
     }
 
     /// All exchanges that wait to be taken, in their order: for whoever reads them where they lie, and clears them.
     #[inline]
-    pub const fn exchanges_mut(&mut self) -> &mut Vec<Exchange> {
+    pub const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {
         self.streams.exchanges_mut()
     }
 

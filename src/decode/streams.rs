@@ -1,5 +1,6 @@
 //! All connections: segments in, exchanges out.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub(crate) struct Streams {
     interest: Arc<dyn Interest>,
     counters: InputCounters,
     memory: Memory,
-    exchanges: Vec<Exchange>,
+    exchanges: VecDeque<Exchange>,
     table: Table,
     /// What connections take beyond their records.
     footprint: usize,
@@ -45,7 +46,7 @@ impl Streams {
             interest,
             counters: InputCounters::default(),
             memory: Memory::default(),
-            exchanges: Vec::new(),
+            exchanges: VecDeque::new(),
             table: Table::default(),
             footprint: 0,
             held_up: None,
@@ -104,7 +105,7 @@ impl Streams {
 
     /// The exchanges that wait to be taken, in their order.
     #[inline]
-    pub(crate) const fn exchanges_mut(&mut self) -> &mut Vec<Exchange> {
+    pub(crate) const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {
         &mut self.exchanges
     }
 

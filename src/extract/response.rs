@@ -265,3 +265,59 @@ fn family(quotas: &[Quota], headers: &Headers<'_>, body_speaks: bool) -> Option<
     }
     (body_speaks || headers.code.is_some() || headers.grpc_status == Some(b"8")).then_some("body-only")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Fields, Timestamp};
+
+    const NAMES: [&str; 12] = [
+        "date",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-used",
+        "x-ratelimit-reset",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "ratelimit-policy",
+        "x-rate-limit-remaining-day",
+        "retry-after",
+        "age",
+    ];
+    const VALUES: [&str; 14] = [
+        "0",
+        "5",
+        "100",
+        "5000",
+        "60",
+        "1790000000",
+        "1790000060000",
+        "",
+        "abc",
+        "5, 10",
+        "100;w=60",
+        "1.5",
+        "-1",
+        "Mon, 21 Sep 2026 12:53:20 GMT",
+    ];
+
+    proptest! {
+        /// The short way of plain numbers says what the full way says.
+        #[test]
+        fn plain_numbers_mean_the_same_on_both_ways(
+            lines in prop::collection::vec((prop::sample::select(&NAMES[..]), prop::sample::select(&VALUES[..])), 0..5),
+            status in prop::sample::select(vec![200u16, 204, 302, 403, 429, 503]),
+        ) {
+            let mut fields = Fields::new();
+            for (name, value) in &lines {
+                fields.push(name.as_bytes(), value.as_bytes());
+            }
+            let response = Response { at: Timestamp::from_secs(1_790_000_000), status, fields, body: None };
+            let full = read(&response, None, &mut Known::new(1), Vec::new());
+            prop_assert_eq!(read_response(&response, &Hints::default()), full);
+        }
+    }
+}

@@ -58,6 +58,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
 
     use proptest::prelude::*;
 
@@ -105,7 +106,7 @@ mod tests {
         connection: Connection,
         counters: InputCounters,
         memory: Memory,
-        exchanges: Vec<Exchange>,
+        exchanges: VecDeque<Exchange>,
     }
 
     impl Watched {
@@ -114,7 +115,7 @@ mod tests {
                 connection: Connection::new("test".into(), &FlowKey::of(segment).0),
                 counters: InputCounters::default(),
                 memory: Memory::default(),
-                exchanges: Vec::new(),
+                exchanges: VecDeque::new(),
             }
         }
 

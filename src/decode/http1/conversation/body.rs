@@ -168,5 +168,5 @@ impl Conversation {
 #[inline]
 fn give_out(exchange: Exchange, cx: &mut Context<'_>) {
     cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
-    cx.exchanges.push(exchange);
+    cx.exchanges.push_back(exchange);
 }

@@ -4,6 +4,7 @@ mod body;
 mod heads;
 mod messages;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub(crate) struct Context<'a> {
     pub(crate) interest: &'a dyn Interest,
     pub(crate) counters: &'a mut InputCounters,
     pub(crate) memory: &'a mut Memory,
-    pub(crate) exchanges: &'a mut Vec<Exchange>,
+    pub(crate) exchanges: &'a mut VecDeque<Exchange>,
 }
 
 /// Both directions of one connection.
