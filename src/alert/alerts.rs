@@ -1,6 +1,7 @@
 //! The owner of all alerts.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::model::{Alert, CaptureState, Observation, Timestamp};
@@ -231,11 +232,15 @@ impl Alerts {
         let Some(code) = observation.error_code.as_ref().filter(|_| observation.throttled.is_some()) else { return };
         let Some(owner) = observation.provider.as_ref().or(observation.host.as_ref()) else { return };
         let key = (Arc::clone(owner), observation.scope.clone(), Arc::clone(code));
-        if !self.codes.contains_key(&key) && self.codes.len() >= self.options.watched {
-            self.unwatched = self.unwatched.saturating_add(1);
-            return;
-        }
-        let watch = self.codes.entry(key.clone()).or_insert_with(|| CodeWatch::new(key.clone()));
+        let is_full = self.codes.len() >= self.options.watched;
+        let watch = match self.codes.entry(key.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if is_full => {
+                self.unwatched = self.unwatched.saturating_add(1);
+                return;
+            }
+            Entry::Vacant(room) => room.insert(CodeWatch::new(key.clone())),
+        };
         watch.note(observation, now, &self.options);
         if watch.firing().is_none() {
             let refusing = tracker.touched().find(|quota| quota.refused(tracker.sequence()));

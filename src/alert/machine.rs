@@ -75,7 +75,7 @@ pub(super) struct Machine {
     flapping: bool,
     /// When the clearing condition has held long enough, where it holds while it fires.
     calm_until: Option<Timestamp>,
-    /// When the firing condition last held, while it fires.
+    /// When the firing condition last held, while it fires; kept up while it flaps.
     last_held: Option<Timestamp>,
     /// When it last changed; at most one more than flapping takes.
     changes: VecDeque<Timestamp>,

@@ -53,7 +53,8 @@ impl QuotaWatch {
         let mut outlook = Outlook::default();
         let mut changed = false;
         let levels = remembered.levels(facts);
-        for ((&rule, level), slot) in RULES.iter().zip(levels).zip(slots) {
+        for (index, slot) in slots.iter_mut().enumerate() {
+            let (rule, level) = (RULES[index], levels[index]);
             if slot.machine.is_blank() && level != Level::Fires {
                 continue;
             }
@@ -90,6 +91,7 @@ impl QuotaWatch {
     }
 
     /// Sees to it that it is looked at in time; not where nothing waits any more, so that it may be forgotten.
+    #[inline]
     pub(super) fn waits(&mut self, id: QuotaId, moment: Moment<'_>, deadlines: &mut Deadlines<QuotaId>) -> bool {
         // A deadline moves on with almost every exchange: it is put off when it would have been due.
         let earlier = self.deadline.filter(|at| self.looks_at.is_none_or(|known| *at < known));
