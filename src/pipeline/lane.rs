@@ -25,7 +25,7 @@ struct Observed {
     /// Which of its stream's decode threads it runs on.
     thread: usize,
     /// Observations that were judged, whose memory is used again.
-    spare: Vec<Box<Observation>>,
+    spare: Vec<Made>,
 }
 
 /// An observation on its way to the engine and back.
@@ -92,7 +92,7 @@ impl Lane {
     /// Takes back what was judged.
     pub(super) fn take_back(&mut self, made: Made) {
         if self.observed.spare.len() < SPARE {
-            self.observed.spare.push(made.observation);
+            self.observed.spare.push(made);
         }
     }
 
@@ -145,7 +145,9 @@ impl Lane {
     fn drain(&mut self) {
         let exchanges = self.decoder.exchanges_mut();
         if !exchanges.is_empty() {
-            exchanges.iter_mut().for_each(|exchange| self.observed.add(exchange));
+            for exchange in &mut *exchanges {
+                self.observed.add(exchange);
+            }
             exchanges.clear();
         }
     }
@@ -153,8 +155,9 @@ impl Lane {
 
 impl Observed {
     fn add(&mut self, exchange: &mut Exchange) {
-        let mut observation = self.spare.pop().unwrap_or_default();
-        self.observer.observe_into(exchange, &mut observation);
-        self.observations.push(Made { observation, thread: self.thread });
+        let new = || Made { observation: Box::default(), thread: self.thread };
+        let mut made = self.spare.pop().unwrap_or_else(new);
+        self.observer.observe_into(exchange, &mut made.observation);
+        self.observations.push(made);
     }
 }

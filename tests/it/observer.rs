@@ -280,7 +280,7 @@ fn paths_that_differ_by_an_identity_keep_their_own_endpoint() {
             method: "GET".into(),
             host: Some(host.into()),
             path: path.into(),
-            credentials: Default::default(),
+            credentials: smallvec::SmallVec::new(),
         };
         let response = Response { at: Timestamp::from_secs(0), status: 200, fields: Fields::new(), body: None };
         let observation = observer.observe(Exchange {

@@ -19,7 +19,7 @@ fn exchange(host: &str, method: &str, path: &str) -> Exchange {
             method: method.into(),
             host: Some(host.into()),
             path: path.into(),
-            credentials: Default::default(),
+            credentials: smallvec::SmallVec::new(),
         }),
         response: Response { at: Timestamp::from_secs(0), status: 200, fields: Fields::new(), body: None },
         latency: None,

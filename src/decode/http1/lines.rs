@@ -73,7 +73,7 @@ pub(crate) struct Line<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines<'a> {
     /// Those that say something to the decoder: few, mostly.
-    lines: SmallVec<[Line<'a>; 4]>,
+    asked_for: SmallVec<[Line<'a>; 4]>,
     /// The roles of all.
     roles: Roles,
     /// Those that are kept with the exchange.
@@ -104,19 +104,19 @@ impl<'a> Lines<'a> {
             return;
         }
         self.roles = self.roles.and(roles);
-        self.lines.push(Line { name, value, roles });
+        self.asked_for.push(Line { name, value, roles });
     }
 
     /// Forgets all. The lines that will be kept have the names of a former head, where those are given.
     pub(super) fn begin(&mut self, kept: Option<&Arc<FieldNames>>) {
-        self.lines.clear();
+        self.asked_for.clear();
         self.roles = Roles::default();
         self.kept = kept.map_or_else(Fields::new, Fields::named);
     }
 
     /// The lines of a role.
     pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> {
-        let lines = if self.roles.has(roles) { self.lines.as_slice() } else { &[] };
+        let lines = if self.roles.has(roles) { self.asked_for.as_slice() } else { &[] };
         lines.iter().filter(move |line| line.roles.has(roles))
     }
 

@@ -180,7 +180,9 @@ pub(super) fn read_only_quota(
         return None;
     }
     readings.resize_with(1, Reading::default);
-    readings.iter_mut().for_each(|reading| draft.base.write_reading(numbers, reading));
+    for reading in readings {
+        draft.base.write_reading(numbers, reading);
+    }
     Some(family)
 }
 

@@ -109,15 +109,12 @@ impl Plain {
         let (limit, remaining, used) = (count(self.limit)?, count(self.remaining)?, count(self.used)?);
         let (reset, is_epoch) = self.reset.map_or((None, false), |(unit, line)| {
             let (value, window) = (fields.value(line), draft.base.window);
-            match plain::whole(value) {
-                Some(number) => {
-                    let reset = resets::of_number((unit, number), is_delta, remaining, window, context);
-                    (reset, resets::is_epoch(number))
-                }
-                None => {
-                    let resets = Resets::of([(unit, value)], is_delta);
-                    (resets.of_remaining(remaining, window, context), resets.is_epoch())
-                }
+            if let Some(number) = plain::whole(value) {
+                let reset = resets::of_number((unit, number), is_delta, remaining, window, context);
+                (reset, resets::is_epoch(number))
+            } else {
+                let resets = Resets::of([(unit, value)], is_delta);
+                (resets.of_remaining(remaining, window, context), resets.is_epoch())
             }
         });
         Some((Numbers { limit, remaining, used, utilization: None, reset }, is_epoch))
