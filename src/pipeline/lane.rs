@@ -137,7 +137,9 @@ impl Lane {
         };
         let mut counters = self.decoder.counters();
         counters.add(&self.lines);
-        Batch { observations: std::mem::take(&mut self.observed.observations), watermark, counters }
+        // The next batch will likely be as large.
+        let room = Vec::with_capacity(self.observed.observations.len());
+        Batch { observations: std::mem::replace(&mut self.observed.observations, room), watermark, counters }
     }
 
     /// Most frames end no exchange.

@@ -72,7 +72,7 @@ impl Threads {
         judged.push(made);
         if judged.len() >= TOGETHER {
             // A thread that is behind, or has ended, is not waited for.
-            let _ = back.try_send(std::mem::take(judged));
+            let _ = back.try_send(std::mem::replace(judged, Vec::with_capacity(TOGETHER)));
         }
     }
 
