@@ -134,6 +134,7 @@ fn read(response: &Response, rules: Option<&WireRules>, known: &mut Known, mut r
     let dialect = family(&quotas, &headers, body_speaks);
     doubts.sort_unstable();
     doubts.dedup();
+    readings.reserve_exact(quotas.len());
     readings.extend(quotas.iter().map(Quota::reading));
     Said { dialect, readings, retry_after, throttled: cause, error_code, scope, doubts }
 }

@@ -52,8 +52,10 @@ pub(super) struct Batch {
 /// ends, and several writers share a file.
 const LINE_DISORDER: Duration = Duration::from_secs(5);
 
-/// Observations that are kept to be used again: about those of a block of frames, a kilobyte each at most as a rule.
-const SPARE: usize = 512;
+/// Observations that are kept to be used again: about those of a block of frames, a kilobyte or two each.
+const SPARE: usize = 256;
+/// One with room for more readings is not: hardly an exchange has so many.
+const FEW_READINGS: usize = 8;
 
 impl Lane {
     pub(super) fn new(extractor: Arc<Extractor>, options: DecodeOptions, key: HashKey) -> Self {
@@ -91,7 +93,8 @@ impl Lane {
 
     /// Takes back what was judged.
     pub(super) fn take_back(&mut self, made: Made) {
-        if self.observed.spare.len() < SPARE {
+        // Room for many quotas would be lent to exchanges that have none.
+        if self.observed.spare.len() < SPARE && made.observation.readings.capacity() <= FEW_READINGS {
             self.observed.spare.push(made);
         }
     }

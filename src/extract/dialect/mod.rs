@@ -179,6 +179,8 @@ pub(super) fn read_only_quota(
     if !doubts.is_empty() {
         return None;
     }
+    // Thousands may wait for their turn: room for one, not for the four that growing would make.
+    readings.reserve_exact(1_usize.saturating_sub(readings.len()));
     readings.resize_with(1, Reading::default);
     for reading in readings {
         draft.base.write_reading(numbers, reading);
