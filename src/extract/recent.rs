@@ -78,10 +78,13 @@ impl Hash {
         hash
     }
 
-    /// Of the place that a shared value has in memory.
-    pub(super) fn of_place<T>(shared: &Arc<T>) -> Self {
+    /// Of the places that shared values have in memory.
+    #[inline]
+    pub(super) fn of_places<T: ?Sized>(shared: &[&Arc<T>]) -> Self {
         let mut hash = Self(Self::FACTOR);
-        hash.take(Arc::as_ptr(shared).addr() as u64);
+        for value in shared {
+            hash.take(Arc::as_ptr(value).cast::<u8>().addr() as u64);
+        }
         hash
     }
 

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::model::{Observation, Scope, place_of};
+use super::recent::{Hash, Recent};
+use crate::model::{Observation, Scope};
 
-/// Places kept: those of a busy integration's endpoints and callers.
-const PLACES: usize = 2048;
+/// Room for those of a busy integration's endpoints and callers, times four.
+const SETS: usize = 512;
 
 /// Remembers by where they lie in memory which names were settled together. What was settled once stays so: names that come
 /// again in the same allocations need no search.
 ///
-/// A memory, not a table: names in other allocations, or several that meet in one place, cost the search that this would
-/// have saved.
+/// Names in other allocations cost the search that this would have saved.
 #[derive(Debug, Clone)]
-pub(super) struct Settled(Box<[Option<Names>]>);
+pub(super) struct Settled(Recent<Names>);
 
 /// What one exchange named.
 #[derive(Debug, Clone)]
@@ -38,8 +38,8 @@ struct Named<'a> {
 }
 
 impl Settled {
-    pub(super) fn new() -> Self {
-        Self(vec![None; PLACES].into())
+    pub(super) const fn new() -> Self {
+        Self(Recent::new(SETS))
     }
 
     /// Whether everything that an exchange names is known to be settled: only where it names no more than most do.
@@ -47,28 +47,28 @@ impl Settled {
     pub(super) fn knows(&self, observation: &Observation) -> bool {
         let Some(named) = Named::of(observation) else { return false };
         let same = |known: &Option<Arc<str>>, name| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, name));
-        self.0.get(named.place()).and_then(Option::as_ref).is_some_and(|known| {
+        let is_meant = |known: &Names| {
             Arc::ptr_eq(&known.endpoint, named.endpoint)
                 && same(&known.scope.id, named.id)
                 && Arc::ptr_eq(&known.scope.kind, &named.scope.kind)
                 && Arc::ptr_eq(&known.host, named.host)
                 && Arc::ptr_eq(&known.owner, named.owner)
                 && named.dimension.is_none_or(|dimension| same(&known.dimension, dimension))
-        })
+        };
+        self.0.known(named.hash(), is_meant).is_some()
     }
 
     /// Remembers what an exchange names, all of it settled.
     pub(super) fn keep(&mut self, observation: &Observation) {
         let Some(named) = Named::of(observation) else { return };
-        if let Some(kept) = self.0.get_mut(named.place()) {
-            *kept = Some(Names {
-                host: Arc::clone(named.host),
-                endpoint: Arc::clone(named.endpoint),
-                scope: named.scope.clone(),
-                owner: Arc::clone(named.owner),
-                dimension: named.dimension.cloned(),
-            });
-        }
+        let names = Names {
+            host: Arc::clone(named.host),
+            endpoint: Arc::clone(named.endpoint),
+            scope: named.scope.clone(),
+            owner: Arc::clone(named.owner),
+            dimension: named.dimension.cloned(),
+        };
+        self.0.keep(named.hash(), names);
     }
 }
 
@@ -92,7 +92,7 @@ impl<'a> Named<'a> {
     }
 
     #[inline]
-    fn place(self) -> usize {
-        place_of([Some(self.endpoint), Some(self.id), Some(self.host)], PLACES)
+    fn hash(self) -> Hash {
+        Hash::of_places(&[self.endpoint, self.id, self.host])
     }
 }

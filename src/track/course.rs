@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{Observation, Reading, Scope, Timestamp, place_of};
+use crate::model::{Observation, Reading, Scope, Timestamp};
 
 use super::learned::Learning;
+use super::places::place_of;
 use super::quota::QuotaId;
 use super::tracker::Tracker;
 use super::update::stated_window;

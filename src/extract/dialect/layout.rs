@@ -225,7 +225,7 @@ impl Layouts {
         let names = fields.names();
         let is_meant = |layout: &Arc<Layout>| layout.names.as_ref() == names;
         // Names that several responses share are found by their place, without a look at them.
-        let place = names.filter(|names| Arc::strong_count(names) > 1).map(Hash::of_place);
+        let place = names.filter(|names| Arc::strong_count(names) > 1).map(|names| Hash::of_places(&[names]));
         if let Some(known) = place.and_then(|place| self.known.known(place, is_meant)) {
             return Arc::clone(known);
         }
