@@ -63,6 +63,12 @@ impl Decoder {
         self.exchanges_mut().pop_front()
     }
 
+    /// All exchanges that wait to be taken.
+    #[inline]
+    pub const fn exchanges(&self) -> &VecDeque<Exchange> {
+        self.streams.exchanges()
+    }
+
     /// All exchanges that wait to be taken, in their order: for whoever reads them where they lie, and clears them.
     #[inline]
     pub const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {

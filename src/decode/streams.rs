@@ -105,6 +105,12 @@ impl Streams {
 
     /// The exchanges that wait to be taken, in their order.
     #[inline]
+    pub(crate) const fn exchanges(&self) -> &VecDeque<Exchange> {
+        &self.exchanges
+    }
+
+    /// The same, to take them.
+    #[inline]
     pub(crate) const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {
         &mut self.exchanges
     }
