@@ -12,6 +12,7 @@ mod keys;
 mod order;
 mod picture;
 mod rates;
+mod screen;
 mod terminal;
 mod text;
 mod theme;
@@ -22,9 +23,10 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-pub use app::{App, Screen, Step, Tab, TimeRange};
+pub use app::{App, Step};
 pub use keys::{Action, BINDINGS, Binding, action_of};
 pub use order::{Filter, Sort};
+pub use screen::{Screen, Tab, TimeRange};
 pub use terminal::{Ended, UiError, run};
 
 use crate::model::Snapshot;

@@ -6,9 +6,14 @@
 mod class;
 mod code;
 mod document;
+mod endpoint_pattern;
 mod environment;
 mod error;
+mod host_pattern;
 mod parse;
+mod parse_codes;
+mod parse_wire;
+mod path_pattern;
 mod pattern;
 mod set;
 mod window;
@@ -18,10 +23,13 @@ use std::sync::Arc;
 
 pub use class::{QuotaClass, QuotaRule, ScopeRule};
 pub use code::CodeRule;
+pub use endpoint_pattern::{EndpointPattern, Rank};
 pub use environment::Environments;
 pub use error::ProfileError;
-pub use pattern::{EndpointPattern, HostPattern, PathPattern, Rank, segments};
-pub(super) use pattern::{MAX_SEGMENTS, glob};
+pub use host_pattern::HostPattern;
+pub(super) use path_pattern::MAX_SEGMENTS;
+pub use path_pattern::{PathPattern, segments};
+pub(super) use pattern::glob;
 pub use set::Profiles;
 
 pub(super) use parse::labelled;

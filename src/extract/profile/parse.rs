@@ -1,15 +1,15 @@
 //! A profile's text to a checked profile.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::extract::{ResetUnit, WireRules};
-use crate::model::{Amount, DeclaredQuota, Dimension, Severity, ThrottleCause, WindowKind};
+use crate::model::{Amount, DeclaredQuota, Dimension, WindowKind};
 
 use super::document::{Origin, Table, Value};
+use super::parse_codes::code_rules;
+use super::parse_wire::read_wire;
 use super::{
-    CodeRule, EndpointPattern, Environments, HostPattern, Profile, ProfileError, Profiles, QuotaClass, QuotaRule,
-    ScopeRule, window,
+    EndpointPattern, Environments, HostPattern, Profile, ProfileError, Profiles, QuotaClass, QuotaRule, ScopeRule,
+    window,
 };
 
 const PROFILE_KEYS: &[&str] = &[
@@ -44,17 +44,6 @@ const QUOTA_KEYS: &[&str] = &[
 ];
 const LIMIT_KEYS: &[&str] = &["limit", "window", "window_kind", "burst", "dimension", "announced", "scope"];
 const SCOPE_KEYS: &[&str] = &["kind", "credentials"];
-const CODE_KEYS: &[&str] = &["description", "scope", "quota", "cause", "severity", "throttles"];
-const WIRE_KEYS: &[&str] = &[
-    "reset",
-    "code_pointers",
-    "retry_pointers",
-    "retry_messages",
-    "throttle_statuses",
-    "throttle_codes",
-    "other_codes",
-    "throttles_in_success",
-];
 
 /// The longest name of a profile, quota or scope: it becomes a column and a label.
 const MAX_NAME: usize = 64;
@@ -186,7 +175,7 @@ fn environments(table: &Table<'_>) -> Result<Environments, ProfileError> {
 }
 
 /// `scope = "account"`, or `scope = { kind = "account", credentials = ["x-api-key"] }`.
-fn scope(value: &Value<'_>) -> Result<ScopeRule, ProfileError> {
+pub(super) fn scope(value: &Value<'_>) -> Result<ScopeRule, ProfileError> {
     let Some(table) = value.table() else {
         return Ok(ScopeRule { kind: scope_kind(value)?, credentials: Vec::new() });
     };
@@ -213,7 +202,7 @@ fn scope_kind(value: &Value<'_>) -> Result<Arc<str>, ProfileError> {
 }
 
 /// A word of a closed list.
-fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T, ProfileError> {
+pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T, ProfileError> {
     let text = value.string()?;
     words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
         let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
@@ -363,97 +352,4 @@ fn window_of(value: &Value<'_>) -> Result<std::time::Duration, ProfileError> {
         None => window::parse(value.string()?),
     };
     window.ok_or_else(|| value.error("must be a length of time: \"1m\", \"1h\", \"30s\", or a number of seconds"))
-}
-
-fn code_rules(table: &Table<'_>, classes: &[Arc<QuotaClass>]) -> Result<BTreeMap<Arc<str>, CodeRule>, ProfileError> {
-    let mut codes = BTreeMap::new();
-    for (code, value) in table.values() {
-        let rule = match value.table() {
-            Some(table) => code_rule(&table, classes)?,
-            None => CodeRule { description: Some(value.string()?.into()), throttles: true, ..CodeRule::default() },
-        };
-        codes.insert(code.into(), rule);
-    }
-    Ok(codes)
-}
-
-fn code_rule(table: &Table<'_>, classes: &[Arc<QuotaClass>]) -> Result<CodeRule, ProfileError> {
-    table.accept(CODE_KEYS)?;
-    let class = match table.value("quota") {
-        Some(value) => {
-            let name = value.string()?;
-            let class = classes.iter().find(|class| *class.name == *name);
-            Some(class.ok_or_else(|| value.error(format!("no quota is named {name:?}")))?)
-        }
-        None => None,
-    };
-    let causes = [
-        ("quota", ThrottleCause::Quota),
-        ("burst", ThrottleCause::Burst),
-        ("concurrency", ThrottleCause::Concurrency),
-        ("abuse", ThrottleCause::Abuse),
-        ("billing", ThrottleCause::Billing),
-        ("unspecified", ThrottleCause::Unspecified),
-    ];
-    let severities = [Severity::Info, Severity::Warning, Severity::High, Severity::Critical].map(|s| (s.as_str(), s));
-    let own_scope = table.value("scope").map(|v| scope(&v)).transpose()?;
-    let class_scope = || class.and_then(|c| c.quotas.first()).and_then(|quota| quota.scope.clone());
-    Ok(CodeRule {
-        description: table.string("description")?.map(Arc::from),
-        scope: own_scope.or_else(class_scope),
-        quota: class.map(|c| Arc::clone(&c.name)),
-        cause: table.value("cause").map(|v| word(&v, &causes)).transpose()?,
-        severity: table.value("severity").map(|v| word(&v, &severities)).transpose()?,
-        throttles: table.boolean("throttles")?.unwrap_or(true),
-    })
-}
-
-fn read_wire(table: &Table<'_>, wire: &mut WireRules) -> Result<(), ProfileError> {
-    table.accept(WIRE_KEYS)?;
-    let units = [
-        ("delta-seconds", ResetUnit::DeltaSeconds),
-        ("delta-milliseconds", ResetUnit::DeltaMilliseconds),
-        ("delta-minutes", ResetUnit::DeltaMinutes),
-        ("epoch-seconds", ResetUnit::EpochSeconds),
-        ("epoch-milliseconds", ResetUnit::EpochMilliseconds),
-    ];
-    if let Some(value) = table.value("reset") {
-        wire.reset = Some(word(&value, &units)?);
-    }
-    let pointers = |key: &str, known: &mut Vec<String>| {
-        let pointers = table.strings(key)?.into_iter().map(|(text, value)| {
-            let is_pointer = text.starts_with('/');
-            is_pointer.then(|| text.to_owned()).ok_or_else(|| value.error("must be a JSON pointer: \"/error/code\""))
-        });
-        let own = pointers.collect::<Result<Vec<_>, _>>()?;
-        known.splice(0..0, own);
-        Ok(())
-    };
-    pointers("code_pointers", &mut wire.code_pointers)?;
-    pointers("retry_pointers", &mut wire.retry_pointers)?;
-    for (text, value) in table.strings("retry_messages")? {
-        if text.matches("{n}").count() != 1 {
-            return Err(value.error("must hold {n} once, where the seconds stand: \"Retry after {n} seconds\""));
-        }
-        wire.retry_messages.push(text.to_owned());
-    }
-    if let Some(value) = table.value("throttle_statuses") {
-        for item in value.items().unwrap_or_else(|| vec![value.clone()]) {
-            let status = item.word()?.parse::<u16>().ok().filter(|status| (200..=999).contains(status));
-            wire.throttle_statuses.push(status.ok_or_else(|| item.error("must be a status code, 200 to 999"))?);
-        }
-    }
-    for (key, list) in [("throttle_codes", &mut wire.throttle_codes), ("other_codes", &mut wire.other_codes)] {
-        let Some(value) = table.value(key) else { continue };
-        for item in value.items().unwrap_or_else(|| vec![value.clone()]) {
-            list.push(item.word()?);
-        }
-    }
-    if let Some(value) = table.value("throttles_in_success") {
-        wire.throttles_in_success = match value.items() {
-            Some(paths) => !paths.is_empty(),
-            None => table.boolean("throttles_in_success")?.unwrap_or(false),
-        };
-    }
-    Ok(())
 }

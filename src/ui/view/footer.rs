@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::app::{App, Screen};
+use super::super::app::App;
 use super::super::keys::{Action, BINDINGS};
+use super::super::screen::Screen;
 use super::super::text;
 use super::panel::put;
 

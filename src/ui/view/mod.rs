@@ -22,7 +22,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use self::panel::Panel;
-use super::app::{App, Screen, Tab};
+use super::app::App;
+use super::screen::{Screen, Tab};
 
 /// Below this the columns that matter do not fit.
 const SMALLEST: (u16, u16) = (60, 16);

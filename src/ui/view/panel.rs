@@ -6,7 +6,8 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::super::app::{App, Tab};
+use super::super::app::App;
+use super::super::screen::Tab;
 use super::super::text;
 
 /// A frame with titles in its border.
