@@ -94,7 +94,9 @@ impl Plain {
     /// The numbers that each exchange changes; `None` where one is none.
     #[inline]
     pub(super) fn left_and_used(&self, fields: &Fields) -> Option<(Option<Amount>, Option<Amount>)> {
-        Some((count(fields, self.remaining)?, count(fields, self.used)?))
+        // A line that is there but holds no number leaves all to the other reader.
+        let count = |line: Option<usize>| line.map_or(Some(None), |line| amount(fields.value(line)).map(Some));
+        Some((count(self.remaining)?, count(self.used)?))
     }
 
     /// The lines that say the same for as long as a window, or longer.
@@ -117,7 +119,7 @@ impl Plain {
         is_delta: bool,
         context: &mut Context<'_>,
     ) -> Option<(Numbers, bool)> {
-        let limit = count(fields, self.limit)?;
+        let limit = self.limit.map_or(Some(None), |line| amount(fields.value(line)).map(Some))?;
         let (remaining, used) = self.left_and_used(fields)?;
         let (reset, is_epoch) = self.reset.map_or((None, false), |(unit, line)| {
             let (value, window) = (fields.value(line), draft.base.window);
@@ -133,10 +135,7 @@ impl Plain {
     }
 }
 
-/// The number of a line; `None` where it is there but holds none: that leaves all to the other reader.
 #[inline]
-fn count(fields: &Fields, line: Option<usize>) -> Option<Option<Amount>> {
-    let Some(line) = line else { return Some(None) };
-    let value = fields.value(line);
-    plain::whole(value).or_else(|| plain::number(value)).and_then(Amount::new).map(Some)
+fn amount(value: &[u8]) -> Option<Amount> {
+    plain::whole(value).or_else(|| plain::number(value)).and_then(Amount::new)
 }
