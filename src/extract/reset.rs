@@ -90,6 +90,21 @@ pub(super) fn number(value: f64, unit: Unit, beside: &Beside) -> Result<Option<T
     }
 }
 
+/// Whether a number means the same point in time, whenever it is read and whatever stands beside it.
+pub(super) fn is_point(value: f64, unit: Unit, rule: Option<ResetUnit>) -> bool {
+    match (rule, unit) {
+        (Some(rule), _) => matches!(rule, ResetUnit::EpochSeconds | ResetUnit::EpochMilliseconds),
+        (None, Unit::Unsaid) => value >= SMALLEST_EPOCH,
+        (None, Unit::Delta(seconds)) => value * seconds >= SMALLEST_EPOCH,
+        (None, Unit::Moment) => true,
+    }
+}
+
+/// Whoever reads a point in time from then on does not find it too far ahead.
+pub(super) fn credible_from(point: Timestamp) -> Timestamp {
+    point.before(FURTHEST_AHEAD)
+}
+
 /// `00:01:30` is a length of time where the name says that it counts from now, else perhaps a time of the day.
 fn clock_span(text: &[u8], unit: Unit) -> Option<f64> {
     let mut parts = text.split(|octet| *octet == b':');

@@ -272,7 +272,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Fields, Timestamp};
+    use crate::extract::ResetUnit;
+    use crate::model::{CommonFields, Fields, Timestamp};
 
     const NAMES: [&str; 12] = [
         "date",
@@ -305,7 +306,53 @@ mod tests {
         "Mon, 21 Sep 2026 12:53:20 GMT",
     ];
 
+    /// A head with values of its own where its server's heads have none in common.
+    fn head_of(common: &Arc<CommonFields>, lines: &[(&str, Option<&str>)], values: &[&str]) -> (Fields, Fields) {
+        let (mut shared, mut own) = (Fields::of(common), Fields::new());
+        let mut values = values.iter();
+        for (name, value) in lines {
+            let value = value.unwrap_or_else(|| {
+                let value = values.next().unwrap();
+                shared.push_value(value.as_bytes());
+                value
+            });
+            own.push(name.as_bytes(), value.as_bytes());
+        }
+        (shared, own)
+    }
+
     proptest! {
+        /// What the heads of a server have in common says what it would say in a head alone.
+        #[test]
+        fn what_heads_have_in_common_means_the_same(
+            servers in prop::collection::vec(
+                prop::collection::vec(
+                    (prop::sample::select(&NAMES[..6]), prop::option::of(prop::sample::select(&VALUES[..9]))), 0..5),
+                1..3),
+            heads in prop::collection::vec(
+                (0usize..3, prop::collection::vec(prop::sample::select(&VALUES[2..8]), 5), 0i64..4, 0usize..3), 1..24),
+        ) {
+            let in_common = |lines: &Vec<(&str, Option<&str>)>| {
+                let mut common = CommonFields::default();
+                lines.iter().for_each(|(name, value)| common.push(name.as_bytes(), value.map(str::as_bytes)));
+                Arc::new(common)
+            };
+            let common: Vec<_> = servers.iter().map(in_common).collect();
+            let mut reader = Reader::default();
+            for (server, values, when, rule) in heads {
+                let server = server % servers.len();
+                let (shared, own) = head_of(&common[server], &servers[server], &values);
+                // Among them are times from which the points in time are too far ahead.
+                let at = Timestamp::from_secs(1_755_000_000 + when * 170_000);
+                let reset = [None, Some(ResetUnit::EpochSeconds), Some(ResetUnit::DeltaSeconds)][rule];
+                let rules = WireRules { reset, ..WireRules::default() };
+                let hints = Hints { rules: Some(&rules), ..Hints::default() };
+                let response = |fields| Response { at, status: 200, fields, body: None };
+                prop_assert_eq!(&shared, &own);
+                prop_assert_eq!(reader.read(&response(shared), &hints), read_response(&response(own), &hints));
+            }
+        }
+
         /// The short way of plain numbers says what the full way says.
         #[test]
         fn plain_numbers_mean_the_same_on_both_ways(

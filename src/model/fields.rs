@@ -1,53 +1,20 @@
-//! Field lines of a message: their names, shared by all messages that have the same, and their values.
+//! Field lines of a message: what they share with those of other messages, and the values that vary.
 
 use std::fmt;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::short_octets::ShortOctets;
+use super::common_fields::{CommonFields, Value};
+use super::short_values::ShortValues;
 
 /// Field lines in their order, names in lower case, values as the octets that were on the wire (trimmed).
 ///
 /// Names and values stay octets of unknown encoding: nothing here may reach a terminal unescaped.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Fields {
     /// Absent where there is no line.
-    names: Option<Arc<FieldNames>>,
-    /// The values, one behind the other.
-    values: ShortOctets,
-    /// Where each ends in `values`.
-    ends: SmallVec<[u32; 6]>,
-}
-
-/// The names of field lines, in lower case and in their order.
-///
-/// A server sends the same with each response: they are made once, and whoever remembers something of them knows them again
-/// by their place.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldNames {
-    /// The names, one behind the other.
-    octets: Vec<u8>,
-    /// Where each ends in `octets`.
-    ends: Vec<u32>,
-}
-
-impl FieldNames {
-    /// Appends a name. One that would pass 4 GiB in all is left out: callers bound a head far below.
-    pub fn push(&mut self, name: &[u8]) {
-        let start = self.octets.len();
-        let Some(end) = end(start, name) else { return };
-        self.octets.extend_from_slice(name);
-        if let Some(name) = self.octets.get_mut(start..) {
-            name.make_ascii_lowercase();
-        }
-        self.ends.push(end);
-    }
-
-    /// The names in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        parts(&self.octets, &self.ends)
-    }
+    common: Option<Arc<CommonFields>>,
+    /// The values that vary, in the order of their lines.
+    varying: ShortValues,
 }
 
 impl Fields {
@@ -56,40 +23,33 @@ impl Fields {
         Self::default()
     }
 
-    /// No values yet for lines of these names; [`Self::push_value`] gives each its own.
-    pub fn named(names: &Arc<FieldNames>) -> Self {
-        Self { names: Some(Arc::clone(names)), ..Self::default() }
+    /// The lines that others have too; [`Self::push_value`] gives each that varies its value.
+    pub fn of(common: &Arc<CommonFields>) -> Self {
+        Self { common: Some(Arc::clone(common)), ..Self::default() }
     }
 
-    /// Appends a field line. A line that would pass 4 GiB in all is left out: callers bound a head far below.
+    /// Appends a field line.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        let value = value.trim_ascii();
-        let names = Arc::make_mut(self.names.get_or_insert_default());
-        if end(self.values.as_slice().len(), value).is_some() && end(names.octets.len(), name).is_some() {
-            names.push(name);
-            self.push_value(value);
-        }
+        Arc::make_mut(self.common.get_or_insert_default()).push(name, None);
+        self.push_value(value.trim_ascii());
     }
 
-    /// Gives the next line of [`Self::named`] its value, without blanks around it. One that would pass 4 GiB in all is left
-    /// out.
+    /// Gives the next line of [`Self::of`] that varies its value, without blanks around it.
     #[inline]
     pub fn push_value(&mut self, value: &[u8]) {
-        let start = self.ends.last().map_or(0, |end| *end as usize);
-        if let Some(end) = end(start, value) {
-            self.values.extend(value);
-            self.ends.push(end);
-        }
+        self.varying.push(value);
     }
 
-    /// The names of the lines; absent where there is none.
-    pub const fn names(&self) -> Option<&Arc<FieldNames>> {
-        self.names.as_ref()
+    /// What they may share with other messages; absent where there is no line.
+    #[inline]
+    pub const fn common(&self) -> Option<&Arc<CommonFields>> {
+        self.common.as_ref()
     }
 
     /// The lines in order: name in lower case, value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.names.iter().flat_map(|names| names.iter()).zip(parts(self.values.as_slice(), &self.ends))
+        let names = self.common.iter().flat_map(|common| common.names());
+        names.enumerate().map(|(line, name)| (name, self.value(line)))
     }
 
     /// The value of the first line of that name (in lower case).
@@ -100,47 +60,38 @@ impl Fields {
     /// The value of a line, by its place from 0; empty past the last.
     #[inline]
     pub fn value(&self, line: usize) -> &[u8] {
-        let start = line.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
-        let range = start.zip(self.ends.get(line)).map(|(start, end)| start as usize..*end as usize);
-        range.and_then(|range| self.values.as_slice().get(range)).unwrap_or_default()
+        match self.common.as_ref().map(|common| common.value(line)) {
+            Some(Value::Fixed(value)) => value,
+            Some(Value::Varying(place)) => self.varying.get(place),
+            None => &[],
+        }
     }
 
-    /// The memory that they take beyond their own record, in octets, without names that others have too.
+    /// The memory that they take beyond their own record, in octets, without what others have too.
     pub fn footprint(&self) -> usize {
-        let own = self.names.as_ref().filter(|names| Arc::strong_count(names) == 1);
-        let names = own.map_or(0, |names| {
-            names.octets.capacity().saturating_add(names.ends.capacity().saturating_mul(size_of::<u32>()))
-        });
-        let ends = if self.ends.spilled() { self.ends.capacity() } else { 0 };
-        names.saturating_add(self.values.footprint()).saturating_add(ends.saturating_mul(size_of::<u32>()))
+        let own = self.common.as_ref().filter(|common| Arc::strong_count(common) == 1);
+        own.map_or(0, |common| common.footprint()).saturating_add(self.varying.footprint())
     }
 
     /// How many lines there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.common.as_ref().map_or(0, |common| common.len())
     }
 
     /// Whether there is no line.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 }
 
-/// Where a part ends that begins at `start`; `None` past 4 GiB.
-fn end(start: usize, part: &[u8]) -> Option<u32> {
-    u32::try_from(start.checked_add(part.len())?).ok()
+/// Lines are the same whichever of them others have too.
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
-/// The parts of `octets` that end at `ends`.
-fn parts<'a>(octets: &'a [u8], ends: &'a [u32]) -> impl Iterator<Item = &'a [u8]> {
-    let mut start = 0usize;
-    ends.iter().map(move |end| {
-        let end = *end as usize;
-        let part = octets.get(start..end).unwrap_or_default();
-        start = end;
-        part
-    })
-}
+impl Eq for Fields {}
 
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@
 
 mod alert;
 mod caller;
+mod common_fields;
 mod coverage;
 mod credential;
 mod exchange;
@@ -18,15 +19,16 @@ mod loss;
 mod number;
 mod observation;
 mod quota;
-mod short_octets;
+mod short_values;
 mod snapshot;
 mod time;
 
 pub use alert::{Alert, AlertState, Rule, Severity, Subject};
+pub use common_fields::CommonFields;
 pub use coverage::Coverage;
 pub use credential::{Credential, HashKey, Redacted};
 pub use exchange::{Body, Client, Exchange, Interest, Request, Response};
-pub use fields::{FieldNames, Fields};
+pub use fields::Fields;
 pub use frame::{Frame, LinkType, OwnedFrame};
 pub use input::{Anomaly, InputCounters};
 pub use loss::{Losses, Peer, Place};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::model::{FieldNames, Fields};
+use crate::model::{CommonFields, Fields};
 
 /// What a field line is good for; a set. One that is good for nothing is left out of [`Lines`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,9 +43,9 @@ impl Roles {
         Self(self.0 | other.0)
     }
 
-    /// These without others.
-    const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
+    /// Whether they say something to the decoder.
+    pub(super) const fn are_for_decoder(self) -> bool {
+        self.0 & !Self::KEPT.0 != 0
     }
 
     /// Whether one of the others is among them.
@@ -89,29 +89,30 @@ impl<'a> Lines<'a> {
         self.push_for_decoder(name, value.trim_ascii(), roles);
     }
 
-    /// Appends a line of a known shape, whose value has no blanks around it; see [`Self::begin`].
+    /// Appends a line of a known shape whose value varies, and has no blanks around it; see [`Self::begin`].
     #[inline]
-    pub(super) fn push_known(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
+    pub(super) fn push_varying(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
         if roles.has(Roles::KEPT) {
             self.kept.push_value(value);
         }
         self.push_for_decoder(name, value, roles);
     }
 
+    /// Appends a line for the decoder alone.
     #[inline]
-    fn push_for_decoder(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
-        if roles.without(Roles::KEPT).is_empty() {
+    pub(super) fn push_for_decoder(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
+        if !roles.are_for_decoder() {
             return;
         }
         self.roles = self.roles.and(roles);
         self.asked_for.push(Line { name, value, roles });
     }
 
-    /// Forgets all. The lines that will be kept have the names of a former head, where those are given.
-    pub(super) fn begin(&mut self, kept: Option<&Arc<FieldNames>>) {
+    /// Forgets all. The lines that will be kept have what former heads had in common, where that is given.
+    pub(super) fn begin(&mut self, kept: Option<&Arc<CommonFields>>) {
         self.asked_for.clear();
         self.roles = Roles::default();
-        self.kept = kept.map_or_else(Fields::new, Fields::named);
+        self.kept = kept.map_or_else(Fields::new, Fields::of);
     }
 
     /// The lines of a role.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lines::{Lines, Roles};
 use super::recognize::is_token;
 use super::search::line_end;
-use crate::model::FieldNames;
+use crate::model::CommonFields;
 
 /// What heads have in common, from behind their first line to behind the empty one.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub(super) struct Shape {
     lines: Vec<KnownLine>,
     /// The same as they are compared.
     runs: Vec<Run>,
-    /// The names of the lines that are kept with an exchange; absent where none is.
-    kept: Option<Arc<FieldNames>>,
+    /// What the lines that are kept with an exchange have in common; absent where none is kept.
+    kept: Option<Arc<CommonFields>>,
 }
 
 /// A field line as it is known.
@@ -34,7 +34,7 @@ pub(super) struct KnownLine {
 #[derive(Debug, Default)]
 struct Run {
     octets: Vec<u8>,
-    /// The lines that are good for something and whose values are among the octets.
+    /// The lines that say something to the decoder and whose values are among the octets.
     fixed: Vec<FixedLine>,
     /// The line whose value follows; absent at the end of the head.
     varying: Option<VaryingLine>,
@@ -126,12 +126,7 @@ pub(super) fn known_lines(octets: &[u8], mut roles: impl FnMut(&[u8]) -> Roles) 
 
 impl Shape {
     pub(super) fn of(lines: Vec<KnownLine>) -> Self {
-        let mut kept = None;
-        for line in lines.iter().filter(|line| line.roles.has(Roles::KEPT)) {
-            let names: &mut FieldNames = kept.get_or_insert_default();
-            names.push(line.start.get(..line.name).unwrap_or_default());
-        }
-        Self { runs: runs(&lines), lines, kept: kept.map(Arc::new) }
+        Self { runs: runs(&lines), kept: kept(&lines), lines }
     }
 
     /// Whether other lines have the same names, written the same.
@@ -148,6 +143,7 @@ impl Shape {
             }
         }
         self.runs = runs(&self.lines);
+        self.kept = kept(&self.lines);
     }
 
     /// Reads the lines of a head of this shape into `lines`, which are empty; gives their length.
@@ -157,7 +153,7 @@ impl Shape {
         for run in &self.runs {
             let behind = rest.strip_prefix(run.octets.as_slice())?;
             for line in &run.fixed {
-                lines.push_known(rest.get(line.name.clone())?, rest.get(line.value.clone())?, line.roles);
+                lines.push_for_decoder(rest.get(line.name.clone())?, rest.get(line.value.clone())?, line.roles);
             }
             let Some(line) = &run.varying else {
                 return Some(octets.len().saturating_sub(behind.len()));
@@ -165,12 +161,22 @@ impl Shape {
             // The next run begins with the line's end.
             let (value, end) = behind.split_at_checked(line_end(behind)?.checked_sub(1)?)?;
             if !line.roles.is_empty() {
-                lines.push_known(rest.get(line.name.clone())?, value.trim_ascii(), line.roles);
+                lines.push_varying(rest.get(line.name.clone())?, value.trim_ascii(), line.roles);
             }
             rest = end;
         }
         None
     }
+}
+
+/// What the lines that are kept have in common.
+fn kept(lines: &[KnownLine]) -> Option<Arc<CommonFields>> {
+    let mut common: Option<CommonFields> = None;
+    for line in lines.iter().filter(|line| line.roles.has(Roles::KEPT)) {
+        let name = line.start.get(..line.name).unwrap_or_default();
+        common.get_or_insert_default().push(name, line.value.as_deref());
+    }
+    common.map(Arc::new)
 }
 
 /// Puts together what is compared at once.
@@ -186,7 +192,7 @@ fn runs(lines: &[KnownLine]) -> Vec<Run> {
             let start = run.octets.len().saturating_add(before);
             let value_range = start..start.saturating_add(value.trim_ascii().len());
             run.octets.extend_from_slice(value);
-            if !line.roles.is_empty() {
+            if line.roles.are_for_decoder() {
                 run.fixed.push(FixedLine { name, value: value_range, roles: line.roles });
             }
         } else {

@@ -13,13 +13,13 @@ use super::table::{self, Means};
 use super::{MOST_LINES, is_telling, usage, words};
 use crate::extract::recent::{Hash, Recent};
 use crate::extract::retry_after::Rank;
-use crate::model::{FieldNames, Fields};
+use crate::model::{CommonFields, Fields};
 
 /// What the field lines of a response are, by their names. A line is told by its place among the response's lines.
 #[derive(Debug, Default)]
 pub(in crate::extract) struct Layout {
-    /// The names that it is of; absent where there is none.
-    names: Option<Arc<FieldNames>>,
+    /// Lines of the names that it is of; absent where there is none.
+    lines: Option<Arc<CommonFields>>,
     /// The lines whose names may say something of quotas.
     pub(super) telling: Vec<usize>,
     /// The quotas that are spoken of.
@@ -57,9 +57,17 @@ pub(super) struct Claim {
 }
 
 impl Layout {
+    /// Whether it is that of such lines.
+    fn is_of(&self, lines: Option<&Arc<CommonFields>>) -> bool {
+        match (&self.lines, lines) {
+            (Some(own), Some(lines)) => Arc::ptr_eq(own, lines) || own.has_names_of(lines),
+            (own, lines) => own.is_none() && lines.is_none(),
+        }
+    }
+
     /// What the names of the lines say that `is_wanted`; the others are left out.
     pub(super) fn of(fields: &Fields, is_wanted: impl Fn(usize) -> bool) -> Self {
-        let mut layout = Self { names: fields.names().cloned(), ..Self::default() };
+        let mut layout = Self { lines: fields.common().cloned(), ..Self::default() };
         let mut telling: Vec<(&[u8], usize)> = Vec::new();
         for (line, (name, _)) in fields.iter().enumerate() {
             // Almost every response has these two, and most of them nothing else.
@@ -103,6 +111,13 @@ impl Layout {
             && self.age.is_none()
             && self.code.is_none()
             && self.grpc_status.is_none()
+    }
+
+    /// The only quota, where nothing is said but its numbers, and when that was.
+    #[inline]
+    pub(super) fn only(&self) -> Option<(&Draft, &Plain)> {
+        let [draft] = self.drafts.as_slice() else { return None };
+        draft.plain.as_ref().filter(|_| self.is_plain).map(|plain| (draft, plain))
     }
 
     /// Whether the lines say nothing but when the response was made.
@@ -204,32 +219,39 @@ pub(super) fn join(drafts: &[Draft], claims: &mut [Claim], mut is_exhausted: imp
 pub(super) struct Layouts {
     known: Recent<Arc<Layout>>,
     last: Arc<Layout>,
+    /// The lines that it was asked for.
+    last_lines: Option<Arc<CommonFields>>,
 }
 
 impl Layouts {
     /// Room for four times so many.
     pub(super) fn new(sets: usize) -> Self {
-        Self { known: Recent::new(sets), last: Arc::default() }
+        Self { known: Recent::new(sets), last: Arc::default(), last_lines: None }
     }
 
     /// The layout of a response's lines.
     #[inline]
     pub(super) fn layout(&mut self, fields: &Fields) -> &Arc<Layout> {
-        if self.last.names.as_ref() != fields.names() {
+        let is_last = match (&self.last_lines, fields.common()) {
+            (Some(last), Some(lines)) => Arc::ptr_eq(last, lines),
+            (last, lines) => last.is_none() && lines.is_none(),
+        };
+        if !is_last {
             self.last = self.find(fields);
+            self.last_lines = fields.common().cloned();
         }
         &self.last
     }
 
     fn find(&mut self, fields: &Fields) -> Arc<Layout> {
-        let names = fields.names();
-        let is_meant = |layout: &Arc<Layout>| layout.names.as_ref() == names;
-        // Names that several responses share are found by their place, without a look at them.
-        let place = names.filter(|names| Arc::strong_count(names) > 1).map(|names| Hash::of_places(&[names]));
+        let lines = fields.common();
+        let is_meant = |layout: &Arc<Layout>| layout.is_of(lines);
+        // What several responses share is found by its place.
+        let place = lines.filter(|lines| Arc::strong_count(lines) > 1).map(|lines| Hash::of_places(&[lines]));
         if let Some(known) = place.and_then(|place| self.known.known(place, is_meant)) {
             return Arc::clone(known);
         }
-        let hash = Hash::of_ends(names.into_iter().flat_map(|names| names.iter()));
+        let hash = Hash::of_ends(lines.into_iter().flat_map(|lines| lines.names()));
         let layout = self.known.known(hash, is_meant).cloned().unwrap_or_else(|| {
             let layout = Arc::new(Layout::of(fields, |_| true));
             self.known.keep(hash, Arc::clone(&layout));

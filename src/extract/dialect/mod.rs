@@ -14,6 +14,7 @@ mod name;
 mod plain_numbers;
 mod policies;
 mod quota;
+mod repeated;
 mod resets;
 mod special;
 mod table;
@@ -31,6 +32,7 @@ use self::draft::Claims;
 use self::layout::{Claim, Layout, Layouts};
 use self::name::Field;
 use self::policies::KnownPolicies;
+use self::repeated::Repetitions;
 use self::table::Means;
 use super::clock::Clock;
 use super::http_date::LastDate;
@@ -76,13 +78,19 @@ pub(super) struct Headers<'a> {
 pub(super) struct Known {
     layouts: Layouts,
     policies: KnownPolicies,
+    repeated: Repetitions,
     date: LastDate,
 }
 
 impl Known {
     /// Room for four times so many of each.
     pub(super) fn new(sets: usize) -> Self {
-        Self { layouts: Layouts::new(sets), policies: KnownPolicies::new(sets), date: LastDate(None) }
+        Self {
+            layouts: Layouts::new(sets),
+            policies: KnownPolicies::new(sets),
+            repeated: Repetitions::new(sets),
+            date: LastDate(None),
+        }
     }
 
     /// What the names of a response's lines say.
@@ -168,10 +176,13 @@ pub(super) fn read_only_quota(
     known: &mut Known,
     readings: &mut Vec<Reading>,
 ) -> Option<&'static str> {
-    let Known { layouts, policies, date } = known;
+    let Known { layouts, policies, repeated, date } = known;
+    if let Some(family) = repeated.read(fields, seen, reset_rule, readings) {
+        return Some(family);
+    }
+    let is_shared = fields.common().is_some_and(|lines| Arc::strong_count(lines) > 1);
     let layout = layouts.layout(fields);
-    let [draft] = layout.drafts.as_slice() else { return None };
-    let plain = draft.plain.as_ref().filter(|_| layout.is_plain)?;
+    let (draft, plain) = layout.only()?;
     let date = layout.date.and_then(|line| date.read(fields.value(line), seen));
     let mut doubts = Vec::new();
     let mut context = Context::new(Clock::new(seen, date, None), reset_rule, policies, &mut doubts);
@@ -179,11 +190,9 @@ pub(super) fn read_only_quota(
     if !doubts.is_empty() {
         return None;
     }
-    // Thousands may wait for their turn: room for one, not for the four that growing would make.
-    readings.reserve_exact(1_usize.saturating_sub(readings.len()));
-    readings.resize_with(1, Reading::default);
-    for reading in readings {
-        draft.base.write_reading(numbers, reading);
+    draft.base.write_only_reading(numbers, readings);
+    if is_shared {
+        repeated.learn(fields, reset_rule, layout, numbers, family);
     }
     Some(family)
 }

@@ -8,7 +8,8 @@ use super::name::{Field, Unit};
 use super::policies::{KnownPolicies, Policies, unify};
 use super::quota::{Numbers, Quota};
 use super::resets::{self, Resets};
-use crate::extract::plain;
+use crate::extract::wire_rules::ResetUnit;
+use crate::extract::{plain, reset};
 use crate::model::{Amount, Fields};
 
 /// The lines of a quota that has one of each kind at most.
@@ -90,6 +91,26 @@ impl Plain {
         true
     }
 
+    /// The numbers that each exchange changes; `None` where one is none.
+    #[inline]
+    pub(super) fn left_and_used(&self, fields: &Fields) -> Option<(Option<Amount>, Option<Amount>)> {
+        // A line that is there but holds no number leaves all to the other reader.
+        let count = |line: Option<usize>| line.map_or(Some(None), |line| amount(fields.value(line)).map(Some));
+        Some((count(self.remaining)?, count(self.used)?))
+    }
+
+    /// The lines that say the same for as long as a window, or longer.
+    pub(super) fn lasting(&self) -> impl Iterator<Item = usize> {
+        self.limit.into_iter().chain(self.reset.map(|(_, line)| line))
+    }
+
+    /// Whether the reset, if there is one, is the same point in time whenever it is read.
+    pub(super) fn resets_at_point(&self, fields: &Fields, rule: Option<ResetUnit>) -> bool {
+        self.reset.is_none_or(|(unit, line)| {
+            plain::whole(fields.value(line)).is_some_and(|number| reset::is_point(number, unit, rule))
+        })
+    }
+
     /// The numbers, and whether the reset is a point in time by its size.
     fn read_numbers(
         &self,
@@ -98,15 +119,8 @@ impl Plain {
         is_delta: bool,
         context: &mut Context<'_>,
     ) -> Option<(Numbers, bool)> {
-        // A line that is there but holds no number leaves all to the other reader.
-        let count = |line: Option<usize>| match line {
-            Some(line) => {
-                let value = fields.value(line);
-                plain::whole(value).or_else(|| plain::number(value)).and_then(Amount::new).map(Some)
-            }
-            None => Some(None),
-        };
-        let (limit, remaining, used) = (count(self.limit)?, count(self.remaining)?, count(self.used)?);
+        let limit = self.limit.map_or(Some(None), |line| amount(fields.value(line)).map(Some))?;
+        let (remaining, used) = self.left_and_used(fields)?;
         let (reset, is_epoch) = self.reset.map_or((None, false), |(unit, line)| {
             let (value, window) = (fields.value(line), draft.base.window);
             if let Some(number) = plain::whole(value) {
@@ -119,4 +133,9 @@ impl Plain {
         });
         Some((Numbers { limit, remaining, used, utilization: None, reset }, is_epoch))
     }
+}
+
+#[inline]
+fn amount(value: &[u8]) -> Option<Amount> {
+    plain::whole(value).or_else(|| plain::number(value)).and_then(Amount::new)
 }

@@ -150,6 +150,17 @@ impl Quota {
         reading
     }
 
+    /// Writes the reading of the same quota with other numbers in the place of those that are of no more use.
+    #[inline]
+    pub(super) fn write_only_reading(&self, numbers: Numbers, readings: &mut Vec<Reading>) {
+        // Thousands may wait for their turn: room for one, not for the four that growing would make.
+        readings.reserve_exact(1_usize.saturating_sub(readings.len()));
+        readings.resize_with(1, Reading::default);
+        for reading in readings {
+            self.write_reading(numbers, reading);
+        }
+    }
+
     /// Writes the reading of the same quota with other numbers over one that is of no more use.
     pub(super) fn write_reading(&self, numbers: Numbers, reading: &mut Reading) {
         let Reading {
