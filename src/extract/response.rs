@@ -72,21 +72,41 @@ impl Reader {
     }
 
     /// The same, in the memory of readings that are of no more use.
-    #[inline]
     pub(super) fn read_into(
         &mut self,
         response: &Response,
         rules: Option<&WireRules>,
         mut readings: Vec<Reading>,
     ) -> Said {
-        let reset_rule = rules.and_then(|rules| rules.reset);
-        if response.body.is_none()
-            && is_plain_success(response.status, rules)
-            && let Some(family) =
-                dialect::read_only_quota(&response.fields, response.at, reset_rule, &mut self.known, &mut readings)
-        {
-            return Said { dialect: Some(family), readings, ..Said::default() };
+        match self.read_only_quota(response, rules, &mut readings) {
+            Some(family) => Said { dialect: Some(family), readings, ..Said::default() },
+            None => self.read_all(response, rules, readings),
         }
+    }
+
+    /// Reads a success that says nothing but the numbers of one quota, and gives their family; `None` of any other response.
+    /// The reading takes the place of those that are of no more use.
+    #[inline]
+    pub(super) fn read_only_quota(
+        &mut self,
+        response: &Response,
+        rules: Option<&WireRules>,
+        readings: &mut Vec<Reading>,
+    ) -> Option<&'static str> {
+        if response.body.is_some() || !is_plain_success(response.status, rules) {
+            return None;
+        }
+        let reset_rule = rules.and_then(|rules| rules.reset);
+        dialect::read_only_quota(&response.fields, response.at, reset_rule, &mut self.known, readings)
+    }
+
+    /// Reads any response, in the memory of readings that are of no more use.
+    pub(super) fn read_all(
+        &mut self,
+        response: &Response,
+        rules: Option<&WireRules>,
+        mut readings: Vec<Reading>,
+    ) -> Said {
         readings.clear();
         read(response, rules, &mut self.known, readings)
     }
@@ -97,6 +117,9 @@ fn read(response: &Response, rules: Option<&WireRules>, known: &mut Known, mut r
     let status = response.status;
     let reset_rule = rules.and_then(|rules| rules.reset);
     let layout = known.layout(&response.fields);
+    if layout.says_nothing() && response.body.is_none() && is_plain_success(status, rules) {
+        return Said { readings, ..Said::default() };
+    }
     let mut headers = dialect::read(&layout, &response.fields, response.at, reset_rule, known);
     let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
     let stated = content.as_ref().and_then(|content| content.code(status, rules));
