@@ -14,6 +14,7 @@ mod destination;
 mod dialect;
 mod error_body;
 mod error_code;
+mod explanation;
 mod http_date;
 mod interest;
 mod json;

@@ -42,6 +42,7 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// With what follows exactly from the others.
+    #[inline]
     pub(super) fn completed(self) -> Self {
         let Self { limit, mut remaining, mut used, mut utilization, reset } = self;
         if let Some(limit) = limit {
