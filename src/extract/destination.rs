@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::profile::{Profile, QuotaClass, glob};
 use super::recent::{Hash, Recent};
 use super::shape;
-use crate::model::{Request, same_or_absent, same_text};
+use crate::model::{Path, Request, same_or_absent, same_text};
 
 /// What a request leads to.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Destination {
     /// Method and path template: `GET /v1/payment/{id}`.
     pub(super) endpoint: Arc<str>,
     /// The path, where it holds a credential that must not be shown.
-    pub(super) concealed: Option<Box<str>>,
+    pub(super) concealed: Option<Path>,
     /// The class that its endpoint falls in: the one with the best pattern, the first of equals.
     pub(super) class: Option<Arc<QuotaClass>>,
     /// That class and those that count besides, the ones with the better patterns first.
@@ -33,12 +33,20 @@ pub(super) struct Destination {
 /// What the requests that came last led to.
 #[derive(Debug, Clone)]
 pub(super) struct Destinations {
-    known: Recent<(Named, Arc<Destination>)>,
-    last: Arc<Destination>,
+    known: Recent<Arc<Known>>,
+    last: Arc<Known>,
+}
+
+/// A destination, and what leads there.
+#[derive(Debug, Default)]
+struct Known {
+    /// Absent where that is not remembered.
+    named: Option<Named>,
+    destination: Destination,
 }
 
 /// What leads to one.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Named {
     host: Option<Arc<str>>,
     method: Arc<str>,
@@ -66,15 +74,24 @@ impl Destinations {
         segments: &Interchangeable,
         find: impl FnOnce() -> Destination,
     ) -> &Destination {
+        let is_last = self.last.named.as_ref().is_some_and(|named| named.is_of(request, segments));
+        if !is_last {
+            self.search(request, segments, find);
+        }
+        &self.last.destination
+    }
+
+    /// Makes the last one what a request leads to that does not lead to the last.
+    fn search(&mut self, request: &Request, segments: &Interchangeable, find: impl FnOnce() -> Destination) {
         if request.path.len() > LONGEST_PATH {
-            self.last = Arc::new(find());
-            return &self.last;
+            self.last = Arc::new(Known { named: None, destination: find() });
+            return;
         }
         // Most paths end with their only identity, a number: those are not written.
         let path = request.path.as_bytes();
         let plain = segments.before_number(path);
         if self.recall(request, plain) {
-            return &self.last;
+            return;
         }
         let written = segments.left_out(path);
         let key = match written.strip_suffix(&[IDENTITY]) {
@@ -82,35 +99,54 @@ impl Destinations {
             None => Key { path: &written, is_before_identity: false },
         };
         if key != plain && self.recall(request, key) {
-            return &self.last;
+            return;
         }
-        self.last = Arc::new(find());
+        let destination = find();
         // A path with a credential is kept nowhere.
-        if self.last.concealed.is_none() {
-            let named = Named {
-                host: request.host.clone(),
-                method: Arc::clone(&request.method),
-                path: key.path.into(),
-                is_before_identity: key.is_before_identity,
-            };
-            self.known.keep(key.hash(request), (named, Arc::clone(&self.last)));
+        let named = destination.concealed.is_none().then(|| Named {
+            host: request.host.clone(),
+            method: Arc::clone(&request.method),
+            path: key.path.into(),
+            is_before_identity: key.is_before_identity,
+        });
+        let is_kept = named.is_some();
+        self.last = Arc::new(Known { named, destination });
+        if is_kept {
+            self.known.keep(key.hash(request), Arc::clone(&self.last));
         }
-        &self.last
     }
 
     /// Whether it is remembered where a request leads to; then that is the last.
     fn recall(&mut self, request: &Request, key: Key<'_>) -> bool {
-        let is_meant = |(named, _): &(Named, _)| {
-            *named.path == *key.path
-                && named.is_before_identity == key.is_before_identity
-                && same_text(&named.method, &request.method)
-                && same_or_absent(named.host.as_ref(), request.host.as_ref())
+        let is_meant = |known: &Arc<Known>| {
+            known.named.as_ref().is_some_and(|named| {
+                *named.path == *key.path
+                    && named.is_before_identity == key.is_before_identity
+                    && named.has_origin_of(request)
+            })
         };
-        let Some((_, known)) = self.known.known(key.hash(request), is_meant) else { return false };
-        if !Arc::ptr_eq(known, &self.last) {
-            self.last = Arc::clone(known);
-        }
+        let Some(known) = self.known.known(key.hash(request), is_meant) else { return false };
+        self.last = Arc::clone(known);
         true
+    }
+}
+
+impl Named {
+    /// Whether a request leads there, as far as that is seen without a look for the identities in its path.
+    #[inline]
+    fn is_of(&self, request: &Request, segments: &Interchangeable) -> bool {
+        self.has_origin_of(request)
+            && request
+                .path
+                .as_bytes()
+                .strip_prefix(&*self.path)
+                .is_some_and(|rest| if self.is_before_identity { segments.has_number(rest) } else { rest.is_empty() })
+    }
+
+    /// Whether host and method are those of a request.
+    #[inline]
+    fn has_origin_of(&self, request: &Request) -> bool {
+        same_text(&self.method, &request.method) && same_or_absent(self.host.as_ref(), request.host.as_ref())
     }
 }
 

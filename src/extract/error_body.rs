@@ -54,6 +54,9 @@ const WAITS: [(&str, Unit); 13] = [
     ("retryAfterMilliseconds", Unit::Delta(0.001)),
 ];
 
+/// How those keys begin.
+const WAIT_STARTS: [&str; 2] = ["retry", "backoff"];
+
 /// Keys whose value is the window, and the unit of a bare number.
 const WINDOWS: [(&str, f64); 8] = [
     ("window", 1.0),
@@ -159,6 +162,31 @@ impl<'a> Content<'a> {
         };
         let places = MESSAGES.iter().filter_map(move |place| error_code::at(body?, place)?.text());
         places.chain(page).map(beginning)
+    }
+
+    /// Whether it holds anything that may be a wait.
+    pub(super) fn may_ask_to_wait(&self, rules: Option<&WireRules>) -> bool {
+        let may_hold_wait = |parent: &Json<'_>| match parent {
+            Json::Object(members) => members.iter().any(|(name, _)| WAIT_STARTS.iter().any(|s| name.starts_with(s))),
+            _ => false,
+        };
+        let in_place = self.json().is_some_and(|body| {
+            rules.is_some_and(|rules| !rules.retry_pointers.is_empty())
+                || PARENTS.iter().filter_map(|parent| error_code::at(body, parent)).any(may_hold_wait)
+                || error_code::at(body, &["error", "details"]).is_some()
+        });
+        in_place
+            || rules.is_some_and(|rules| !rules.retry_messages.is_empty())
+            || self.messages().any(|message| WAITING.are_in(message.as_bytes()))
+    }
+
+    /// Whether it holds anything that may be a quota.
+    pub(super) fn may_state_quotas(&self) -> bool {
+        self.json().is_some_and(|body| {
+            body.get("extensions").is_some()
+                || error_code::at(body, &["error", "details"]).is_some()
+                || PARENTS.iter().any(|parent| error_code::at(body, parent).is_some_and(|p| p.get("limit").is_some()))
+        })
     }
 
     /// The wait that the body asks for. `near` is how far the header's reset is, to settle a unit.

@@ -14,10 +14,12 @@ mod destination;
 mod dialect;
 mod error_body;
 mod error_code;
+mod explanation;
 mod http_date;
 mod interest;
 mod json;
 mod observer;
+mod overwrite;
 mod phrases;
 mod plain;
 mod profile;
@@ -47,7 +49,7 @@ pub use profile::{
 pub use response::{Hints, Reader, Said, is_telling_field, may_explain_refusal, read_response};
 pub use wire_rules::{ResetUnit, WireRules};
 
-use crate::model::{DeclaredQuota, Exchange, Interest, Observation, Request, Scope, keep_text};
+use crate::model::{DeclaredQuota, Exchange, Interest, Observation, Path, Request, Scope};
 
 use declared::{Context, Made, Selection};
 use destination::{Destination, Interchangeable};
@@ -138,6 +140,7 @@ impl Extractor {
 
     /// The same, written over an observation that is of no more use: what of it stays the same is left as it is. The texts of
     /// the exchange are taken out of it.
+    #[inline]
     fn observe_into(&self, exchange: &mut Exchange, memory: &mut Memory, observation: &mut Observation) {
         let Memory { reader, destinations, addresses, made } = memory;
         let destination = exchange
@@ -145,67 +148,28 @@ impl Extractor {
             .as_ref()
             .map(|request| destinations.of(request, &self.interchangeable, || self.destination(request)));
         let profile = destination.and_then(|destination| destination.profile.as_deref());
-        let used = std::mem::take(&mut observation.readings);
-        let mut said = reader.read_into(&exchange.response, profile.map(Profile::wire), used);
         let caller = Caller::of(exchange, addresses);
-        let (party, quotas) = if let (Some(destination), Some(profile)) = (destination, profile) {
-            self.apply(profile, destination, &caller, &mut said, made)
+        let response = &exchange.response;
+        // What most responses say needs nothing else.
+        if profile.is_none()
+            && let Some(family) = reader.read_only_quota(response, None, &mut observation.readings)
+        {
+            self.identities.write_usual(&caller, &mut observation.scope);
+            overwrite::with_only_quota(family, observation);
         } else {
-            let scope = self.scope(&caller, said.scope.as_ref(), None, None);
-            self.apply_scope(&caller, &mut said, scope.as_ref(), None, None);
-            (scope, Vec::new())
-        };
-        // Each field is named, so that none keeps what another exchange said.
-        let Observation {
-            at,
-            source,
-            client,
-            server,
-            host,
-            method,
-            path,
-            endpoint,
-            status,
-            provider,
-            dialect,
-            readings,
-            declared,
-            retry_after,
-            throttled,
-            error_code,
-            scope,
-            latency,
-            content_cut,
-            doubts,
-        } = observation;
-        let Exchange { request, response, .. } = exchange;
-        *at = response.at;
-        std::mem::swap(source, &mut exchange.source);
-        std::mem::swap(client, &mut exchange.client);
-        *server = exchange.server;
-        keep_text(method, request.as_ref().map(|request| &request.method));
-        if let Some(request) = request {
-            std::mem::swap(host, &mut request.host);
-            *path = Some(std::mem::take(&mut request.path));
-        } else {
-            (*host, *path) = (None, None);
+            let used = std::mem::take(&mut observation.readings);
+            if let (Some(destination), Some(profile)) = (destination, profile) {
+                let mut said = reader.read_into(response, Some(profile.wire()), used);
+                let (scope, declared) = self.apply(profile, destination, &caller, &mut said, made);
+                overwrite::with_said(said, scope, declared, observation);
+            } else {
+                let mut said = reader.read_all(response, None, used);
+                let scope = self.scope(&caller, said.scope.as_ref(), None, None);
+                self.apply_scope(&caller, &mut said, scope.as_ref(), None, None);
+                overwrite::with_said(said, scope, Vec::new(), observation);
+            }
         }
-        if let Some(concealed) = destination.and_then(|destination| destination.concealed.as_ref()) {
-            *path = Some(concealed.clone());
-        }
-        keep_text(endpoint, destination.map(|destination| &destination.endpoint));
-        *status = response.status;
-        keep_text(provider, profile.map(Profile::name));
-        *dialect = said.dialect;
-        *readings = said.readings;
-        *declared = quotas;
-        *retry_after = said.retry_after;
-        *throttled = said.throttled;
-        *error_code = said.error_code;
-        *scope = party;
-        *latency = exchange.latency;
-        *content_cut = response.body.as_ref().is_some_and(|body| body.truncated);
-        *doubts = said.doubts;
+        overwrite::with_exchange(exchange, destination, observation);
     }
 
     /// What a request leads to.
@@ -222,7 +186,7 @@ impl Extractor {
             profile: profile.cloned(),
             environment,
             endpoint: target.endpoint.into(),
-            concealed: target.concealed.map(String::into_boxed_str),
+            concealed: target.concealed.map(Path::from),
             class,
             classes,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dialect::{self, Headers, Known, Quota};
-use super::error_body::Content;
+use super::explanation::{Explanation, Explanations};
 use super::throttle::Refusal;
 use super::{WireRules, error_code, plain};
 use crate::model::{Body, Reading, Response, ThrottleCause};
@@ -50,6 +50,7 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
 #[derive(Debug, Clone)]
 pub struct Reader {
     known: Known,
+    explanations: Explanations,
 }
 
 impl Default for Reader {
@@ -63,7 +64,7 @@ const LAYOUT_SETS: usize = 64;
 
 impl Reader {
     pub(super) fn new(sets: usize) -> Self {
-        Self { known: Known::new(sets) }
+        Self { known: Known::new(sets), explanations: Explanations::new() }
     }
 
     /// What a response says: the same as [`read_response`] finds, whatever was read before.
@@ -72,35 +73,59 @@ impl Reader {
     }
 
     /// The same, in the memory of readings that are of no more use.
-    #[inline]
     pub(super) fn read_into(
         &mut self,
         response: &Response,
         rules: Option<&WireRules>,
         mut readings: Vec<Reading>,
     ) -> Said {
-        let reset_rule = rules.and_then(|rules| rules.reset);
-        if response.body.is_none()
-            && is_plain_success(response.status, rules)
-            && let Some(family) =
-                dialect::read_only_quota(&response.fields, response.at, reset_rule, &mut self.known, &mut readings)
-        {
-            return Said { dialect: Some(family), readings, ..Said::default() };
+        match self.read_only_quota(response, rules, &mut readings) {
+            Some(family) => Said { dialect: Some(family), readings, ..Said::default() },
+            None => self.read_all(response, rules, readings),
         }
+    }
+
+    /// Reads a success that says nothing but the numbers of one quota, and gives their family; `None` of any other response.
+    /// The reading takes the place of those that are of no more use.
+    #[inline]
+    pub(super) fn read_only_quota(
+        &mut self,
+        response: &Response,
+        rules: Option<&WireRules>,
+        readings: &mut Vec<Reading>,
+    ) -> Option<&'static str> {
+        if response.body.is_some() || !is_plain_success(response.status, rules) {
+            return None;
+        }
+        let reset_rule = rules.and_then(|rules| rules.reset);
+        dialect::read_only_quota(&response.fields, response.at, reset_rule, &mut self.known, readings)
+    }
+
+    /// Reads any response, in the memory of readings that are of no more use.
+    pub(super) fn read_all(
+        &mut self,
+        response: &Response,
+        rules: Option<&WireRules>,
+        mut readings: Vec<Reading>,
+    ) -> Said {
         readings.clear();
-        read(response, rules, &mut self.known, readings)
+        read(response, rules, self, readings)
     }
 }
 
 /// `readings` are empty.
-fn read(response: &Response, rules: Option<&WireRules>, known: &mut Known, mut readings: Vec<Reading>) -> Said {
+fn read(response: &Response, rules: Option<&WireRules>, reader: &mut Reader, mut readings: Vec<Reading>) -> Said {
+    let Reader { known, explanations } = reader;
     let status = response.status;
     let reset_rule = rules.and_then(|rules| rules.reset);
     let layout = known.layout(&response.fields);
+    if layout.says_nothing() && response.body.is_none() && is_plain_success(status, rules) {
+        return Said { readings, ..Said::default() };
+    }
     let mut headers = dialect::read(&layout, &response.fields, response.at, reset_rule, known);
-    let content = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules)).map(Content::of);
-    let stated = content.as_ref().and_then(|content| content.code(status, rules));
-    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), code: stated.as_ref(), rules };
+    let body = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules));
+    let content = body.map(|body| explanations.of(body, status, rules));
+    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), rules };
     let throttled = refusal.is_throttled();
     let error_code = throttled.then(|| code(&refusal)).flatten();
     let nearest_reset = headers.quotas.iter().filter_map(|quota| quota.reset).min();
@@ -115,19 +140,19 @@ fn read(response: &Response, rules: Option<&WireRules>, known: &mut Known, mut r
     if !are_united {
         dialect::unite(&mut quotas);
     }
-    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), code: stated.as_ref(), rules };
+    let refusal = Refusal { status, headers: &headers, content: content.as_ref(), rules };
     let cause = throttled.then(|| refusal.cause(error_code.as_deref(), &quotas));
     let mut doubts = std::mem::take(&mut headers.doubts);
     let retry_after = match headers.retry_after {
         Some(wait) => Some(believable(wait, near)),
         None if throttled => {
-            let from_body = content.as_ref().and_then(|c| c.retry_after(rules, &headers.clock, near, &mut doubts));
+            let from_body = content.as_ref().and_then(|c| c.retry_after(&headers.clock, near, &mut doubts));
             from_body.or(headers.regain)
         }
         None => None,
     };
-    let body_scope = throttled.then(|| content.as_ref().and_then(Content::scope)).flatten();
-    let scope = headers.scope.clone().or_else(|| body_scope.map(|word| (word, None)));
+    let body_scope = throttled.then(|| content.as_ref().and_then(Explanation::scope)).flatten();
+    let scope = headers.scope.clone().or_else(|| body_scope.map(|word| (Arc::clone(word), None)));
     let body_speaks = throttled
         && (headers.retry_after.is_none() && retry_after.is_some() || error_code.is_some() || scope.is_some())
         || quotas.iter().any(|quota| quota.body);
@@ -172,8 +197,8 @@ fn is_worth_reading(body: &Body, status: u16, rules: Option<&WireRules>) -> bool
 }
 
 /// The body's code goes before the field's: it says more.
-fn code(refusal: &Refusal<'_>) -> Option<Arc<str>> {
-    let Refusal { status, headers, content, code, rules } = *refusal;
+fn code(refusal: &Refusal<'_, '_>) -> Option<Arc<str>> {
+    let Refusal { status, headers, content, rules } = *refusal;
     if headers.grpc_status == Some(b"8") {
         return Some(Arc::from("RESOURCE_EXHAUSTED"));
     }
@@ -184,9 +209,9 @@ fn code(refusal: &Refusal<'_>) -> Option<Arc<str>> {
             error_code::says_throttled(code)
                 || rules.is_some_and(|rules| rules.throttle_codes.iter().any(|known| known == code))
         };
-        content.throttling_code(status, known)
+        content.throttling_code(known)
     });
-    let from_body = of_refusal.or_else(|| code.cloned());
+    let from_body = of_refusal.or_else(|| content?.code().cloned());
     from_body.or_else(|| {
         let name = headers.code?.split(|octet| *octet == b':').next()?;
         let name = name.rsplit(|octet| *octet == b'#').next()?;
@@ -364,7 +389,7 @@ mod tests {
                 fields.push(name.as_bytes(), value.as_bytes());
             }
             let response = Response { at: Timestamp::from_secs(1_790_000_000), status, fields, body: None };
-            let full = read(&response, None, &mut Known::new(1), Vec::new());
+            let full = read(&response, None, &mut Reader::new(1), Vec::new());
             prop_assert_eq!(read_response(&response, &Hints::default()), full);
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::model::{Client, Credential, Exchange, Scope};
+use crate::model::{Client, Credential, Exchange, Scope, keep_scope};
 
 use super::profile::ScopeRule;
 use super::recent::{Hash, Recent};
@@ -44,11 +44,26 @@ impl Identities {
     pub(super) fn scope(&self, caller: &Caller<'_>, rule: Option<&ScopeRule>) -> Option<Scope> {
         let Some(rule) = rule else {
             return match credential(caller.credentials, &[]) {
-                Some(id) => Some(Scope { kind: Arc::clone(&self.api_key), id: Some(self.party(id)) }),
-                None => Some(Scope { kind: Arc::clone(&self.ip), id: Some(self.named(&caller.address()?)) }),
+                Some(id) => Some(Scope { kind: Arc::clone(&self.api_key), id: Some(Arc::clone(self.party(id))) }),
+                None => {
+                    let id = Arc::clone(self.named(&caller.address()?));
+                    Some(Scope { kind: Arc::clone(&self.ip), id: Some(id) })
+                }
             };
         };
         Some(Scope { kind: Arc::clone(rule.kind()), id: self.of_kind(caller, rule.kind(), rule.credentials()) })
+    }
+
+    /// The same without a rule, written over a scope that is of no more use.
+    #[inline]
+    pub(super) fn write_usual(&self, caller: &Caller<'_>, scope: &mut Option<Scope>) {
+        if let Some(id) = credential(caller.credentials, &[]) {
+            keep_scope(scope, &self.api_key, self.party(id));
+        } else if let Some(address) = caller.address() {
+            keep_scope(scope, &self.ip, self.named(&address));
+        } else {
+            *scope = None;
+        }
     }
 
     /// A scope whose kind a response states; its identity is the stated one, else that of the party that `rule` names.
@@ -59,30 +74,29 @@ impl Identities {
         rule: Option<&ScopeRule>,
     ) -> Scope {
         let carriers = rule.map_or(&[][..], ScopeRule::credentials);
-        let id = id.as_ref().map(|id| self.named(id)).or_else(|| self.of_kind(caller, kind, carriers));
+        let id = id.as_ref().map(|id| Arc::clone(self.named(id))).or_else(|| self.of_kind(caller, kind, carriers));
         Scope { kind: Arc::clone(kind), id }
     }
 
     /// The identity of the party of that kind.
     fn of_kind(&self, caller: &Caller<'_>, kind: &str, carriers: &[Arc<str>]) -> Option<Arc<str>> {
         match kind {
-            IP => caller.address().map(|address| self.named(&address)),
+            IP => caller.address().map(|address| Arc::clone(self.named(&address))),
             "global" | "endpoint" => None,
-            _ => credential(caller.credentials, carriers).map(|id| self.party(id)),
+            _ => credential(caller.credentials, carriers).map(|id| Arc::clone(self.party(id))),
         }
     }
 
     /// The party that a credential belongs to: its pool, else its alias, else its hash.
-    fn party(&self, id: &Arc<str>) -> Arc<str> {
-        let pool = self.pools.get(id).cloned();
-        pool.unwrap_or_else(|| {
+    fn party<'a>(&'a self, id: &'a Arc<str>) -> &'a Arc<str> {
+        self.pools.get(id).unwrap_or_else(|| {
             let name = self.named(id);
-            self.pools.get(&name).cloned().unwrap_or(name)
+            self.pools.get(name).unwrap_or(name)
         })
     }
 
-    fn named(&self, id: &Arc<str>) -> Arc<str> {
-        Arc::clone(self.aliases.get(id).unwrap_or(id))
+    fn named<'a>(&'a self, id: &'a Arc<str>) -> &'a Arc<str> {
+        self.aliases.get(id).unwrap_or(id)
     }
 }
 

@@ -1,29 +1,25 @@
 //! Whether a provider refused an exchange for its rate, and why.
 
-use std::sync::Arc;
-
 use super::dialect::{Headers, Quota};
-use super::error_body::Content;
+use super::explanation::Explanation;
 use super::json::Json;
 use super::phrases::Phrases;
 use super::{WireRules, error_code};
 use crate::model::{Amount, ThrottleCause};
 
 /// What is known beside the field lines and the content.
-pub(super) struct Refusal<'a> {
+pub(super) struct Refusal<'a, 'c> {
     pub(super) status: u16,
     pub(super) headers: &'a Headers<'a>,
-    pub(super) content: Option<&'a Content<'a>>,
-    /// The content's error code.
-    pub(super) code: Option<&'a Arc<str>>,
+    pub(super) content: Option<&'a Explanation<'c>>,
     pub(super) rules: Option<&'a WireRules>,
 }
 
-impl Refusal<'_> {
+impl Refusal<'_, '_> {
     /// Whether the exchange was refused for its rate.
     pub(super) fn is_throttled(&self) -> bool {
         if let Some(rules) = self.rules {
-            if let Some(code) = self.code {
+            if let Some(code) = self.content.and_then(Explanation::code) {
                 if rules.other_codes.iter().any(|other| **other == **code) {
                     return false;
                 }
@@ -51,11 +47,10 @@ impl Refusal<'_> {
     ///
     /// `quotas` are those of the field lines and of the content together.
     pub(super) fn cause(&self, code: Option<&str>, quotas: &[Quota]) -> ThrottleCause {
-        let scope = self.content.and_then(Content::scope);
+        let scope = self.content.and_then(Explanation::scope).map(|scope| &**scope);
         let kind = self.headers.scope.as_ref().map(|(kind, _)| &**kind);
-        let words =
-            self.content.into_iter().flat_map(Content::messages).chain(code).chain(kind).chain(scope.as_deref());
-        let said = words.fold(0, |said, text| said | CAUSES.groups_in(text.as_bytes()));
+        let words = [code, kind, scope].into_iter().flatten();
+        let said = words.fold(self.content.map_or(0, Explanation::causes), |said, text| said | causes_in(text));
         let says = |group: u32| said & group != 0;
         if says(BILLING) {
             return ThrottleCause::Billing;
@@ -81,7 +76,7 @@ impl Refusal<'_> {
             return true;
         }
         // A successful document may speak of rate limits as its subject: only what is marked as an error counts.
-        let Some(body) = self.content.and_then(Content::json) else { return false };
+        let Some(body) = self.content.and_then(Explanation::json) else { return false };
         let marked =
             ["errors", "error", "__type"].iter().any(|key| body.get(key).is_some_and(|value| *value != Json::Null));
         marked && (self.has_code() || is_json_rpc_limit(body))
@@ -89,10 +84,7 @@ impl Refusal<'_> {
 
     fn has_code(&self) -> bool {
         let in_header = self.headers.code.and_then(|code| std::str::from_utf8(code).ok());
-        in_header.is_some_and(error_code::says_throttled)
-            || self
-                .content
-                .is_some_and(|content| content.throttling_code(self.status, error_code::says_throttled).is_some())
+        in_header.is_some_and(error_code::says_throttled) || self.content.is_some_and(Explanation::says_throttled)
     }
 
     /// Whether a quota has nothing left.
@@ -102,16 +94,22 @@ impl Refusal<'_> {
 
     /// Whether a sentence says that a rate limit was passed.
     fn says_so(&self) -> bool {
-        self.content.is_some_and(|content| {
-            content.messages().any(|message| {
-                let said = REFUSALS.groups_in(message.as_bytes());
-                said & ALONE != 0 || said & (LIMIT | PASSED) == LIMIT | PASSED
-            })
-        })
+        self.content.is_some_and(Explanation::says_refused)
     }
 }
 
-/// What words say of a refusal's cause.
+/// Whether a sentence says that a rate limit was passed.
+pub(super) fn is_refusal(sentence: &str) -> bool {
+    let said = REFUSALS.groups_in(sentence.as_bytes());
+    said & ALONE != 0 || said & (LIMIT | PASSED) == LIMIT | PASSED
+}
+
+/// What words say of a refusal's cause, a bit for each cause.
+pub(super) fn causes_in(words: &str) -> u32 {
+    CAUSES.groups_in(words.as_bytes())
+}
+
+/// The causes.
 const BILLING: u32 = 1;
 const CONCURRENCY: u32 = 1 << 1;
 const ABUSE: u32 = 1 << 2;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{Credential, Fields, Timestamp};
+use super::{Credential, Fields, Path, Timestamp};
 
 /// One HTTP request with its final response, as far as the input showed it.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub struct Request {
     /// The authority in lower case, with the port only where it is not the scheme's own.
     pub host: Option<Arc<str>>,
     /// The path, without query and fragment; at most 2048 octets, control octets percent-encoded.
-    pub path: Box<str>,
+    pub path: Path,
     /// The credentials it carried, hashed.
     pub credentials: SmallVec<[Credential; 1]>,
 }

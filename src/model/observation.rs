@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Amount, Client, Dimension, QuotaSource, Scope, Timestamp};
+use super::quota::{keep_text, same_scope};
+use super::{Amount, Client, Dimension, Path, QuotaSource, Scope, Timestamp};
 
 /// What an exchange says of quotas and throttling. Every value is as stated or exactly derived; unknown is absent.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +22,7 @@ pub struct Observation {
     /// The method; absent where the request was not captured.
     pub method: Option<Arc<str>>,
     /// The path without its query; absent where the request was not captured.
-    pub path: Option<Box<str>>,
+    pub path: Option<Path>,
     /// Method and path template, `POST /v1/payment/{id}`; absent where the request was not captured.
     pub endpoint: Option<Arc<str>>,
     /// The status code of the final response.
@@ -78,6 +79,43 @@ pub struct Reading {
     pub scope: Option<Scope>,
     /// How the provider counts, where the profile says.
     pub window_kind: Option<WindowKind>,
+}
+
+impl Reading {
+    /// Makes it the same as another: where texts are that already, no count that cores share is touched.
+    #[inline]
+    pub(crate) fn keep(&mut self, other: &Self) {
+        let Self {
+            dimension,
+            policy,
+            limit,
+            remaining,
+            used,
+            utilization,
+            window,
+            reset_at,
+            source,
+            bucket,
+            scope,
+            window_kind,
+        } = self;
+        if !Arc::ptr_eq(&dimension.0, &other.dimension.0) {
+            *dimension = other.dimension.clone();
+        }
+        keep_text(policy, other.policy.as_ref());
+        *limit = other.limit;
+        *remaining = other.remaining;
+        *used = other.used;
+        *utilization = other.utilization;
+        *window = other.window;
+        *reset_at = other.reset_at;
+        *source = other.source;
+        keep_text(bucket, other.bucket.as_ref());
+        if !same_scope(scope.as_ref(), other.scope.as_ref()) {
+            scope.clone_from(&other.scope);
+        }
+        *window_kind = other.window_kind;
+    }
 }
 
 /// A limit that no response announces.

@@ -101,7 +101,18 @@ pub(crate) fn keep_text(kept: &mut Option<Arc<str>>, text: Option<&Arc<str>>) {
     }
 }
 
-/// The same of scopes.
+/// Makes a scope that is kept that of a party, as [`keep_text`] does.
+#[inline]
+pub(crate) fn keep_scope(kept: &mut Option<Scope>, kind: &Arc<str>, id: &Arc<str>) {
+    let is_kept = kept.as_ref().is_some_and(|kept| {
+        Arc::ptr_eq(&kept.kind, kind) && kept.id.as_ref().is_some_and(|known| Arc::ptr_eq(known, id))
+    });
+    if !is_kept {
+        *kept = Some(Scope { kind: Arc::clone(kind), id: Some(Arc::clone(id)) });
+    }
+}
+
+/// The same as `==` of scopes.
 #[inline]
 pub(crate) fn same_scope(a: Option<&Scope>, b: Option<&Scope>) -> bool {
     match (a, b) {

@@ -10,7 +10,7 @@ use super::lines::{Lines, Roles};
 use super::memory::Memory;
 use super::names::Names;
 use super::target::Target;
-use crate::model::{Credential, HashKey, Interest, Request, Timestamp};
+use crate::model::{Credential, HashKey, Interest, Path, Request, Timestamp};
 
 /// More credentials than this in one request are not looked at.
 const CREDENTIALS: usize = 8;
@@ -37,7 +37,7 @@ pub(crate) fn read(
             last_host.as_ref().map(|host| Arc::clone(&host.name))
         })
     });
-    let path = if head.method == b"CONNECT" { Box::default() } else { target.shown_path() };
+    let path = if head.method == b"CONNECT" { Path::default() } else { target.shown_path() };
     let credentials = credentials(lines, &target, names, key, interest);
     Request { at: Some(at), method: names.method(head.method), host, path, credentials }
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::search::{either, visible_end};
+use crate::model::Path;
 
 /// Longer hosts are none: a domain name has at most 253 octets, a port six more.
 const HOST_OCTETS: usize = 264;
@@ -44,13 +45,13 @@ impl<'a> Target<'a> {
     }
 
     /// The path as it is kept: printable, bounded, `/` where there is none.
-    pub(crate) fn shown_path(&self) -> Box<str> {
+    pub(crate) fn shown_path(&self) -> Path {
         let path = if self.path.is_empty() { b"/" } else { self.path };
         if path.len() <= PATH_OCTETS
             && visible_end(path) == path.len()
-            && let Ok(path) = std::str::from_utf8(path)
+            && let Some(path) = Path::of_ascii(path)
         {
-            return path.into();
+            return path;
         }
         let mut shown = String::with_capacity(path.len().min(PATH_OCTETS));
         for octet in path {
@@ -67,7 +68,7 @@ impl<'a> Target<'a> {
                 }
             }
         }
-        shown.into_boxed_str()
+        shown.into()
     }
 }
 

@@ -56,7 +56,7 @@ impl Asked {
     fn footprint(&self) -> usize {
         self.request
             .path
-            .len()
+            .footprint()
             .saturating_add(self.request.credentials.capacity().saturating_mul(size_of::<Credential>()))
     }
 

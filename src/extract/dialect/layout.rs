@@ -120,6 +120,11 @@ impl Layout {
         draft.plain.as_ref().filter(|_| self.is_plain).map(|plain| (draft, plain))
     }
 
+    /// Whether no line says anything, but perhaps when the response was made.
+    pub(in crate::extract) const fn says_nothing(&self) -> bool {
+        self.telling.is_empty()
+    }
+
     /// Whether the lines say nothing but when the response was made.
     pub(super) fn is_silent(&self) -> bool {
         self.claims.is_empty() && self.documents.is_empty() && self.waits.is_empty() && self.scopes.is_empty()

@@ -190,9 +190,10 @@ pub(super) fn read_only_quota(
     if !doubts.is_empty() {
         return None;
     }
-    draft.base.write_only_reading(numbers, readings);
+    let reading = quota::only(readings)?;
+    draft.base.write_reading(numbers, reading);
     if is_shared {
-        repeated.learn(fields, reset_rule, layout, numbers, family);
+        repeated.learn(fields, reset_rule, layout, reading, family);
     }
     Some(family)
 }

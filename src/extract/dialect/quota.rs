@@ -42,7 +42,8 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// With what follows exactly from the others.
-    fn completed(self) -> Self {
+    #[inline]
+    pub(super) fn completed(self) -> Self {
         let Self { limit, mut remaining, mut used, mut utilization, reset } = self;
         if let Some(limit) = limit {
             match (remaining, used) {
@@ -150,17 +151,6 @@ impl Quota {
         reading
     }
 
-    /// Writes the reading of the same quota with other numbers in the place of those that are of no more use.
-    #[inline]
-    pub(super) fn write_only_reading(&self, numbers: Numbers, readings: &mut Vec<Reading>) {
-        // Thousands may wait for their turn: room for one, not for the four that growing would make.
-        readings.reserve_exact(1_usize.saturating_sub(readings.len()));
-        readings.resize_with(1, Reading::default);
-        for reading in readings {
-            self.write_reading(numbers, reading);
-        }
-    }
-
     /// Writes the reading of the same quota with other numbers over one that is of no more use.
     pub(super) fn write_reading(&self, numbers: Numbers, reading: &mut Reading) {
         let Reading {
@@ -210,6 +200,18 @@ impl Quota {
             .then_with(|| self.partition.cmp(&other.partition))
             .then_with(|| self.family.cmp(other.family))
     }
+}
+
+/// The only reading, in the place of those that are of no more use.
+#[inline]
+pub(super) fn only(readings: &mut Vec<Reading>) -> Option<&mut Reading> {
+    readings.truncate(1);
+    if readings.is_empty() {
+        // Thousands may wait for their turn: room for one, not for the four that growing would make.
+        readings.reserve_exact(1);
+        readings.push(Reading::default());
+    }
+    readings.first_mut()
 }
 
 /// Sorts, and makes one of those that are one; says whether there were any.

@@ -9,26 +9,29 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::layout::Layout;
-use super::quota::Numbers;
+use super::quota::{self, Numbers};
 use crate::extract::recent::{Hash, Recent};
 use crate::extract::reset;
 use crate::extract::wire_rules::ResetUnit;
-use crate::model::{Amount, CommonFields, Fields, Reading, Timestamp};
+use crate::model::{CommonFields, Fields, Reading, Timestamp};
 
 /// What the responses that came last said.
 #[derive(Debug, Clone)]
-pub(super) struct Repetitions(Recent<Repeated>);
+pub(super) struct Repetitions {
+    known: Recent<Arc<Repeated>>,
+    last: Option<Arc<Repeated>>,
+}
 
 /// What responses say that have so much in common.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Repeated {
     lines: Arc<CommonFields>,
     reset_rule: Option<ResetUnit>,
     /// Lines whose values vary in general, and the values under which the rest is so.
     values: SmallVec<[(usize, Box<[u8]>); 2]>,
     layout: Arc<Layout>,
-    limit: Option<Amount>,
-    reset: Option<Timestamp>,
+    /// The reading, but for the numbers that each response changes.
+    reading: Reading,
     /// The reset is too far ahead to be believed by whoever sees it earlier.
     credible_from: Timestamp,
     family: &'static str,
@@ -37,31 +40,39 @@ struct Repeated {
 impl Repetitions {
     /// Room for four times so many.
     pub(super) const fn new(sets: usize) -> Self {
-        Self(Recent::new(sets))
+        Self { known: Recent::new(sets), last: None }
     }
 
     /// Writes the reading of a response over one that is of no more use, and gives the family; `None` where no former one said
     /// the same.
     #[inline]
     pub(super) fn read(
-        &self,
+        &mut self,
         fields: &Fields,
         seen: Timestamp,
         reset_rule: Option<ResetUnit>,
         readings: &mut Vec<Reading>,
     ) -> Option<&'static str> {
-        let lines = fields.common().filter(|lines| Arc::strong_count(lines) > 1)?;
-        let is_meant = |repeated: &Repeated| {
+        let lines = fields.common()?;
+        let is_meant = |repeated: &Arc<Repeated>| {
             Arc::ptr_eq(&repeated.lines, lines)
                 && repeated.reset_rule == reset_rule
                 && repeated.credible_from <= seen
                 && repeated.values.iter().all(|(line, value)| *fields.value(*line) == **value)
         };
-        let repeated = self.0.known(Hash::of_places(&[lines]), is_meant)?;
-        let (draft, plain) = repeated.layout.only()?;
+        if !self.last.as_ref().is_some_and(is_meant) {
+            self.last = Some(Arc::clone(self.known.known(Hash::of_places(&[lines]), is_meant)?));
+        }
+        let repeated = self.last.as_ref()?;
+        let (_, plain) = repeated.layout.only()?;
         let (remaining, used) = plain.left_and_used(fields)?;
-        let numbers = Numbers { limit: repeated.limit, remaining, used, utilization: None, reset: repeated.reset };
-        draft.base.write_only_reading(numbers, readings);
+        let Reading { limit, reset_at: reset, .. } = repeated.reading;
+        let numbers = Numbers { limit, remaining, used, utilization: None, reset }.completed();
+        let reading = quota::only(readings)?;
+        reading.keep(&repeated.reading);
+        reading.remaining = numbers.remaining;
+        reading.used = numbers.used;
+        reading.utilization = numbers.utilization;
         Some(repeated.family)
     }
 
@@ -72,7 +83,7 @@ impl Repetitions {
         fields: &Fields,
         reset_rule: Option<ResetUnit>,
         layout: &Arc<Layout>,
-        Numbers { limit, reset, .. }: Numbers,
+        reading: &Reading,
         family: &'static str,
     ) {
         let Some((lines, (_, plain))) = fields.common().zip(layout.only()) else { return };
@@ -85,11 +96,10 @@ impl Repetitions {
             reset_rule,
             values: vary.map(|line| (line, Box::from(fields.value(line)))).collect(),
             layout: Arc::clone(layout),
-            limit,
-            reset,
-            credible_from: reset.map_or(Timestamp::MIN, reset::credible_from),
+            reading: reading.clone(),
+            credible_from: reading.reset_at.map_or(Timestamp::MIN, reset::credible_from),
             family,
         };
-        self.0.keep(Hash::of_places(&[lines]), repeated);
+        self.known.keep(Hash::of_places(&[lines]), Arc::new(repeated));
     }
 }

@@ -147,10 +147,12 @@ impl Conversation {
         lines: &Lines<'_>,
         cx: &mut Context<'_>,
     ) {
-        let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
-        let path = exchange.request.as_ref().map(|request| &*request.path);
         let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
-        let content = has_content && may_matter && cx.interest.content(exchange.response.status, host, path);
+        let content = has_content && may_matter && {
+            let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
+            let path = exchange.request.as_ref().map(|request| &*request.path);
+            cx.interest.content(exchange.response.status, host, path)
+        };
         let trailer = framing == Framing::Chunked
             && lines
                 .values(Roles::TRAILER)

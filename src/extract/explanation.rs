@@ -1,0 +1,138 @@
+//! What the content of a response says, found once for contents that come again.
+//!
+//! A server refuses many exchanges with the same few octets. What they say by themselves is remembered with them; only what
+//! depends on the time beside them, a wait or a quota, is read anew.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::WireRules;
+use super::clock::Clock;
+use super::dialect::Quota;
+use super::error_body::Content;
+use super::error_code;
+use super::json::Json;
+use super::recent::{Hash, Recent};
+use super::throttle;
+use crate::model::Body;
+
+/// The contents that came last.
+#[derive(Debug, Clone)]
+pub(super) struct Explanations {
+    known: Recent<Found>,
+    /// Of a content that is not remembered.
+    other: Found,
+}
+
+/// One content, as far as it was looked at.
+#[derive(Debug)]
+pub(super) struct Explanation<'a> {
+    body: &'a Body,
+    status: u16,
+    rules: Option<&'a WireRules>,
+    found: &'a Found,
+    content: OnceCell<Content<'a>>,
+}
+
+/// What was found of a content under a status and a provider's rules.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    octets: Box<[u8]>,
+    status: u16,
+    rules: Option<WireRules>,
+    code: OnceCell<Option<Arc<str>>>,
+    says_throttled: OnceCell<bool>,
+    says_refused: OnceCell<bool>,
+    causes: OnceCell<u32>,
+    scope: OnceCell<Option<Arc<str>>>,
+    may_ask_to_wait: OnceCell<bool>,
+    may_state_quotas: OnceCell<bool>,
+}
+
+/// Room for 64 contents: more than the servers that a client is refused by at a time.
+const SETS: usize = 16;
+/// A longer content is not remembered: it is a page, or holds what no other holds.
+const LONGEST: usize = 1024;
+
+impl Explanations {
+    pub(super) fn new() -> Self {
+        Self { known: Recent::new(SETS), other: Found::default() }
+    }
+
+    /// What a response's content says.
+    pub(super) fn of<'a>(&'a mut self, body: &'a Body, status: u16, rules: Option<&'a WireRules>) -> Explanation<'a> {
+        let octets = body.octets.as_slice();
+        let hash = Hash::of(&[octets]);
+        let is_meant =
+            |found: &Found| *found.octets == *octets && found.status == status && found.rules.as_ref() == rules;
+        if self.known.known(hash, is_meant).is_none() {
+            self.other = Found { status, rules: rules.cloned(), ..Found::default() };
+            if octets.len() <= LONGEST {
+                self.known.keep(hash, Found { octets: octets.into(), ..self.other.clone() });
+            }
+        }
+        let found = self.known.known(hash, is_meant).unwrap_or(&self.other);
+        Explanation { body, status, rules, found, content: OnceCell::new() }
+    }
+}
+
+impl<'a> Explanation<'a> {
+    fn content(&self) -> &Content<'a> {
+        self.content.get_or_init(|| Content::of(self.body))
+    }
+
+    /// The provider's code.
+    pub(super) fn code(&self) -> Option<&Arc<str>> {
+        self.found.code.get_or_init(|| self.content().code(self.status, self.rules)).as_ref()
+    }
+
+    /// Whether a code says "too fast", wherever it stands.
+    pub(super) fn says_throttled(&self) -> bool {
+        let says = || self.throttling_code(error_code::says_throttled).is_some();
+        *self.found.says_throttled.get_or_init(says)
+    }
+
+    /// A code that says "too fast", wherever it stands.
+    pub(super) fn throttling_code(&self, is_throttling: impl Fn(&str) -> bool) -> Option<Arc<str>> {
+        self.content().throttling_code(self.status, is_throttling)
+    }
+
+    /// The JSON document.
+    pub(super) fn json(&self) -> Option<&Json<'a>> {
+        self.content().json()
+    }
+
+    /// Whether a sentence says that a rate limit was passed.
+    pub(super) fn says_refused(&self) -> bool {
+        *self.found.says_refused.get_or_init(|| self.content().messages().any(throttle::is_refusal))
+    }
+
+    /// What its sentences say of a refusal's cause, see [`throttle::causes_in`].
+    pub(super) fn causes(&self) -> u32 {
+        let causes = || self.content().messages().fold(0, |causes, message| causes | throttle::causes_in(message));
+        *self.found.causes.get_or_init(causes)
+    }
+
+    /// What it says is limited.
+    pub(super) fn scope(&self) -> Option<&Arc<str>> {
+        self.found.scope.get_or_init(|| self.content().scope()).as_ref()
+    }
+
+    /// The wait that it asks for. `near` is how far the header's reset is, to settle a unit.
+    pub(super) fn retry_after(
+        &self,
+        clock: &Clock,
+        near: Option<Duration>,
+        doubts: &mut Vec<&'static str>,
+    ) -> Option<Duration> {
+        let may_ask = *self.found.may_ask_to_wait.get_or_init(|| self.content().may_ask_to_wait(self.rules));
+        may_ask.then(|| self.content().retry_after(self.rules, clock, near, doubts)).flatten()
+    }
+
+    /// The quotas that it states.
+    pub(super) fn quotas(&self, throttled: bool, clock: &Clock) -> Vec<Quota> {
+        let may_state = *self.found.may_state_quotas.get_or_init(|| self.content().may_state_quotas());
+        if may_state { self.content().quotas(throttled, clock) } else { Vec::new() }
+    }
+}
