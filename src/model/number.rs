@@ -29,12 +29,14 @@ impl Amount {
     }
 
     /// The number.
+    #[inline]
     pub const fn value(self) -> f64 {
         self.0
     }
 
     /// `self - other`, or zero where that would be negative.
     #[must_use]
+    #[inline]
     pub fn less(self, other: Self) -> Self {
         Self((self.0 - other.0).max(0.0))
     }
@@ -43,12 +45,14 @@ impl Amount {
 impl Eq for Amount {}
 
 impl PartialOrd for Amount {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Amount {
+    #[inline]
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.total_cmp(&other.0)
     }
