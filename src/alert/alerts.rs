@@ -24,7 +24,7 @@ pub struct Alerts {
     quotas: HashMap<QuotaId, Box<QuotaWatch>, AsIs>,
     codes: BTreeMap<CodeKey, CodeWatch>,
     captures: BTreeMap<Arc<str>, CaptureWatch>,
-    /// When quotas are looked at: at their deadline, or before it where that has moved on since.
+    /// When quotas and codes are looked at: at their deadline, or before it where that has moved on since.
     quota_deadlines: Deadlines<QuotaId>,
     code_deadlines: Deadlines<CodeKey>,
     outbox: Outbox,
@@ -144,8 +144,14 @@ impl Alerts {
                     self.settle(id, at);
                 }
             } else if let Some((at, key)) = self.code_deadlines.pop_due(due) {
-                let at = self.advance(at);
-                self.rejudge_code(&key, at, false);
+                let Some(watch) = self.codes.get_mut(&key) else { continue };
+                watch.looks_at = None;
+                if watch.deadline.is_some_and(|deadline| deadline <= at) {
+                    let at = self.advance(at);
+                    self.rejudge_code(&key, at, false);
+                } else {
+                    watch.waits(&mut self.code_deadlines);
+                }
             }
         }
         self.advance(now);
@@ -251,16 +257,11 @@ impl Alerts {
 
     fn rejudge_code(&mut self, key: &CodeKey, now: Timestamp, observed: bool) {
         let Some(watch) = self.codes.get_mut(key) else { return };
-        if let Some(at) = watch.deadline.take() {
-            self.code_deadlines.remove(at, key.clone());
-        }
         let changed = watch.judge(now, observed, &self.options, &mut self.outbox);
-        if let Some(at) = watch.deadline {
-            self.code_deadlines.insert(at, key.clone());
-        }
+        watch.waits(&mut self.code_deadlines);
         let (fires, quota) = (watch.firing().is_some(), watch.quota.as_ref().map(|(id, _)| *id));
         if watch.is_idle(now, &self.options) {
-            if let Some(at) = watch.deadline {
+            if let Some(at) = watch.looks_at {
                 self.code_deadlines.remove(at, key.clone());
             }
             self.codes.remove(key);
@@ -273,6 +274,80 @@ impl Alerts {
         watch.tell(&mut self.outbox);
         if watch.is_idle(now, &self.options) {
             self.forget(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use crate::model::{Amount, Reading, ThrottleCause};
+    use crate::track::TrackOptions;
+
+    use super::*;
+
+    fn observation(at: Timestamp, remaining: f64, refused: bool, reset: i64) -> Observation {
+        let hour = at.as_secs().div_euclid(reset).saturating_add(1).saturating_mul(reset);
+        let reading = Reading {
+            limit: Amount::new(1000.0),
+            remaining: Amount::new(if refused { 0.0 } else { remaining }),
+            reset_at: (reset > 1).then(|| Timestamp::from_secs(hour)),
+            ..Reading::default()
+        };
+        Observation {
+            at,
+            host: Some("api.example.com".into()),
+            endpoint: Some("GET /a".into()),
+            status: if refused { 429 } else { 200 },
+            readings: vec![reading],
+            throttled: refused.then_some(ThrottleCause::Quota),
+            ..Observation::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn an_exchange_like_the_one_before_changes_nothing(
+            all in proptest::collection::vec(
+                (
+                    prop_oneof![4 => 0u64..100, 2 => 100u64..9000, 1 => 0u64..400_000],
+                    prop_oneof![0u32..1000, 700u32..1000, 0u32..300, Just(150u32)],
+                    prop_oneof![3 => 1usize..4, 1 => 1usize..20],
+                    proptest::bool::weighted(0.1),
+                ),
+                1..120,
+            ),
+            reset in prop_oneof![Just(3600i64), Just(600), Just(30), Just(1)],
+        ) {
+            let mut tracker = Tracker::new(TrackOptions::default());
+            let mut both = [Alerts::new(AlertOptions::default()), Alerts::new(AlertOptions::default())];
+            let mut at = Timestamp::from_secs(1_795_320_000);
+            for (gap, remaining, times, refused) in all {
+                for time in 0..times {
+                    at = at.after(Duration::from_millis(gap));
+                    while let Some(due) = sooner(tracker.poll_timeout(), both[0].poll_timeout()).filter(|due| *due <= at) {
+                        tracker.handle_timeout(due);
+                        both.iter_mut().for_each(|alerts| alerts.handle_timeout(due, &tracker));
+                    }
+                    let remaining = f64::from(remaining.saturating_sub(u32::try_from(time).unwrap()));
+                    tracker.handle_observation(&observation(at, remaining, refused, reset));
+                    both[1].quotas.values_mut().for_each(|watch| watch.forget_rest());
+                    both.iter_mut().for_each(|alerts| {
+                        alerts.handle_timeout(at, &tracker);
+                        alerts.handle_observation(&observation(at, remaining, refused, reset), &tracker);
+                    });
+                    let [told, plainly] = both.each_mut().map(|alerts| {
+                        let changes: Vec<Alert> = std::iter::from_fn(|| alerts.poll_alert()).collect();
+                        format!("{changes:?} {:?} {:?}", alerts.current(), alerts.poll_timeout())
+                    });
+                    prop_assert_eq!(told, plainly);
+                }
+            }
         }
     }
 }

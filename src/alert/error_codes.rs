@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Observation, QuotaKey, Rule, Scope, Subject, Timestamp};
-use crate::track::QuotaId;
+use crate::track::{Deadlines, QuotaId};
 
 use super::alerts::Outbox;
 use super::episode::{About, Episode, Judged};
@@ -31,7 +31,10 @@ pub(super) struct CodeWatch {
     episode: Option<Box<Episode>>,
     /// The quota that last refused with it.
     pub(super) quota: Option<(QuotaId, QuotaKey)>,
+    /// When it is to be judged next.
     pub(super) deadline: Option<Timestamp>,
+    /// When it is looked at next: no later.
+    pub(super) looks_at: Option<Timestamp>,
 }
 
 impl CodeWatch {
@@ -45,6 +48,7 @@ impl CodeWatch {
             episode: None,
             quota: None,
             deadline: None,
+            looks_at: None,
         }
     }
 
@@ -104,6 +108,18 @@ impl CodeWatch {
         let held = self.machine.deadline(now, options, terms).filter(|at| *at > now);
         self.deadline = leaves.into_iter().chain(held).min();
         change.is_some()
+    }
+
+    /// Sees to it that it is looked at in time.
+    pub(super) fn waits(&mut self, deadlines: &mut Deadlines<CodeKey>) {
+        // A deadline moves on with almost every refusal: it is put off when it would have been due.
+        let earlier = self.deadline.filter(|at| self.looks_at.is_none_or(|known| *at < known));
+        if let Some(at) = earlier {
+            if let Some(before) = self.looks_at.replace(at) {
+                deadlines.remove(before, self.key.clone());
+            }
+            deadlines.insert(at, self.key.clone());
+        }
     }
 
     pub(super) fn firing(&self) -> Option<&Episode> {

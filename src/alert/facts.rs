@@ -27,6 +27,8 @@ pub(super) struct Facts<'a> {
     /// The number of the exchange that is judged; absent where only time passed.
     sequence: Option<u64>,
     pub(super) numbers: Numbers,
+    /// Its window, where that begins anew faster than people react.
+    pub(super) short_window: Option<Duration>,
     /// When what is known of it is history; absent for one that the agent counts itself.
     pub(super) history_at: Option<Timestamp>,
     /// Whether nothing remains, as far as that is not history.
@@ -41,7 +43,7 @@ impl<'a> Facts<'a> {
     #[inline]
     pub(super) fn of(quota: &'a TrackedQuota, moment: Moment<'a>) -> Self {
         let Moment { now, sequence, options } = moment;
-        let numbers = quota.numbers(now);
+        let numbers = if sequence.is_some() { quota.latest_numbers() } else { quota.numbers(now) };
         let history_at = history_at(quota);
         Self {
             quota,
@@ -49,6 +51,7 @@ impl<'a> Facts<'a> {
             options,
             sequence,
             numbers,
+            short_window: quota.window().filter(|window| *window < options.short_window),
             history_at,
             spent: numbers.remaining == Some(Amount::ZERO) && history_at.is_none_or(|at| now < at),
             refused: sequence.is_some_and(|sequence| quota.refused(sequence)),
@@ -71,6 +74,12 @@ impl<'a> Facts<'a> {
         self.is_observed() && (self.refused || self.spent)
     }
 
+    /// Whether the exchange that is judged hit the limit, began a new window, or showed a change.
+    #[inline]
+    pub(super) fn is_turn(&self) -> bool {
+        self.is_hit() || self.change.is_some() || self.is_reset()
+    }
+
     /// Whether at least so much of it is used.
     #[inline]
     pub(super) fn reaches(&self, utilization: f64) -> bool {
@@ -79,10 +88,15 @@ impl<'a> Facts<'a> {
 
     /// Whether nothing is as any rule that fires would have it.
     pub(super) fn are_calm(&self) -> bool {
-        let Self { quota, options, .. } = self;
+        let options = self.options;
         let least = options.exhaustion_utilization.min(options.utilization).min(options.high);
-        let throttled = quota.recent_at_most().throttled >= options.throttled_refusals;
-        !(self.reaches(least) || self.is_hit() || self.change.is_some() || throttled)
+        !(self.reaches(least) || self.is_hit() || self.change.is_some() || self.has_refusals())
+    }
+
+    /// Whether it may have as many refusals as the share of refusals is judged by.
+    #[inline]
+    pub(super) fn has_refusals(&self) -> bool {
+        self.quota.recent_at_most().throttled >= self.options.throttled_refusals
     }
 
     /// Whether what is known of it is history.
@@ -93,11 +107,6 @@ impl<'a> Facts<'a> {
     /// When what is known of it will be history, where that is still to come.
     pub(super) fn becomes_history_at(&self) -> Option<Timestamp> {
         self.history_at.filter(|at| *at > self.now)
-    }
-
-    /// Its window, where that begins anew faster than people react.
-    pub(super) fn short_window(&self) -> Option<Duration> {
-        self.quota.window().filter(|window| *window < self.options.short_window)
     }
 
     /// How long the firing condition of a level must hold.

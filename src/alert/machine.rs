@@ -99,7 +99,6 @@ impl Machine {
     }
 
     /// Takes a judgement; time never runs back. The terms are asked for where they matter.
-    #[inline]
     pub(super) fn step(
         &mut self,
         now: Timestamp,
@@ -107,28 +106,26 @@ impl Machine {
         options: &AlertOptions,
         terms: impl FnOnce() -> Terms,
     ) -> Option<Change> {
-        if self.stays(now, verdict) {
-            None
-        } else if self.firing {
+        if self.firing {
             self.step_firing(now, verdict, options, terms)
         } else {
             self.step_quiet(now, verdict, options, terms)
         }
     }
 
-    /// Whether a judgement finds it as the one before left it: true of most. When the condition last held matters only to one
-    /// that flaps.
+    /// Whether a judgement leaves it as it is: true of most. When the condition last held matters only to one that flaps, and
+    /// whether it is over only to one that fires.
     #[inline]
-    fn stays(&self, now: Timestamp, verdict: Verdict) -> bool {
+    pub(super) fn stays(&self, now: Timestamp, level: Level, is_over: impl FnOnce() -> bool) -> bool {
         if !self.firing {
-            return self.pending.is_none() && verdict.level != Level::Fires;
+            return self.pending.is_none() && level != Level::Fires;
         }
-        let is_settled = match (verdict.level, self.calm_until) {
+        let is_settled = match (level, self.calm_until) {
             (Level::Fires | Level::Between | Level::Unknown, None) => true,
             (Level::Clears | Level::Unknown, Some(until)) => now < until,
             (Level::Clears, None) | (Level::Fires | Level::Between, Some(_)) => false,
         };
-        is_settled && !self.flapping && verdict.over.is_none()
+        is_settled && !self.flapping && !is_over()
     }
 
     /// When time alone may change it.

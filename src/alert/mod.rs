@@ -19,6 +19,8 @@ mod outlook;
 mod quota_rules;
 mod quota_summary;
 mod quota_watch;
+mod rest;
+mod rule_set;
 mod short_windows;
 mod summary;
 

@@ -4,7 +4,7 @@ use crate::model::Timestamp;
 use crate::track::sooner;
 
 use super::facts::Facts;
-use super::quota_rules::next_tick;
+use super::quota_rules::{TICK, next_tick};
 
 /// Collects when time alone may change what the rules make of a quota.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,6 +14,8 @@ pub(super) struct Outlook {
     with_the_numbers: bool,
     /// Whether something waits to be forgotten, or for another sight.
     waits: bool,
+    /// Whether something changes bit by bit.
+    ticks: bool,
 }
 
 impl Outlook {
@@ -25,6 +27,12 @@ impl Outlook {
         } else {
             self.with_the_numbers = true;
         }
+    }
+
+    /// Bit by bit.
+    #[inline]
+    pub(super) const fn ticks(&mut self) {
+        self.ticks = true;
     }
 
     /// When the numbers are history, or bit by bit where the agent counts.
@@ -39,11 +47,22 @@ impl Outlook {
         self.waits = true;
     }
 
+    /// The earliest moment that no later exchange puts off.
+    #[inline]
+    pub(super) const fn fixed(self) -> Option<Timestamp> {
+        self.at
+    }
+
+    /// Whether a later exchange may put off the earliest of all, even where it leaves the history of the numbers as it is.
+    pub(super) fn moves(self, facts: &Facts<'_>) -> bool {
+        self.ticks || ((self.with_the_numbers || self.waits) && facts.becomes_history_at().is_none())
+    }
+
     /// The earliest of all; absent where nothing changes any more.
     #[inline]
     pub(super) fn next(self, facts: &Facts<'_>) -> Option<Timestamp> {
         let now = facts.now;
-        let mut next = self.at;
+        let mut next = sooner(self.at, self.ticks.then(|| now.after(TICK)));
         if self.with_the_numbers || self.waits {
             if let Some(history) = facts.becomes_history_at() {
                 next = sooner(next, Some(history));

@@ -10,6 +10,7 @@ use super::facts::Facts;
 use super::machine::{Level, Terms};
 use super::outlook::Outlook;
 use super::quota_summary::QuotaSummary;
+use super::rule_set::RuleSet;
 use super::short_windows::ShortWindows;
 use super::summary::Summary;
 
@@ -23,7 +24,7 @@ pub(super) const RULES: [Rule; 6] = [
     Rule::QuotaChanged,
 ];
 /// How often a state is judged that time alone changes by no known moment …
-const TICK: Duration = Duration::from_secs(5);
+pub(super) const TICK: Duration = Duration::from_secs(5);
 /// … or how often within a window that is longer: a day of silence must not cost a replay thousands of judgements.
 const TICKS: u32 = 1000;
 const MINUTE: Duration = Duration::from_mins(1);
@@ -52,7 +53,7 @@ impl Remembered {
             return;
         }
         let (now, options) = (facts.now, facts.options);
-        if let (Some(window), Some(utilization)) = (facts.short_window(), facts.numbers.utilization) {
+        if let (Some(window), Some(utilization)) = (facts.short_window, facts.numbers.utilization) {
             self.short.note(now, window, utilization, options.utilization);
         }
         if facts.change.is_some() {
@@ -65,31 +66,45 @@ impl Remembered {
         }
     }
 
-    /// What each of [`RULES`] makes of a quota: asked for with each exchange, the rest only where a state turns on it.
+    /// Which of [`RULES`] may fire: never a wrong no.
     #[inline]
-    pub(super) fn levels(&mut self, facts: &Facts<'_>) -> [Level; RULES.len()] {
+    pub(super) fn may_fire(&self, facts: &Facts<'_>) -> RuleSet {
         let options = facts.options;
-        [
-            throttled_ratio(facts),
-            self.limit_hit(facts),
-            utilization(facts, options.high, options.high_clear),
-            match facts.short_window() {
+        let is_short = facts.short_window.is_some();
+        RuleSet::from([
+            facts.has_refusals(),
+            facts.is_hit(),
+            facts.reaches(options.high),
+            if is_short { self.short.has_reached() } else { facts.reaches(options.utilization) },
+            facts.reaches(options.exhaustion_utilization),
+            facts.change.is_some(),
+        ])
+    }
+
+    /// What a rule makes of a quota.
+    #[inline]
+    pub(super) fn level(&mut self, rule: Rule, facts: &Facts<'_>) -> Level {
+        let options = facts.options;
+        match rule {
+            Rule::ThrottledRatio => throttled_ratio(facts),
+            Rule::LimitHit => self.limit_hit(facts),
+            Rule::UtilizationHigh => utilization(facts, options.high, options.high_clear),
+            Rule::Exhaustion => exhaustion(facts),
+            Rule::QuotaChanged => self.quota_changed(facts),
+            _ => match facts.short_window {
                 Some(window) => self.short_utilization(window, facts),
                 None => utilization(facts, options.utilization, options.utilization_clear),
             },
-            exhaustion(facts),
-            self.quota_changed(facts),
-        ]
+        }
     }
 
     /// When time alone changes the level of a rule that fires.
-    #[inline]
     pub(super) fn look_ahead(&self, rule: Rule, level: Level, facts: &Facts<'_>, outlook: &mut Outlook) {
         let now = facts.now;
         let at = match rule {
             Rule::LimitHit => self.hit_until.filter(|until| now < *until),
             // While there were exchanges their share changes by the second; in silence only what ends it counts.
-            Rule::ThrottledRatio if level != Level::Unknown => Some(now.after(TICK)),
+            Rule::ThrottledRatio if level != Level::Unknown => return outlook.ticks(),
             Rule::ThrottledRatio => {
                 let (quota, ahead) = (facts.quota, |at: &Timestamp| *at > now);
                 let end = quota.expires_at().or_else(|| quota.blocked_until(now)).filter(ahead);
@@ -102,7 +117,8 @@ impl Remembered {
                 return;
             }
             Rule::UtilizationHigh | Rule::Exhaustion => None,
-            _ => facts.short_window().map(|_| now.after(TICK)),
+            _ if facts.short_window.is_some() => return outlook.ticks(),
+            _ => None,
         };
         match at {
             Some(at) => outlook.at(at, now),
@@ -133,7 +149,7 @@ impl Remembered {
                 Some(QuotaChange::Reset { from, to }) => (to.since(now).as_secs_f64(), from.since(now).as_secs_f64()),
                 Some(QuotaChange::Slides) | None => (0.0, 0.0),
             },
-            _ if facts.short_window().is_some() => (self.short.highest(), options.utilization),
+            _ if facts.short_window.is_some() => (self.short.highest(), options.utilization),
             _ => (utilization, options.utilization),
         }
     }
@@ -194,7 +210,7 @@ pub(super) fn over(rule: Rule, level: Level, facts: &Facts<'_>) -> Option<&'stat
         Rule::LimitHit => level == Level::Clears && facts.quota.is_stale(facts.now),
         // Nothing is known of the share where there were no exchanges.
         Rule::ThrottledRatio => level == Level::Unknown && is_gone(facts),
-        Rule::Utilization if facts.short_window().is_some() => false,
+        Rule::Utilization if facts.short_window.is_some() => false,
         _ if facts.is_history() => true,
         _ => return (facts.is_reset() && level != Level::Fires).then_some("window_reset"),
     };
@@ -208,7 +224,7 @@ pub(super) fn terms(rule: Rule, facts: &Facts<'_>) -> Terms {
     match rule {
         Rule::LimitHit | Rule::QuotaChanged => Terms::at_once(Duration::ZERO),
         Rule::UtilizationHigh | Rule::ThrottledRatio => at_once,
-        Rule::Utilization if facts.short_window().is_some() => at_once,
+        Rule::Utilization if facts.short_window.is_some() => at_once,
         _ => Terms { hold: facts.hold(), sightings: options.utilization_sightings, ..at_once },
     }
 }
@@ -224,7 +240,7 @@ fn utilization(facts: &Facts<'_>, fires: f64, clears: f64) -> Level {
 }
 
 #[inline]
-fn throttled_ratio(facts: &Facts<'_>) -> Level {
+pub(super) fn throttled_ratio(facts: &Facts<'_>) -> Level {
     let Facts { quota, now, options, .. } = *facts;
     let long = quota.recent(now, options.throttled_long);
     // A quota whose exchanges were refused for another quota's sake has nothing to answer for.
@@ -264,7 +280,7 @@ fn is_clear((left, to_reset): (Duration, Duration), facts: &Facts<'_>) -> bool {
 }
 
 #[inline]
-fn exhaustion(facts: &Facts<'_>) -> Level {
+pub(super) fn exhaustion(facts: &Facts<'_>) -> Level {
     match forecast(facts).filter(|forecast| is_clear(*forecast, facts)) {
         Some(_) => Level::Fires,
         // Silence is no sign of a slower pace, and what has run out has not recovered.

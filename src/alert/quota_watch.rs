@@ -12,12 +12,18 @@ use super::machine::{Change, Level, Machine, Verdict};
 use super::options::AlertOptions;
 use super::outlook::Outlook;
 use super::quota_rules::{RULES, Remembered, over, terms};
+use super::rest::Rest;
+use super::rule_set::RuleSet;
 
 /// The rules on one quota.
 #[derive(Debug, Clone, Default)]
 pub(super) struct QuotaWatch {
     slots: [Slot; RULES.len()],
+    /// The rules whose machines are not as they were made: the others wait for nothing but to fire.
+    active: RuleSet,
     remembered: Remembered,
+    /// What would leave everything as it is.
+    rest: Option<Rest>,
     /// When it is to be judged next.
     pub(super) deadline: Option<Timestamp>,
     /// When it is looked at next: no later.
@@ -41,53 +47,71 @@ impl QuotaWatch {
         }
         let mut remembered = Remembered::default();
         remembered.note(&facts);
-        remembered.levels(&facts).contains(&Level::Fires) || remembered.has_full_windows(&facts)
+        let mut may_fire = remembered.may_fire(&facts).into_iter();
+        may_fire.any(|index| remembered.level(RULES[index], &facts) == Level::Fires)
+            || remembered.has_full_windows(&facts)
     }
 
-    /// Judges every rule, and sets the next deadline.
+    /// Judges a quota, and sets the next deadline: most exchanges are like the one before, and change nothing else.
+    #[inline]
     pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
-        let facts = &Facts::of(quota, moment);
-        let Moment { now, options, .. } = moment;
-        let Self { slots, remembered, .. } = self;
-        remembered.note(facts);
-        let mut outlook = Outlook::default();
-        let mut changed = false;
-        let levels = remembered.levels(facts);
-        for (index, slot) in slots.iter_mut().enumerate() {
-            let (rule, level) = (RULES[index], levels[index]);
-            if slot.machine.is_blank() && level != Level::Fires {
-                continue;
-            }
-            let terms = || terms(rule, facts);
-            let verdict = Verdict { level, observed: facts.is_observed(), over: over(rule, level, facts) };
-            if rule == Rule::QuotaChanged && level == Level::Fires && slot.machine.is_firing() {
-                // Each change is an episode of its own.
-                let over = Verdict { level: Level::Clears, over: Some("superseded"), ..verdict };
-                if let Some(change) = slot.machine.step(now, over, options, terms) {
-                    slot.turn(rule, change, remembered, facts, outbox);
+        let facts = Facts::of(quota, moment);
+        match &self.rest {
+            Some(rest) if rest.covers(&facts) => {
+                if rest.moves {
+                    self.deadline = rest.outlook.next(&facts);
                 }
             }
-            if let Some(change) = slot.machine.step(now, verdict, options, terms) {
-                changed = true;
-                slot.turn(rule, change, remembered, facts, outbox);
+            _ => self.judge_all(&facts, outbox),
+        }
+    }
+
+    /// Judges every rule that is active or may fire.
+    fn judge_all(&mut self, facts: &Facts<'_>, outbox: &mut Outbox) {
+        self.remembered.note(facts);
+        let mut levels = [Level::Clears; RULES.len()];
+        let (mut rests, mut changed) = (true, false);
+        for index in self.active.with(self.remembered.may_fire(facts)) {
+            let (rule, slot) = (RULES[index], &mut self.slots[index]);
+            let level = self.remembered.level(rule, facts);
+            levels[index] = level;
+            // What fires may grow worse, but for a share of refusals, which only refusals raise.
+            rests &= level != Level::Fires || rule == Rule::ThrottledRatio;
+            if !slot.stays(rule, level, facts) {
+                changed |= slot.step(rule, level, &self.remembered, facts, outbox);
+                self.active.set(index, !slot.machine.is_blank());
+                rests &= slot.stays(rule, level, facts);
             } else if level == Level::Fires {
-                slot.worsen(rule, remembered, facts);
-            }
-            if slot.machine.is_firing() {
-                remembered.look_ahead(rule, level, facts, &mut outlook);
-            }
-            if let Some(at) = slot.machine.deadline(now, options, terms) {
-                outlook.at(at, now);
-            }
-            if !slot.machine.is_idle(now, options) {
-                outlook.waits();
+                slot.worsen(rule, &self.remembered, facts);
             }
         }
-        let short = remembered.has_full_windows(facts).then(|| now.after(options.flapping_span));
-        self.deadline = sooner(outlook.next(facts), short).filter(|at| *at > now);
+        let outlook = self.look_ahead(&levels, facts);
+        let is_short = self.remembered.has_full_windows(facts);
+        let short = is_short.then(|| facts.now.after(facts.options.flapping_span));
+        self.deadline = sooner(outlook.next(facts), short).filter(|at| *at > facts.now);
+        self.rest = if rests && !is_short { Rest::of(facts, outlook) } else { None };
         if changed {
             self.tell(outbox);
         }
+    }
+
+    /// When time alone changes something.
+    fn look_ahead(&self, levels: &[Level; RULES.len()], facts: &Facts<'_>) -> Outlook {
+        let Facts { now, options, .. } = *facts;
+        let mut outlook = Outlook::default();
+        for index in self.active {
+            let (rule, machine) = (RULES[index], &self.slots[index].machine);
+            if machine.is_firing() {
+                self.remembered.look_ahead(rule, levels[index], facts, &mut outlook);
+            }
+            if let Some(at) = machine.deadline(now, options, || terms(rule, facts)) {
+                outlook.at(at, now);
+            }
+            if !machine.is_idle(now, options) {
+                outlook.waits();
+            }
+        }
+        outlook
     }
 
     /// Sees to it that it is looked at in time; not where nothing waits any more, so that it may be forgotten.
@@ -133,6 +157,12 @@ impl QuotaWatch {
         }
     }
 
+    /// Judges the next exchange as if none before it had been like it.
+    #[cfg(test)]
+    pub(super) fn forget_rest(&mut self) {
+        self.rest = None;
+    }
+
     /// What fires.
     pub(super) fn firing(&self) -> impl Iterator<Item = &Episode> {
         self.slots.iter().filter_map(|slot| slot.episode.as_deref())
@@ -147,7 +177,44 @@ impl QuotaWatch {
 }
 
 impl Slot {
+    /// Whether a judgement leaves the machine as it is.
+    #[inline]
+    fn stays(&self, rule: Rule, level: Level, facts: &Facts<'_>) -> bool {
+        // Each change is an episode of its own.
+        let is_over = || rule == Rule::QuotaChanged || over(rule, level, facts).is_some();
+        self.machine.stays(facts.now, level, is_over)
+    }
+
+    /// Takes a judgement that does not leave the machine as it is; whether it began or ceased to fire.
+    fn step(
+        &mut self,
+        rule: Rule,
+        level: Level,
+        remembered: &Remembered,
+        facts: &Facts<'_>,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let Facts { now, options, .. } = *facts;
+        let terms = || terms(rule, facts);
+        let verdict = Verdict { level, observed: facts.is_observed(), over: over(rule, level, facts) };
+        if rule == Rule::QuotaChanged && level == Level::Fires && self.machine.is_firing() {
+            let over = Verdict { level: Level::Clears, over: Some("superseded"), ..verdict };
+            if let Some(change) = self.machine.step(now, over, options, terms) {
+                self.turn(rule, change, remembered, facts, outbox);
+            }
+        }
+        if let Some(change) = self.machine.step(now, verdict, options, terms) {
+            self.turn(rule, change, remembered, facts, outbox);
+            return true;
+        }
+        if level == Level::Fires {
+            self.worsen(rule, remembered, facts);
+        }
+        false
+    }
+
     /// Begins an episode, or ends it.
+    #[cold]
     fn turn(&mut self, rule: Rule, change: Change, remembered: &Remembered, facts: &Facts<'_>, outbox: &mut Outbox) {
         match change {
             Change::Fired(fired) => {

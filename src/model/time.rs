@@ -40,6 +40,7 @@ impl Timestamp {
     }
 
     /// Whole seconds since the Unix epoch, rounded down.
+    #[inline]
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(NANOS_PER_SECOND)
     }
@@ -51,18 +52,21 @@ impl Timestamp {
     }
 
     /// The time since `earlier`; zero where `earlier` is later.
+    #[inline]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// Later by `duration`.
     #[must_use]
+    #[inline]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// Earlier by `duration`.
     #[must_use]
+    #[inline]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }

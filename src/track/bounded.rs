@@ -1,6 +1,6 @@
 //! A table that forgets what was silent the longest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::as_is::AsIs;
 
@@ -9,13 +9,16 @@ const NONE: u32 = u32::MAX;
 
 /// Values found by a hash that the caller computes from borrowed parts, in the order of their last use.
 ///
-/// Finding, inserting and touching take constant time; a full table replaces its least recently touched value. The order
+/// Finding and touching take constant time, inserting that of a sorted set; a full table replaces its least recently touched
+/// value. The order
 /// of iteration is that of the slots, which depends on the input alone and never on the hashes.
 pub(super) struct Bounded<T> {
     chains: HashMap<u64, u32, AsIs>,
     entries: Vec<Entry<T>>,
-    newest: u32,
-    oldest: u32,
+    /// Uses so far: names the last one of each value.
+    uses: u64,
+    /// The values by a use, the last one or, as a use happens often and is asked for rarely, one before.
+    by_use: BTreeSet<(u64, u32)>,
     capacity: usize,
     /// Slots whose value was taken out.
     free: Vec<u32>,
@@ -25,8 +28,9 @@ pub(super) struct Bounded<T> {
 struct Entry<T> {
     hash: u64,
     next_of_hash: u32,
-    newer: u32,
-    older: u32,
+    last_use: u64,
+    /// The use that it is listed by.
+    listed_use: u64,
     /// Absent where it was taken out and the slot waits for another.
     value: Option<T>,
 }
@@ -37,8 +41,8 @@ impl<T> Bounded<T> {
         Self {
             chains: HashMap::default(),
             entries: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
+            uses: 0,
+            by_use: BTreeSet::new(),
             capacity,
             free: Vec::new(),
             evicted: 0,
@@ -83,11 +87,10 @@ impl<T> Bounded<T> {
                 // Doubled as ever, but never beyond what the table may hold: a value may have a kilobyte.
                 self.entries.reserve_exact(count.max(4).min(self.capacity - count));
             }
-            self.entries.push(Entry { hash, next_of_hash: NONE, newer: NONE, older: NONE, value: Some(value) });
+            self.entries.push(Entry { hash, next_of_hash: NONE, last_use: 0, listed_use: 0, value: Some(value) });
             (slot, None)
         } else {
-            let slot = self.oldest;
-            self.unlink(slot);
+            let slot = self.take_oldest();
             self.unchain(slot);
             self.evicted = self.evicted.saturating_add(1);
             let entry = &mut self.entries[slot as usize];
@@ -96,24 +99,27 @@ impl<T> Bounded<T> {
         };
         let next = self.chains.insert(hash, slot).unwrap_or(NONE);
         self.entries[slot as usize].next_of_hash = next;
-        self.link_newest(slot);
+        self.touch(slot);
+        self.list(slot);
         (slot, replaced)
     }
 
     /// Takes a value out.
     pub(super) fn remove(&mut self, slot: u32) -> Option<T> {
-        let value = self.entries.get_mut(slot as usize)?.value.take()?;
-        self.unlink(slot);
+        let entry = self.entries.get_mut(slot as usize)?;
+        let value = entry.value.take()?;
+        self.by_use.remove(&(entry.listed_use, slot));
         self.unchain(slot);
         self.free.push(slot);
         Some(value)
     }
 
     /// Makes a value the most recent one.
+    #[inline]
     pub(super) fn touch(&mut self, slot: u32) {
-        if slot != self.newest && self.get(slot).is_some() {
-            self.unlink(slot);
-            self.link_newest(slot);
+        self.uses = self.uses.saturating_add(1);
+        if let Some(entry) = self.entries.get_mut(slot as usize) {
+            entry.last_use = self.uses;
         }
     }
 
@@ -135,28 +141,22 @@ impl<T> Bounded<T> {
         self.entries.get(slot as usize)
     }
 
-    fn link_newest(&mut self, slot: u32) {
-        let before = self.newest;
-        let entry = &mut self.entries[slot as usize];
-        entry.newer = NONE;
-        entry.older = before;
-        match self.entries.get_mut(before as usize) {
-            Some(entry) => entry.newer = slot,
-            None => self.oldest = slot,
+    /// Takes the least recently used slot out of the list. What was used since it was listed is listed anew on the way: once for
+    /// all its uses.
+    fn take_oldest(&mut self) -> u32 {
+        while let Some((listed_use, slot)) = self.by_use.pop_first() {
+            if self.entries[slot as usize].last_use == listed_use {
+                return slot;
+            }
+            self.list(slot);
         }
-        self.newest = slot;
+        0
     }
 
-    fn unlink(&mut self, slot: u32) {
-        let (newer, older) = (self.entries[slot as usize].newer, self.entries[slot as usize].older);
-        match self.entries.get_mut(newer as usize) {
-            Some(entry) => entry.older = older,
-            None => self.newest = older,
-        }
-        match self.entries.get_mut(older as usize) {
-            Some(entry) => entry.newer = newer,
-            None => self.oldest = newer,
-        }
+    fn list(&mut self, slot: u32) {
+        let entry = &mut self.entries[slot as usize];
+        entry.listed_use = entry.last_use;
+        self.by_use.insert((entry.last_use, slot));
     }
 
     fn unchain(&mut self, slot: u32) {
@@ -199,5 +199,35 @@ mod tests {
         assert_eq!(table.insert(9, "h"), (slots[0], None));
         assert_eq!(table.insert(9, "i").1, Some("e"));
         assert_eq!(table.evicted(), 5);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn forgets_as_a_list_would(all in proptest::collection::vec((0u8..4, 0u32..6), 1..200)) {
+            let (mut table, mut list) = (Bounded::new(4), Vec::<(u32, u32)>::new());
+            for (number, (what, slot)) in (0u32..).zip(all) {
+                let known = list.iter().position(|(at, _)| *at == slot);
+                match (what, known) {
+                    (0, _) => {
+                        let (slot, replaced) = table.insert(7, number);
+                        let oldest = (list.len() == 4).then(|| list.remove(0));
+                        proptest::prop_assert_eq!(replaced, oldest.map(|(_, value)| value));
+                        proptest::prop_assert!(oldest.is_none_or(|(at, _)| at == slot));
+                        list.push((slot, number));
+                    }
+                    (1, _) => {
+                        let value = known.map(|at| list.remove(at).1);
+                        proptest::prop_assert_eq!(table.remove(slot), value);
+                    }
+                    (_, Some(at)) => {
+                        table.touch(slot);
+                        let entry = list.remove(at);
+                        list.push(entry);
+                    }
+                    (_, None) => table.touch(slot),
+                }
+                proptest::prop_assert!(table.by_use.len() == list.len());
+            }
+        }
     }
 }

@@ -121,15 +121,17 @@ impl Tracker {
     pub(super) fn take_course(&mut self, observation: &Observation, now: Timestamp) -> bool {
         let Some(named) = Named::of(observation) else { return false };
         let Some(Slots { endpoint, route, quota: id }) = self.courses.of(&named) else { return false };
-        let sequence = self.sequence();
         let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
         let reading = named.reading;
-        let is_certain = quota.is_beyond_doubt(stated_window(reading), reading.limit);
-        if !is_certain || quota.shared_by.is_some() || quota.learning != Learning::Idle || self.options.readings == 0 {
+        if quota.shared_by.is_some() || self.options.readings == 0 {
             return false;
         }
-        let applied = quota.apply(reading, observation.at, sequence);
-        let news = applied.is_news().then(|| quota.key.clone());
+        // What is called the same may be another quota, unless no other was ever called so.
+        if (quota.namesakes > 0 || !quota.take_again(reading, observation.at))
+            && !self.take_news(observation, reading, id, now)
+        {
+            return false;
+        }
         self.endpoints.touch(endpoint);
         if let Some(known) = self.endpoints.get_mut(endpoint) {
             known.count(observation, self.options.error_codes_each);
@@ -137,15 +139,27 @@ impl Tracker {
         self.route = route;
         self.routes.touch(route);
         self.touched.push(id);
-        if let Some(key) = news {
-            self.events.tell(applied, &key, now);
-        }
         self.learn_sharing(observation, reading, id, now);
         // It was not shared before: whatever shows a shared quota in its place retires it.
         if !self.retired.is_empty() {
             self.touch_shared();
         }
         self.count_touched(observation, named.endpoint, now);
+        true
+    }
+
+    /// Takes a reading that says more; not where it may be of another quota.
+    fn take_news(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) -> bool {
+        let sequence = self.sequence();
+        let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
+        let is_certain = quota.is_beyond_doubt(stated_window(reading), reading.limit);
+        if !is_certain || quota.learning != Learning::Idle {
+            return false;
+        }
+        let applied = quota.apply(reading, observation.at, sequence);
+        if applied.is_news() {
+            self.events.tell(applied, &quota.key, now);
+        }
         true
     }
 

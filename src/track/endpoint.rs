@@ -13,6 +13,8 @@ pub(super) struct Endpoint {
     state: EndpointState,
     /// Sorted: an endpoint answers with a handful. They need no bound: a status code has at most 800 values.
     statuses: Vec<(u16, u64)>,
+    /// Where the last one stands among them: the next is mostly the same.
+    last: usize,
 }
 
 impl Endpoint {
@@ -26,7 +28,7 @@ impl Endpoint {
             statuses: BTreeMap::new(),
             error_codes: BTreeMap::new(),
         };
-        Self { state, statuses: Vec::new() }
+        Self { state, statuses: Vec::new(), last: 0 }
     }
 
     pub(super) fn is(&self, host: &Arc<str>, endpoint: &Arc<str>) -> bool {
@@ -40,14 +42,29 @@ impl Endpoint {
             state.provider.clone_from(&observation.provider);
         }
         state.requests = state.requests.saturating_add(1);
-        state.throttled = state.throttled.saturating_add(u64::from(observation.throttled.is_some()));
-        match self.statuses.binary_search_by_key(&observation.status, |(status, _)| *status) {
-            Ok(index) => self.statuses[index].1 = self.statuses[index].1.saturating_add(1),
-            Err(index) => self.statuses.insert(index, (observation.status, 1)),
+        if observation.throttled.is_some() {
+            state.throttled = state.throttled.saturating_add(1);
+            if let Some(code) = &observation.error_code {
+                count_code(&mut state.error_codes, code, codes);
+            }
         }
-        if let Some(code) = observation.error_code.as_ref().filter(|_| observation.throttled.is_some()) {
-            count_code(&mut state.error_codes, code, codes);
+        match self.statuses.get_mut(self.last) {
+            Some((status, count)) if *status == observation.status => *count = count.saturating_add(1),
+            _ => self.count_status(observation.status),
         }
+    }
+
+    fn count_status(&mut self, status: u16) {
+        self.last = match self.statuses.binary_search_by_key(&status, |(status, _)| *status) {
+            Ok(index) => {
+                self.statuses[index].1 = self.statuses[index].1.saturating_add(1);
+                index
+            }
+            Err(index) => {
+                self.statuses.insert(index, (status, 1));
+                index
+            }
+        };
     }
 
     pub(super) fn state(&self) -> EndpointState {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::{Amount, Timestamp, WindowKind};
 
-use super::pace::{Pace, Rates};
+use super::pace::Rates;
 use super::quota::TrackedQuota;
 
 /// Where the current pace leads.
@@ -72,7 +72,8 @@ impl TrackedQuota {
         .filter(|pace| pace.is_finite())
     }
 
+    #[inline]
     fn rates(&self, now: Timestamp) -> Option<Rates> {
-        self.pace.rates(now, Pace::span(self.window_at_least()))
+        self.pace.rates(now, self.window_at_least())
     }
 }

@@ -8,6 +8,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod again;
 mod as_is;
 mod blame;
 mod bounded;

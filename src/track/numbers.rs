@@ -27,6 +27,11 @@ impl TrackedQuota {
         }
     }
 
+    /// What was left and what was used when the last exchange was counted, at the moment that it was counted at.
+    pub const fn latest_numbers(&self) -> Numbers {
+        self.latest
+    }
+
     /// How many units are left, see [`Self::numbers`].
     pub fn remaining(&self, now: Timestamp) -> Option<Amount> {
         self.numbers(now).remaining
@@ -43,6 +48,7 @@ impl TrackedQuota {
     }
 
     /// As the provider said.
+    #[inline]
     fn stated_numbers(&self) -> Numbers {
         let limit = self.limit.map(Amount::value).filter(|limit| *limit > 0.0);
         // One division, correctly rounded: 800 of 1,000 is the very number that 0.8 is.

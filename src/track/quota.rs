@@ -11,6 +11,7 @@ use super::counted::CountedWindow;
 use super::identity::Identity;
 use super::learned::Learning;
 use super::minute::Minute;
+use super::numbers::Numbers;
 use super::pace::Pace;
 use super::recent::{Counts, RecentCounts};
 use super::resets::Resets;
@@ -72,6 +73,8 @@ pub struct TrackedQuota {
     pub(super) remaining: Option<Amount>,
     pub(super) used: Option<Amount>,
     pub(super) stated_utilization: Option<f64>,
+    /// What was left and used when an exchange was last counted.
+    pub(super) latest: Numbers,
     /// When remaining, used or utilization were last said.
     pub(super) numbers_at: Option<Timestamp>,
     pub(super) window_kind: Option<WindowKind>,
@@ -141,6 +144,7 @@ impl TrackedQuota {
             remaining: None,
             used: None,
             stated_utilization: None,
+            latest: Numbers::default(),
             numbers_at: None,
             window_kind: None,
             reset_at: None,
@@ -275,6 +279,11 @@ impl TrackedQuota {
     /// No less than what [`Self::recent`] says for five minutes, without counting.
     pub const fn recent_at_most(&self) -> Counts {
         self.recent.at_most()
+    }
+
+    /// Throttled exchanges since the start.
+    pub const fn throttled(&self) -> u64 {
+        self.throttled
     }
 
     /// The wait that the provider last asked for.

@@ -81,6 +81,20 @@ impl Resets {
         slides.then_some(Lesson::Slides)
     }
 
+    /// Takes one that was stated so before, and comes later, where that teaches nothing; whether it was such a one.
+    #[inline]
+    pub(super) fn note_again(&mut self, reset: Timestamp, now: Timestamp) -> bool {
+        if self.at != Some(reset) || self.before.is_some_and(|(_, told)| !told) {
+            return false;
+        }
+        self.sightings = self.sightings.saturating_add(1);
+        self.until = now;
+        if self.moves > 0 && self.is_steady() {
+            self.moves = 0;
+        }
+        true
+    }
+
     fn is_steady(&self) -> bool {
         self.sightings >= STEADY && self.until.since(self.since) >= STEADY_FOR
     }

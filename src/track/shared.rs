@@ -41,6 +41,9 @@ impl Tracker {
             return;
         };
         let before = quota.group;
+        if known.is_none() && self.sharing.take_alone(before, &stated) {
+            return;
+        }
         let group = self.sharing.group(&self.hashing, &quota.key, before);
         if group != before
             && let Some(quota) = self.quotas.get_mut(id.slot)

@@ -116,6 +116,19 @@ impl Sharing {
         Self { groups: Bounded::new(GROUPS), last_serial: 0 }
     }
 
+    /// Takes what the only endpoint of a group says, where it is that: most are alone, and nobody is there to be compared with.
+    #[inline]
+    pub(super) fn take_alone(&mut self, id: GroupId, stated: &Stated<'_>) -> bool {
+        let Some(group) = self.groups.get_mut(id.slot).filter(|group| group.serial == id.serial) else { return false };
+        let [alone] = group.members.as_mut_slice() else { return false };
+        if alone.quota != stated.quota || alone.shared.is_some() || !same_text(&alone.endpoint, stated.endpoint) {
+            return false;
+        }
+        alone.last = Some(Last::of(stated));
+        self.groups.touch(id.slot);
+        true
+    }
+
     /// Learns from an exchange; `alive` says whether a shared quota is still known. What it taught, and the quota that the
     /// endpoint now shares.
     pub(super) fn learn(
@@ -125,15 +138,6 @@ impl Sharing {
         alive: impl Fn(QuotaId) -> bool,
     ) -> (Lesson, Option<QuotaId>) {
         let Some(group) = self.groups.get_mut(id.slot) else { return (Lesson::None, None) };
-        // Most endpoints are alone: nobody is there to be compared with.
-        if let [alone] = group.members.as_mut_slice()
-            && alone.quota == stated.quota
-            && alone.shared.is_none()
-            && same_text(&alone.endpoint, stated.endpoint)
-        {
-            alone.last = Some(Last::of(&stated));
-            return (Lesson::None, None);
-        }
         for member in &mut group.members {
             member.shared = member.shared.filter(|id| alive(*id));
         }

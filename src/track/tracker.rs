@@ -104,8 +104,11 @@ impl Tracker {
         self.sequence += 1;
         self.touched.clear();
         self.retired.clear();
-        self.late = self.observed.is_some_and(|newest| observation.at < newest.before(self.options.disorder));
-        self.observed = Some(self.observed.map_or(observation.at, |newest| newest.max(observation.at)));
+        self.late = false;
+        match self.observed.filter(|newest| observation.at < *newest) {
+            Some(newest) => self.late = observation.at < newest.before(self.options.disorder),
+            None => self.observed = Some(observation.at),
+        }
         self.cuts.late += u64::from(self.late);
         let throttled = observation.throttled.is_some();
         if !self.late {

@@ -8,9 +8,7 @@ use crate::model::{
 };
 
 use super::counted::CountedWindow;
-use super::numbers::Numbers;
 use super::options::TrackOptions;
-use super::pace::Pace;
 use super::quota::{QuotaChange, TrackedQuota};
 use super::recent::RecentCounts;
 use super::resets::{Lesson, RESET_JITTER, distance};
@@ -137,6 +135,7 @@ impl TrackedQuota {
     }
 
     /// Counts an exchange.
+    #[inline]
     pub(super) fn count(
         &mut self,
         observation: &Observation,
@@ -154,34 +153,48 @@ impl TrackedQuota {
             self.host = Arc::clone(host);
         }
         self.requests = self.requests.saturating_add(1);
-        self.throttled = self.throttled.saturating_add(u64::from(throttled));
         self.minute.requests = self.minute.requests.saturating_add(1);
-        self.minute.throttled = self.minute.throttled.saturating_add(u64::from(throttled));
-        if let Some(code) = observation.error_code.as_ref().filter(|_| throttled) {
-            count_code(&mut self.error_codes, code, options.error_codes_each);
-            count_code(&mut self.minute.error_codes, code, options.error_codes_each);
-        }
-        if !endpoint.is_empty() {
-            if let Some((_, count)) = self.endpoints.iter_mut().find(|(known, _)| same_text(known, endpoint)) {
-                *count = count.saturating_add(1);
-            } else if self.endpoints.len() < options.endpoints_each {
-                self.endpoints.push((Arc::clone(endpoint), 1));
-            }
-        }
-        if !throttled {
+        if throttled {
+            self.count_refusal(observation, options);
+        } else {
             self.denied_until = None;
         }
-        let Numbers { remaining, used, utilization } = self.numbers(now);
-        if let Some(utilization) = utilization {
-            self.peak = Some(self.peak.map_or(utilization, |peak| peak.max(utilization)));
+        match self.endpoints.first_mut() {
+            Some((first, count)) if Arc::ptr_eq(first, endpoint) => *count = count.saturating_add(1),
+            _ => self.count_endpoint(endpoint, options),
         }
-        if let Some(used) = used {
-            self.peak_used = Some(self.peak_used.map_or(used, |peak| peak.max(used)));
+        let numbers = self.numbers(now);
+        self.latest = numbers;
+        if numbers.utilization > self.peak {
+            self.peak = numbers.utilization;
+        }
+        if numbers.used > self.peak_used {
+            self.peak_used = numbers.used;
         }
         if !late {
             self.recent.add(now, throttled);
-            self.trend.add(now, utilization, throttled);
-            self.pace.add(now, remaining.map(Amount::value), Pace::span(self.window_at_least()));
+            self.trend.add(now, numbers.utilization, throttled);
+            self.pace.add(now, numbers.remaining.map(Amount::value), self.window_at_least());
+        }
+    }
+
+    fn count_refusal(&mut self, observation: &Observation, options: &TrackOptions) {
+        self.throttled = self.throttled.saturating_add(1);
+        self.minute.throttled = self.minute.throttled.saturating_add(1);
+        if let Some(code) = &observation.error_code {
+            count_code(&mut self.error_codes, code, options.error_codes_each);
+            count_code(&mut self.minute.error_codes, code, options.error_codes_each);
+        }
+    }
+
+    fn count_endpoint(&mut self, endpoint: &Arc<str>, options: &TrackOptions) {
+        if endpoint.is_empty() {
+            return;
+        }
+        if let Some((_, count)) = self.endpoints.iter_mut().find(|(known, _)| same_text(known, endpoint)) {
+            *count = count.saturating_add(1);
+        } else if self.endpoints.len() < options.endpoints_each {
+            self.endpoints.push((Arc::clone(endpoint), 1));
         }
     }
 

@@ -284,11 +284,16 @@ proptest! {
                 let mut said = said.clone();
                 // Most announce one quota of their endpoint, and its limit rarely changes.
                 if let (Some(reading), true) = (said.readings.first_mut(), said.gap % 8 != 0) {
-                    *reading = (0, Some(100.0), reading.2.map(|left| left % 100.0), Some(60), reading.4, 0);
+                    let window = (said.gap % 5 != 0 || said.scope > 0).then_some(60);
+                    *reading = (0, Some(100.0), reading.2.map(|left| left % 100.0), window, reading.4, 0);
                     said.readings.truncate(1);
                     said.declared = None;
                 }
                 let mut observation = observation(&said, at);
+                // Windows that stand side by side, mostly.
+                if let Some(reading) = observation.readings.first_mut().filter(|_| said.gap % 3 != 0) {
+                    reading.reset_at = Some(Timestamp::from_secs(at.as_secs() / 100 * 100 + 100));
+                }
                 if same {
                     intern(&mut observation, &mut names);
                 }
