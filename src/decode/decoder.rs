@@ -34,6 +34,7 @@ impl Decoder {
     }
 
     /// Takes one frame, which was captured on `source`.
+    #[inline]
     pub fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
         let streams = &mut self.streams;
         // Time passes first: else a silent connection would live on where it has a decoder for itself.

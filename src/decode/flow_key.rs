@@ -59,6 +59,14 @@ impl<T> Sides<T> {
             Side::High => &mut self.high,
         }
     }
+
+    /// That of a side, then that of the other one.
+    pub(crate) const fn both_mut(&mut self, side: Side) -> (&mut T, &mut T) {
+        match side {
+            Side::Low => (&mut self.low, &mut self.high),
+            Side::High => (&mut self.high, &mut self.low),
+        }
+    }
 }
 
 impl FlowKey {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, Ordinary};
 use super::flow_key::{FlowKey, Side};
-use super::http1::{Context, Memory};
+use super::http1::{Context, Mark, Memory};
 use super::options::DecodeOptions;
 use super::segment::{Plain, Segment};
 use super::table::{Place, SAME_ENDS, Stage, Table};
@@ -88,19 +88,21 @@ impl Streams {
     }
 
     /// Takes a plain segment of a connection that was looked up lately, if it comes in its order; says whether it was taken.
+    #[inline]
     pub(crate) fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
         let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
-        match connection.pass(segment, side) {
-            None => return false,
-            Some(Ordinary::Done) => self.table.touch(place, Stage::Open, self.now),
-            Some(Ordinary::Read(mark)) => {
-                let payload = segment.payload;
-                self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
-                self.table.touch(place, Stage::Open, self.now);
-                self.keep_bound();
-            }
+        let Some(ordinary) = connection.pass(segment, side) else { return false };
+        self.table.touch(place, Stage::Open, self.now);
+        if let Ordinary::Read(mark) = ordinary {
+            self.read_plain(place, side, mark, segment.payload);
         }
         true
+    }
+
+    #[inline(never)]
+    fn read_plain(&mut self, place: Place, side: Side, mark: Mark, payload: &[u8]) {
+        self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
+        self.keep_bound();
     }
 
     /// The exchanges that wait to be taken, in their order.
@@ -180,6 +182,9 @@ impl Streams {
 
     /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers.
     fn find(&mut self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> Option<Place> {
+        if let Some((place, _)) = self.table.recent(key, segment.tunnel) {
+            return Some(place);
+        }
         let mut copied = None;
         for (place, tunnel, connection) in self.table.with_ends(key) {
             if tunnel == segment.tunnel {

@@ -23,7 +23,7 @@ impl Connection {
         if !self.even {
             return None;
         }
-        let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
+        let (half, other) = self.halves.both_mut(side);
         let heard = other.offset(segment.acknowledgment);
         let mut ordinary = Ordinary::Done;
         if !segment.payload.is_empty() {
@@ -33,26 +33,34 @@ impl Connection {
                 return None;
             }
             if end > half.next {
-                if start > half.next || !self.has_heard(side, Some(heard)) {
+                let answers_unread = heard > other.next && other.heard_from && !self.conversation.takes_any_order(side.other());
+                if start > half.next || answers_unread {
                     return None;
                 }
                 ordinary = Ordinary::Read(Mark { at: segment.at, offset: start, heard: Some(heard) });
             } else {
                 self.conversation.passed(side, end, segment.at);
             }
-            let half = self.halves.of_mut(side);
             half.high = half.high.max(end);
         }
-        self.halves.of_mut(side).heard_from = true;
-        let other = self.halves.of_mut(side.other());
+        half.heard_from = true;
         other.acknowledged = other.acknowledged.max(heard);
         Some(ordinary)
     }
 
     /// Reads the payload of an ordinary segment.
     pub(crate) fn read_ordinary(&mut self, payload: &[u8], side: Side, mark: Mark, cx: &mut Context<'_>) {
-        self.read(side, mark, payload, 0, cx);
-        self.conversation.passed(side, mark.offset.saturating_add(payload.len() as u64), mark.at);
+        let end = mark.offset.saturating_add(payload.len() as u64);
+        if self.conversation.takes_any_order(side) {
+            self.read(side, mark, payload, 0, cx);
+        } else {
+            let half = self.halves.of_mut(side);
+            let came_already = usize::try_from(half.next.saturating_sub(mark.offset)).unwrap_or(usize::MAX);
+            let fresh = payload.get(came_already..).unwrap_or_default();
+            let unneeded = self.conversation.octets(side, Mark { offset: mark.offset.max(half.next), ..mark }, fresh, cx);
+            half.next = end.saturating_add(unneeded);
+        }
+        self.conversation.passed(side, end, mark.at);
     }
 }
 
