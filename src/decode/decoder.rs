@@ -39,13 +39,20 @@ impl Decoder {
         let streams = &mut self.streams;
         // Time passes first: else a silent connection would live on where it has a decoder for itself.
         streams.advance(frame.at);
-        if let Some((key, side, segment)) = usual::plain(frame)
-            && streams.handle_plain(&key, side, 0, &segment)
+        if let Some((ends, segment)) = usual::plain(frame)
+            && streams.handle_usual(ends, &segment)
         {
             frame::count(frame, &mut self.counted);
             return;
         }
-        self.frames.segments(frame, &mut self.counted, &mut |segment| streams.handle_segment(source, &segment));
+        self.descend(source, frame);
+    }
+
+    /// Takes the frame header by header.
+    #[inline(never)]
+    fn descend(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
+        let Self { frames, counted, streams } = self;
+        frames.segments(frame, counted, &mut |segment| streams.handle_segment(source, &segment));
     }
 
     /// Takes one TCP segment, which was seen on `source`.

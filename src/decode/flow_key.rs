@@ -16,6 +16,15 @@ pub(crate) enum FlowKey {
     Other([(IpAddr, u16); 2]),
 }
 
+/// The two ends of an IPv4 packet in the order of its headers: the sender's first.
+///
+/// Of two packets of one connection these are the same, or [turned](Self::turned): found without a key's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ends {
+    addresses: u64,
+    ports: u32,
+}
+
 /// Which of a connection's two ends sent something: an index into the ends of its [`FlowKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -69,6 +78,28 @@ impl<T> Sides<T> {
     }
 }
 
+impl Ends {
+    /// The ends in the octets where an IPv4 header without options meets a TCP header.
+    #[inline]
+    pub(crate) const fn of(octets: &[u8; 12]) -> Self {
+        let [a, b, c, d, e, f, g, h, ports @ ..] = *octets;
+        Self { addresses: u64::from_be_bytes([a, b, c, d, e, f, g, h]), ports: u32::from_be_bytes(ports) }
+    }
+
+    /// The ends of what the other side sends.
+    #[inline]
+    pub(crate) const fn turned(self) -> Self {
+        Self { addresses: self.addresses.rotate_left(32), ports: self.ports.rotate_left(16) }
+    }
+
+    /// Both ends in one word: that of their key.
+    #[inline]
+    pub(crate) fn word(self) -> u64 {
+        let (addresses, ports) = (self.addresses ^ self.addresses >> 32, self.ports ^ self.ports >> 16);
+        (addresses & 0xffff_ffff) << 16 | u64::from(ports & 0xffff)
+    }
+}
+
 impl FlowKey {
     /// The key of a segment's connection, and which side of it sent the segment.
     pub(crate) fn of(segment: &Segment<'_>) -> (Self, Side) {
@@ -102,6 +133,13 @@ impl FlowKey {
             }),
         };
         low ^ high
+    }
+
+    /// The ends of what the lower side sends, where both are of IPv4.
+    pub(crate) fn ends(&self) -> Option<Ends> {
+        let Self::V4([low, high]) = *self else { return None };
+        let port = |end: u64| u32::from(u16::try_from(end & 0xffff).unwrap_or_default());
+        Some(Ends { addresses: low >> 16 << 32 | high >> 16, ports: port(low) << 16 | port(high) })
     }
 
     /// The addresses of both sides.

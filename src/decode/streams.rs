@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Ordinary};
-use super::flow_key::{FlowKey, Side};
+use super::flow_key::{Ends, FlowKey, Side};
 use super::http1::{Context, Mark, Memory};
 use super::options::DecodeOptions;
 use super::segment::{Plain, Segment};
@@ -87,20 +87,33 @@ impl Streams {
         self.keep_bound();
     }
 
-    /// Takes a plain segment of a connection that was looked up lately, if it comes in its order; says whether it was taken.
+    /// Takes the plain segment of a usual frame, if its connection was looked up lately and it comes in its order; says
+    /// whether it was taken.
     #[inline]
-    pub(crate) fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
-        let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
+    pub(crate) fn handle_usual(&mut self, ends: Ends, segment: &Plain<'_>) -> bool {
+        let Some((place, side, connection)) = self.table.recent_usual(ends) else { return false };
         let Some(ordinary) = connection.pass(segment, side) else { return false };
         self.table.touch(place, Stage::Open, self.now);
         if let Ordinary::Read(mark) = ordinary {
-            self.read_plain(place, side, mark, segment.payload);
+            self.read_ordinary(place, side, mark, segment.payload);
         }
         true
     }
 
+    /// Takes a plain segment in the same way, whatever its frame is.
+    fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
+        let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
+        let Some(ordinary) = connection.pass(segment, side) else { return false };
+        self.table.touch(place, Stage::Open, self.now);
+        if let Ordinary::Read(mark) = ordinary {
+            self.read_ordinary(place, side, mark, segment.payload);
+        }
+        true
+    }
+
+    /// Reads the payload of an ordinary segment.
     #[inline(never)]
-    fn read_plain(&mut self, place: Place, side: Side, mark: Mark, payload: &[u8]) {
+    fn read_ordinary(&mut self, place: Place, side: Side, mark: Mark, payload: &[u8]) {
         self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
         self.keep_bound();
     }
@@ -227,7 +240,7 @@ impl Streams {
 
     /// Does something with a connection, then notes what it waits for; returns whether it is over.
     fn on_connection(&mut self, place: Place, act: impl FnOnce(&mut Connection, &mut Context<'_>)) -> bool {
-        let Some(connection) = self.table.connection_mut(place) else { return false };
+        let Some((connection, is_scheduled)) = self.table.connection_mut(place) else { return false };
         let mut cx = Context {
             options: &self.options,
             key: &self.key,
@@ -237,10 +250,9 @@ impl Streams {
             exchanges: &mut self.exchanges,
         };
         act(connection, &mut cx);
-        if connection.is_calm() && !self.table.is_scheduled(place) {
+        if connection.is_calm() && !is_scheduled {
             return false;
         }
-        let Some(connection) = self.table.connection_mut(place) else { return false };
         let footprint = connection.footprint();
         let (held_since, deadline, over) = (connection.held_since(), connection.deadline(&cx), connection.is_over());
         if held_since.is_some() || deadline.is_some() {

@@ -72,7 +72,7 @@ impl Connection {
     }
 
     fn holds_back(&self) -> bool {
-        self.conversation.held_since().is_some()
+        self.conversation.holds_back()
             || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
     }
 

@@ -83,7 +83,14 @@ impl Conversation {
         held.into_iter().chain(likely).min()
     }
 
+    /// Whether an exchange waits for its content, or for what tells whose it is.
+    #[inline]
+    pub(crate) const fn holds_back(&self) -> bool {
+        self.held.is_some() || self.likely.is_some()
+    }
+
     /// The memory that it takes beyond its own record.
+    #[inline]
     pub(crate) fn footprint(&self) -> usize {
         let heads = Side::BOTH.iter().map(|side| self.readers.of(*side).partial.capacity());
         let likely = self.likely.as_ref().map_or(0, |likely| likely.footprint());
