@@ -34,18 +34,31 @@ impl Decoder {
     }
 
     /// Takes one frame, which was captured on `source`.
-    #[inline]
     pub fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
-        let streams = &mut self.streams;
-        // Time passes first: else a silent connection would live on where it has a decoder for itself.
-        streams.advance(frame.at);
-        if let Some((ends, segment)) = usual::plain(frame)
-            && streams.handle_usual(ends, &segment)
-        {
-            frame::count(frame, &mut self.counted);
-            return;
+        self.handle_frames(source, &mut std::iter::once(*frame), usize::MAX);
+    }
+
+    /// Takes frames, which were captured on `source`, up to the last one, or until so many exchanges wait to be taken.
+    pub fn handle_frames<'a>(
+        &mut self,
+        source: &Arc<str>,
+        frames: &mut impl Iterator<Item = Frame<'a>>,
+        enough: usize,
+    ) {
+        for frame in frames {
+            // Time passes first: else a silent connection would live on where it has a decoder for itself.
+            self.streams.advance(frame.at);
+            if let Some((ends, segment)) = usual::plain(&frame)
+                && self.streams.handle_usual(ends, &segment)
+            {
+                frame::count(&frame, &mut self.counted);
+            } else {
+                self.descend(source, &frame);
+            }
+            if self.exchanges().len() >= enough {
+                break;
+            }
         }
-        self.descend(source, frame);
     }
 
     /// Takes the frame header by header.

@@ -35,6 +35,7 @@ pub(crate) enum Side {
 impl Side {
     pub(crate) const BOTH: [Self; 2] = [Self::Low, Self::High];
 
+    #[inline]
     pub(crate) const fn other(self) -> Self {
         match self {
             Self::Low => Self::High,
@@ -55,6 +56,7 @@ impl<T> Sides<T> {
         Self { low, high }
     }
 
+    #[inline]
     pub(crate) const fn of(&self, side: Side) -> &T {
         match side {
             Side::Low => &self.low,
@@ -62,6 +64,7 @@ impl<T> Sides<T> {
         }
     }
 
+    #[inline]
     pub(crate) const fn of_mut(&mut self, side: Side) -> &mut T {
         match side {
             Side::Low => &mut self.low,
@@ -70,6 +73,7 @@ impl<T> Sides<T> {
     }
 
     /// That of a side, then that of the other one.
+    #[inline]
     pub(crate) const fn both_mut(&mut self, side: Side) -> (&mut T, &mut T) {
         match side {
             Side::Low => (&mut self.low, &mut self.high),
@@ -92,11 +96,11 @@ impl Ends {
         Self { addresses: self.addresses.rotate_left(32), ports: self.ports.rotate_left(16) }
     }
 
-    /// Both ends in one word: that of their key.
+    /// Both ends in one word, the same for both sides.
     #[inline]
     pub(crate) fn word(self) -> u64 {
-        let (addresses, ports) = (self.addresses ^ self.addresses >> 32, self.ports ^ self.ports >> 16);
-        (addresses & 0xffff_ffff) << 16 | u64::from(ports & 0xffff)
+        let turned = self.turned();
+        (self.addresses ^ turned.addresses) ^ u64::from(self.ports ^ turned.ports)
     }
 }
 
@@ -118,28 +122,24 @@ impl FlowKey {
         (Self::V4(ends), side)
     }
 
-    /// Both ends in one word, which others may have in common with them.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+    /// Both ends in one word, which others may have in common with them: that of [`Ends`] where they are of IPv4.
     pub(crate) fn word(&self) -> u64 {
-        let [low, high] = match *self {
-            Self::V4(ends) => ends,
-            Self::Other(ends) => ends.map(|(address, port)| match address {
-                IpAddr::V4(address) => word(SocketAddrV4::new(address, port)),
-                IpAddr::V6(address) => {
-                    let bits = address.to_bits();
-                    (bits as u64 ^ (bits >> 64) as u64).rotate_left(16) ^ u64::from(port)
-                }
+        match *self {
+            Self::V4([low, high]) => ends(low, high).word(),
+            Self::Other(ends) => ends.into_iter().fold(0, |word, (address, port)| {
+                let bits = match address {
+                    IpAddr::V4(address) => u64::from(address.to_bits()),
+                    IpAddr::V6(address) => halves(address.to_bits()),
+                };
+                word ^ bits.rotate_left(16) ^ u64::from(port)
             }),
-        };
-        low ^ high
+        }
     }
 
     /// The ends of what the lower side sends, where both are of IPv4.
     pub(crate) fn ends(&self) -> Option<Ends> {
         let Self::V4([low, high]) = *self else { return None };
-        let port = |end: u64| u32::from(u16::try_from(end & 0xffff).unwrap_or_default());
-        Some(Ends { addresses: low >> 16 << 32 | high >> 16, ports: port(low) << 16 | port(high) })
+        Some(ends(low, high))
     }
 
     /// The addresses of both sides.
@@ -161,6 +161,18 @@ fn in_order<T: PartialOrd>(source: T, destination: T) -> ([T; 2], Side) {
 #[inline]
 fn word(end: SocketAddrV4) -> u64 {
     u64::from(end.ip().to_bits()) << 16 | u64::from(end.port())
+}
+
+/// The ends of what the first of two ends sends, each in a word.
+#[expect(clippy::cast_possible_truncation, reason = "the port is the word's lower part")]
+fn ends(from: u64, to: u64) -> Ends {
+    Ends { addresses: from >> 16 << 32 | to >> 16, ports: u32::from(from as u16) << 16 | u32::from(to as u16) }
+}
+
+/// An IPv6 address folded.
+#[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+const fn halves(address: u128) -> u64 {
+    address as u64 ^ (address >> 64) as u64
 }
 
 /// The end in a word.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, Ordinary};
 use super::flow_key::{Ends, FlowKey, Side};
-use super::http1::{Context, Mark, Memory};
+use super::http1::{Context, Memory};
 use super::options::DecodeOptions;
 use super::segment::{Plain, Segment};
 use super::table::{Place, SAME_ENDS, Stage, Table};
@@ -89,13 +89,14 @@ impl Streams {
 
     /// Takes the plain segment of a usual frame, if its connection was looked up lately and it comes in its order; says
     /// whether it was taken.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "nearly all frames end here, in the loop over them")]
+    #[inline(always)]
     pub(crate) fn handle_usual(&mut self, ends: Ends, segment: &Plain<'_>) -> bool {
         let Some((place, side, connection)) = self.table.recent_usual(ends) else { return false };
         let Some(ordinary) = connection.pass(segment, side) else { return false };
         self.table.touch(place, Stage::Open, self.now);
-        if let Ordinary::Read(mark) = ordinary {
-            self.read_ordinary(place, side, mark, segment.payload);
+        if ordinary == Ordinary::Read {
+            self.read_ordinary(place, side, segment);
         }
         true
     }
@@ -105,16 +106,16 @@ impl Streams {
         let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
         let Some(ordinary) = connection.pass(segment, side) else { return false };
         self.table.touch(place, Stage::Open, self.now);
-        if let Ordinary::Read(mark) = ordinary {
-            self.read_ordinary(place, side, mark, segment.payload);
+        if ordinary == Ordinary::Read {
+            self.read_ordinary(place, side, segment);
         }
         true
     }
 
     /// Reads the payload of an ordinary segment.
     #[inline(never)]
-    fn read_ordinary(&mut self, place: Place, side: Side, mark: Mark, payload: &[u8]) {
-        self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
+    fn read_ordinary(&mut self, place: Place, side: Side, segment: &Plain<'_>) {
+        self.on_connection(place, |connection, cx| connection.read_ordinary(segment, side, cx));
         self.keep_bound();
     }
 
@@ -239,6 +240,7 @@ impl Streams {
     }
 
     /// Does something with a connection, then notes what it waits for; returns whether it is over.
+    #[inline]
     fn on_connection(&mut self, place: Place, act: impl FnOnce(&mut Connection, &mut Context<'_>)) -> bool {
         let Some((connection, is_scheduled)) = self.table.connection_mut(place) else { return false };
         let mut cx = Context {
@@ -250,11 +252,17 @@ impl Streams {
             exchanges: &mut self.exchanges,
         };
         act(connection, &mut cx);
-        if connection.is_calm() && !is_scheduled {
-            return false;
-        }
+        let goes_on = connection.is_calm() && !is_scheduled;
+        !goes_on && self.note(place)
+    }
+
+    /// Notes what a connection waits for; returns whether it is over.
+    #[inline(never)]
+    fn note(&mut self, place: Place) -> bool {
+        let Some((connection, _)) = self.table.connection_mut(place) else { return false };
         let footprint = connection.footprint();
-        let (held_since, deadline, over) = (connection.held_since(), connection.deadline(&cx), connection.is_over());
+        let (held_since, deadline) = (connection.held_since(), connection.deadline(&self.options));
+        let over = connection.is_over();
         if held_since.is_some() || deadline.is_some() {
             self.quiet_until = Timestamp::MIN;
         }

@@ -36,7 +36,14 @@ pub(super) fn carrier<'a>(frame: &Frame<'a>) -> Option<Carrier<'a>> {
     let address = |at| Some(IpAddr::V4(Ipv4Addr::from(*header.get(at..)?.first_chunk::<4>()?)));
     let payload = Part { octets, cut: 0 };
     // Ethernet, its EtherType, IP.
-    Some(Carrier { source: address(26)?, destination: address(30)?, protocol: protocol::TCP, tunnel: 0, depth: 3, payload })
+    Some(Carrier {
+        source: address(26)?,
+        destination: address(30)?,
+        protocol: protocol::TCP,
+        tunnel: 0,
+        depth: 3,
+        payload,
+    })
 }
 
 /// The segment of a usual frame, if it is a plain one, with the ends of its connection.

@@ -44,7 +44,7 @@ impl FrameBatch {
     }
 
     /// When each was captured.
-    pub fn times(&self) -> impl Iterator<Item = Timestamp> {
+    pub fn times(&self) -> impl DoubleEndedIterator<Item = Timestamp> {
         self.records.iter().map(|record| record.at)
     }
 

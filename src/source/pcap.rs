@@ -140,11 +140,7 @@ impl Pcap {
 
     #[inline]
     fn fields(&self, octets: &[u8; 16]) -> Header {
-        if self.big_endian {
-            Header::of(octets, u32::from_be_bytes)
-        } else {
-            Header::of(octets, u32::from_le_bytes)
-        }
+        if self.big_endian { Header::of(octets, u32::from_be_bytes) } else { Header::of(octets, u32::from_le_bytes) }
     }
 
     /// The record whose header starts at `at`.
