@@ -35,16 +35,37 @@ impl Decoder {
 
     /// Takes one frame, which was captured on `source`.
     pub fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
-        let streams = &mut self.streams;
-        // Time passes first: else a silent connection would live on where it has a decoder for itself.
-        streams.advance(frame.at);
-        if let Some((key, side, segment)) = usual::plain(frame)
-            && streams.handle_plain(&key, side, 0, &segment)
-        {
-            frame::count(frame, &mut self.counted);
-            return;
+        self.handle_frames(source, &mut std::iter::once(*frame), usize::MAX);
+    }
+
+    /// Takes frames, which were captured on `source`, up to the last one, or until so many exchanges wait to be taken.
+    pub fn handle_frames<'a>(
+        &mut self,
+        source: &Arc<str>,
+        frames: &mut impl Iterator<Item = Frame<'a>>,
+        enough: usize,
+    ) {
+        for frame in frames {
+            // Time passes first: else a silent connection would live on where it has a decoder for itself.
+            self.streams.advance(frame.at);
+            if let Some((ends, segment)) = usual::plain(&frame)
+                && self.streams.handle_usual(ends, &segment)
+            {
+                frame::count(&frame, &mut self.counted);
+            } else {
+                self.descend(source, &frame);
+            }
+            if self.exchanges().len() >= enough {
+                break;
+            }
         }
-        self.frames.segments(frame, &mut self.counted, &mut |segment| streams.handle_segment(source, &segment));
+    }
+
+    /// Takes the frame header by header.
+    #[inline(never)]
+    fn descend(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
+        let Self { frames, counted, streams } = self;
+        frames.segments(frame, counted, &mut |segment| streams.handle_segment(source, &segment));
     }
 
     /// Takes one TCP segment, which was seen on `source`.

@@ -16,6 +16,15 @@ pub(crate) enum FlowKey {
     Other([(IpAddr, u16); 2]),
 }
 
+/// The two ends of an IPv4 packet in the order of its headers: the sender's first.
+///
+/// Of two packets of one connection these are the same, or [turned](Self::turned): found without a key's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ends {
+    addresses: u64,
+    ports: u32,
+}
+
 /// Which of a connection's two ends sent something: an index into the ends of its [`FlowKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -26,6 +35,7 @@ pub(crate) enum Side {
 impl Side {
     pub(crate) const BOTH: [Self; 2] = [Self::Low, Self::High];
 
+    #[inline]
     pub(crate) const fn other(self) -> Self {
         match self {
             Self::Low => Self::High,
@@ -46,6 +56,7 @@ impl<T> Sides<T> {
         Self { low, high }
     }
 
+    #[inline]
     pub(crate) const fn of(&self, side: Side) -> &T {
         match side {
             Side::Low => &self.low,
@@ -53,11 +64,43 @@ impl<T> Sides<T> {
         }
     }
 
+    #[inline]
     pub(crate) const fn of_mut(&mut self, side: Side) -> &mut T {
         match side {
             Side::Low => &mut self.low,
             Side::High => &mut self.high,
         }
+    }
+
+    /// That of a side, then that of the other one.
+    #[inline]
+    pub(crate) const fn both_mut(&mut self, side: Side) -> (&mut T, &mut T) {
+        match side {
+            Side::Low => (&mut self.low, &mut self.high),
+            Side::High => (&mut self.high, &mut self.low),
+        }
+    }
+}
+
+impl Ends {
+    /// The ends in the octets where an IPv4 header without options meets a TCP header.
+    #[inline]
+    pub(crate) const fn of(octets: &[u8; 12]) -> Self {
+        let [a, b, c, d, e, f, g, h, ports @ ..] = *octets;
+        Self { addresses: u64::from_be_bytes([a, b, c, d, e, f, g, h]), ports: u32::from_be_bytes(ports) }
+    }
+
+    /// The ends of what the other side sends.
+    #[inline]
+    pub(crate) const fn turned(self) -> Self {
+        Self { addresses: self.addresses.rotate_left(32), ports: self.ports.rotate_left(16) }
+    }
+
+    /// Both ends in one word, the same for both sides.
+    #[inline]
+    pub(crate) fn word(self) -> u64 {
+        let turned = self.turned();
+        (self.addresses ^ turned.addresses) ^ u64::from(self.ports ^ turned.ports)
     }
 }
 
@@ -79,21 +122,24 @@ impl FlowKey {
         (Self::V4(ends), side)
     }
 
-    /// Both ends in one word, which others may have in common with them.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+    /// Both ends in one word, which others may have in common with them: that of [`Ends`] where they are of IPv4.
     pub(crate) fn word(&self) -> u64 {
-        let [low, high] = match *self {
-            Self::V4(ends) => ends,
-            Self::Other(ends) => ends.map(|(address, port)| match address {
-                IpAddr::V4(address) => word(SocketAddrV4::new(address, port)),
-                IpAddr::V6(address) => {
-                    let bits = address.to_bits();
-                    (bits as u64 ^ (bits >> 64) as u64).rotate_left(16) ^ u64::from(port)
-                }
+        match *self {
+            Self::V4([low, high]) => ends(low, high).word(),
+            Self::Other(ends) => ends.into_iter().fold(0, |word, (address, port)| {
+                let bits = match address {
+                    IpAddr::V4(address) => u64::from(address.to_bits()),
+                    IpAddr::V6(address) => halves(address.to_bits()),
+                };
+                word ^ bits.rotate_left(16) ^ u64::from(port)
             }),
-        };
-        low ^ high
+        }
+    }
+
+    /// The ends of what the lower side sends, where both are of IPv4.
+    pub(crate) fn ends(&self) -> Option<Ends> {
+        let Self::V4([low, high]) = *self else { return None };
+        Some(ends(low, high))
     }
 
     /// The addresses of both sides.
@@ -115,6 +161,18 @@ fn in_order<T: PartialOrd>(source: T, destination: T) -> ([T; 2], Side) {
 #[inline]
 fn word(end: SocketAddrV4) -> u64 {
     u64::from(end.ip().to_bits()) << 16 | u64::from(end.port())
+}
+
+/// The ends of what the first of two ends sends, each in a word.
+#[expect(clippy::cast_possible_truncation, reason = "the port is the word's lower part")]
+fn ends(from: u64, to: u64) -> Ends {
+    Ends { addresses: from >> 16 << 32 | to >> 16, ports: u32::from(from as u16) << 16 | u32::from(to as u16) }
+}
+
+/// An IPv6 address folded.
+#[expect(clippy::cast_possible_truncation, reason = "each half of the address is taken by itself")]
+const fn halves(address: u128) -> u64 {
+    address as u64 ^ (address >> 64) as u64
 }
 
 /// The end in a word.

@@ -241,7 +241,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decode::flow_key::FlowKey;
+    use crate::decode::flow_key::{FlowKey, Side};
     use crate::model::LinkType;
 
     proptest! {
@@ -268,12 +268,16 @@ mod tests {
             octets.truncate(captured);
             let frame = Frame { at: Timestamp::default(), link: LinkType(link), octets: &octets, original_len };
             prop_assert_eq!(descend(&frame), descend_by_headers(&frame));
-            if let Some((key, side, plain)) = usual::plain(&frame) {
+            if let Some((ends, plain)) = usual::plain(&frame) {
                 let mut found = Vec::new();
                 FrameDecoder::new().segments(&frame, &mut InputCounters::default(), &mut |segment| {
-                    found.push(format!("{:?} {:?}", FlowKey::of(&segment), segment.plain()));
+                    let (key, side) = FlowKey::of(&segment);
+                    let low = key.ends().unwrap();
+                    let own = if side == Side::Low { low } else { low.turned() };
+                    assert_eq!(own.word(), key.word());
+                    found.push(format!("{own:?} {:?} {}", segment.plain(), segment.tunnel));
                 });
-                prop_assert_eq!(found, [format!("{:?} {:?}", (key, side), Some(plain))]);
+                prop_assert_eq!(found, [format!("{ends:?} {:?} 0", Some(plain))]);
             }
         }
     }

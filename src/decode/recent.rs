@@ -1,6 +1,5 @@
 //! Where connections were found last, so that the keyed hash of their ends is seldom needed.
 
-use super::flow_key::FlowKey;
 use super::table::Place;
 
 /// A place for each value of a cheap hash of a connection's ends.
@@ -25,15 +24,15 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// The place where the connection between these ends may be.
+    /// The place where the connection may be whose ends come to this word.
     #[inline]
-    pub(crate) fn place(&self, key: &FlowKey) -> Option<Place> {
-        self.places.get(slot(key)).copied()
+    pub(crate) fn place(&self, ends: u64) -> Option<Place> {
+        self.places.get(slot(ends)).copied()
     }
 
     /// Notes where it is.
-    pub(crate) fn note(&mut self, key: &FlowKey, place: Place) {
-        if let Some(known) = self.places.get_mut(slot(key)) {
+    pub(crate) fn note(&mut self, ends: u64, place: Place) {
+        if let Some(known) = self.places.get_mut(slot(ends)) {
             *known = place;
         }
     }
@@ -43,7 +42,7 @@ impl Recent {
 ///
 /// Source: Knuth, "The Art of Computer Programming", volume 3, section 6.4.
 #[inline]
-fn slot(key: &FlowKey) -> usize {
-    let product = key.word().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+fn slot(ends: u64) -> usize {
+    let product = ends.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(product >> SHIFT).unwrap_or(0)
 }

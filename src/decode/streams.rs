@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Ordinary};
-use super::flow_key::{FlowKey, Side};
+use super::flow_key::{Ends, FlowKey, Side};
 use super::http1::{Context, Memory};
 use super::options::DecodeOptions;
 use super::segment::{Plain, Segment};
@@ -87,20 +87,36 @@ impl Streams {
         self.keep_bound();
     }
 
-    /// Takes a plain segment of a connection that was looked up lately, if it comes in its order; says whether it was taken.
-    pub(crate) fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
-        let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
-        match connection.pass(segment, side) {
-            None => return false,
-            Some(Ordinary::Done) => self.table.touch(place, Stage::Open, self.now),
-            Some(Ordinary::Read(mark)) => {
-                let payload = segment.payload;
-                self.on_connection(place, |connection, cx| connection.read_ordinary(payload, side, mark, cx));
-                self.table.touch(place, Stage::Open, self.now);
-                self.keep_bound();
-            }
+    /// Takes the plain segment of a usual frame, if its connection was looked up lately and it comes in its order; says
+    /// whether it was taken.
+    #[expect(clippy::inline_always, reason = "nearly all frames end here, in the loop over them")]
+    #[inline(always)]
+    pub(crate) fn handle_usual(&mut self, ends: Ends, segment: &Plain<'_>) -> bool {
+        let Some((place, side, connection)) = self.table.recent_usual(ends) else { return false };
+        let Some(ordinary) = connection.pass(segment, side) else { return false };
+        self.table.touch(place, Stage::Open, self.now);
+        if ordinary == Ordinary::Read {
+            self.read_ordinary(place, side, segment);
         }
         true
+    }
+
+    /// Takes a plain segment in the same way, whatever its frame is.
+    fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
+        let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
+        let Some(ordinary) = connection.pass(segment, side) else { return false };
+        self.table.touch(place, Stage::Open, self.now);
+        if ordinary == Ordinary::Read {
+            self.read_ordinary(place, side, segment);
+        }
+        true
+    }
+
+    /// Reads the payload of an ordinary segment.
+    #[inline(never)]
+    fn read_ordinary(&mut self, place: Place, side: Side, segment: &Plain<'_>) {
+        self.on_connection(place, |connection, cx| connection.read_ordinary(segment, side, cx));
+        self.keep_bound();
     }
 
     /// The exchanges that wait to be taken, in their order.
@@ -180,6 +196,9 @@ impl Streams {
 
     /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers.
     fn find(&mut self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> Option<Place> {
+        if let Some((place, _)) = self.table.recent(key, segment.tunnel) {
+            return Some(place);
+        }
         let mut copied = None;
         for (place, tunnel, connection) in self.table.with_ends(key) {
             if tunnel == segment.tunnel {
@@ -221,8 +240,9 @@ impl Streams {
     }
 
     /// Does something with a connection, then notes what it waits for; returns whether it is over.
+    #[inline]
     fn on_connection(&mut self, place: Place, act: impl FnOnce(&mut Connection, &mut Context<'_>)) -> bool {
-        let Some(connection) = self.table.connection_mut(place) else { return false };
+        let Some((connection, is_scheduled)) = self.table.connection_mut(place) else { return false };
         let mut cx = Context {
             options: &self.options,
             key: &self.key,
@@ -232,12 +252,17 @@ impl Streams {
             exchanges: &mut self.exchanges,
         };
         act(connection, &mut cx);
-        if connection.is_calm() && !self.table.is_scheduled(place) {
-            return false;
-        }
-        let Some(connection) = self.table.connection_mut(place) else { return false };
+        let goes_on = connection.is_calm() && !is_scheduled;
+        !goes_on && self.note(place)
+    }
+
+    /// Notes what a connection waits for; returns whether it is over.
+    #[inline(never)]
+    fn note(&mut self, place: Place) -> bool {
+        let Some((connection, _)) = self.table.connection_mut(place) else { return false };
         let footprint = connection.footprint();
-        let (held_since, deadline, over) = (connection.held_since(), connection.deadline(&cx), connection.is_over());
+        let (held_since, deadline) = (connection.held_since(), connection.deadline(&self.options));
+        let over = connection.is_over();
         if held_since.is_some() || deadline.is_some() {
             self.quiet_until = Timestamp::MIN;
         }

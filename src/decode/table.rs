@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::RandomState;
 
 use super::connection::Connection;
-use super::flow_key::FlowKey;
+use super::flow_key::{Ends, FlowKey, Side};
 use super::recent::Recent;
 use crate::model::Timestamp;
 
@@ -64,6 +64,8 @@ impl Default for List {
 
 #[derive(Debug)]
 struct Slot {
+    /// The ends of what the lower side sends in usual frames: those of IPv4 and in no tunnel.
+    ends: Option<Ends>,
     key: FlowKey,
     tunnel: u64,
     connection: Option<Box<Connection>>,
@@ -88,7 +90,7 @@ impl Table {
     /// The connections between the ends of a key, with the tunnel of each.
     pub(crate) fn with_ends(&mut self, key: &FlowKey) -> impl Iterator<Item = (Place, u64, &Connection)> {
         let mut next = self.places.get(key).copied().unwrap_or(NONE);
-        self.recent.note(key, next);
+        self.recent.note(key.word(), next);
         let slots = &self.slots;
         std::iter::from_fn(move || {
             let place = next;
@@ -98,10 +100,26 @@ impl Table {
         })
     }
 
-    /// The connection in a tunnel between the ends of a key, if it was looked up lately and is the first with these ends.
+    /// The connection in no tunnel between these ends, if it was looked up lately and is the first with them; and the side
+    /// that sent a packet with them.
     #[inline]
+    pub(crate) fn recent_usual(&mut self, ends: Ends) -> Option<(Place, Side, &mut Connection)> {
+        let place = self.recent.place(ends.word())?;
+        let slot = self.slot_mut(place)?;
+        let low = slot.ends?;
+        let side = if low == ends {
+            Side::Low
+        } else if low == ends.turned() {
+            Side::High
+        } else {
+            return None;
+        };
+        Some((place, side, slot.connection.as_deref_mut()?))
+    }
+
+    /// The connection in a tunnel between the ends of a key, if it was looked up lately and is the first with these ends.
     pub(crate) fn recent(&mut self, key: &FlowKey, tunnel: u64) -> Option<(Place, &mut Connection)> {
-        let place = self.recent.place(key)?;
+        let place = self.recent.place(key.word())?;
         let slot = self.slot_mut(place).filter(|slot| slot.tunnel == tunnel && slot.key == *key)?;
         Some((place, slot.connection.as_deref_mut()?))
     }
@@ -109,6 +127,7 @@ impl Table {
     /// Adds a connection.
     pub(crate) fn insert(&mut self, key: FlowKey, tunnel: u64, connection: Connection, now: Timestamp) -> Place {
         let slot = Slot {
+            ends: key.ends().filter(|_| tunnel == 0),
             key,
             tunnel,
             connection: Some(Box::new(connection)),
@@ -130,7 +149,7 @@ impl Table {
             self.slots.push(slot);
             Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
         };
-        self.recent.note(&key, place);
+        self.recent.note(key.word(), place);
         if let Some(first) = self.places.insert(key, place)
             && let Some(slot) = self.slot_mut(place)
         {
@@ -145,9 +164,12 @@ impl Table {
         self.slot(place)?.connection.as_deref()
     }
 
-    /// The connection at a place.
-    pub(crate) fn connection_mut(&mut self, place: Place) -> Option<&mut Connection> {
-        self.slot_mut(place)?.connection.as_deref_mut()
+    /// The connection at a place, and whether something is noted of it, see [`Self::schedule`].
+    #[inline]
+    pub(crate) fn connection_mut(&mut self, place: Place) -> Option<(&mut Connection, bool)> {
+        let slot = self.slot_mut(place)?;
+        let is_scheduled = slot.deadline.is_some() || slot.held_since.is_some() || slot.footprint > 0;
+        Some((slot.connection.as_deref_mut()?, is_scheduled))
     }
 
     /// Notes that a connection was used just now, and in which stage it is.
@@ -161,6 +183,7 @@ impl Table {
         }
     }
 
+    #[inline(never)]
     fn move_to_newest(&mut self, place: Place, stage: Stage) {
         self.detach(place);
         if let Some(slot) = self.slot_mut(place) {
@@ -178,7 +201,7 @@ impl Table {
         let (key, behind) = (slot.key, slot.same_ends);
         let mut before = self.places.get(&key).copied().unwrap_or(NONE);
         if before == place {
-            self.recent.note(&key, behind);
+            self.recent.note(key.word(), behind);
             if behind == NONE {
                 self.places.remove(&key);
             } else {
@@ -200,11 +223,6 @@ impl Table {
     pub(crate) fn oldest(&self, stage: Stage) -> Option<(Place, Timestamp)> {
         let place = self.list(stage).oldest;
         Some((place, self.slot(place)?.used_at))
-    }
-
-    /// Whether something is noted of a connection, see [`Self::schedule`].
-    pub(crate) fn is_scheduled(&self, place: Place) -> bool {
-        self.slot(place).is_some_and(|slot| slot.deadline.is_some() || slot.held_since.is_some() || slot.footprint > 0)
     }
 
     /// Notes since when a connection holds something back, when it must let go, and how much memory it takes beyond its
@@ -258,14 +276,17 @@ impl Table {
         self.holding.first().map(|(at, _)| *at)
     }
 
+    #[inline]
     fn slot(&self, place: Place) -> Option<&Slot> {
         self.slots.get(usize::try_from(place).ok()?)
     }
 
+    #[inline]
     fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(place).ok()?)
     }
 
+    #[inline]
     const fn list(&self, stage: Stage) -> &List {
         match stage {
             Stage::Open => &self.open,

@@ -2,9 +2,9 @@
 //!
 //! Whatever is not just that is left to the way down header by header, which finds the same.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr};
 
-use super::flow_key::{FlowKey, Side};
+use super::flow_key::Ends;
 use super::frame::Carrier;
 use super::ip::protocol;
 use super::link;
@@ -13,16 +13,11 @@ use super::segment::Plain;
 use super::tcp::Header;
 use crate::model::Frame;
 
-/// The addresses and the payload of a usual frame's packet.
-struct Usual<'a> {
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
-    payload: Part<'a>,
-}
+const ETHERNET_AND_IPV4: usize = 14 + 20;
 
+/// A usual frame's headers above TCP, and the packet's payload.
 #[inline]
-fn read<'a>(frame: &Frame<'a>) -> Option<Usual<'a>> {
-    const ETHERNET_AND_IPV4: usize = 14 + 20;
+fn read<'a>(frame: &Frame<'a>) -> Option<(&'a [u8; ETHERNET_AND_IPV4], &'a [u8])> {
     let header: &[u8; ETHERNET_AND_IPV4] = frame.octets.first_chunk()?;
     let whole = frame.original_len as usize <= frame.octets.len();
     let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
@@ -32,32 +27,34 @@ fn read<'a>(frame: &Frame<'a>) -> Option<Usual<'a>> {
         return None;
     }
     let length = usize::from(u16::from_be_bytes([header[16], header[17]])).checked_sub(20)?;
-    Some(Usual {
-        source: [header[26], header[27], header[28], header[29]].into(),
-        destination: [header[30], header[31], header[32], header[33]].into(),
-        payload: Part { octets: frame.octets.get(ETHERNET_AND_IPV4..)?.get(..length)?, cut: 0 },
-    })
+    Some((header, frame.octets.get(ETHERNET_AND_IPV4..)?.get(..length)?))
 }
 
 /// What carries a usual frame's segment.
 pub(super) fn carrier<'a>(frame: &Frame<'a>) -> Option<Carrier<'a>> {
-    let Usual { source, destination, payload } = read(frame)?;
-    let (source, destination) = (IpAddr::V4(source), IpAddr::V4(destination));
+    let (header, octets) = read(frame)?;
+    let address = |at| Some(IpAddr::V4(Ipv4Addr::from(*header.get(at..)?.first_chunk::<4>()?)));
+    let payload = Part { octets, cut: 0 };
     // Ethernet, its EtherType, IP.
-    Some(Carrier { source, destination, protocol: protocol::TCP, tunnel: 0, depth: 3, payload })
+    Some(Carrier {
+        source: address(26)?,
+        destination: address(30)?,
+        protocol: protocol::TCP,
+        tunnel: 0,
+        depth: 3,
+        payload,
+    })
 }
 
-/// The segment of a usual frame, if it is a plain one, with the key of its connection and the side that sent it.
+/// The segment of a usual frame, if it is a plain one, with the ends of its connection.
 #[inline]
-pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<(FlowKey, Side, Plain<'a>)> {
-    let Usual { source, destination, payload } = read(frame)?;
-    let (header, payload) = Header::split(payload).ok()?;
+pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<(Ends, Plain<'a>)> {
+    let (_, octets) = read(frame)?;
+    let (header, payload) = Header::split(Part { octets, cut: 0 }).ok()?;
     if header.flags(Header::FIN | Header::SYN | Header::RST | Header::ACK) != Header::ACK {
         return None;
     }
-    let source = SocketAddrV4::new(source, header.source_port());
-    let destination = SocketAddrV4::new(destination, header.destination_port());
-    let (key, side) = FlowKey::of_v4(source, destination);
+    let ends = Ends::of(frame.octets.get(26..)?.first_chunk()?);
     let (sequence, acknowledgment) = (header.sequence(), header.acknowledgment());
-    Some((key, side, Plain { at: frame.at, sequence, acknowledgment, payload: payload.octets }))
+    Some((ends, Plain { at: frame.at, sequence, acknowledgment, payload: payload.octets }))
 }

@@ -28,11 +28,11 @@ impl Disorder {
 
     /// Takes note of the next frames; gives how far time ran back up to their end.
     pub(super) fn see(&mut self, frames: &FrameBatch) -> Duration {
-        for frame in frames.frames() {
-            if frame.at >= self.newest {
-                self.newest = frame.at;
+        for at in frames.times() {
+            if at >= self.newest {
+                self.newest = at;
             } else {
-                self.seen = self.seen.max(self.newest.since(frame.at)).min(self.most);
+                self.seen = self.seen.max(self.newest.since(at)).min(self.most);
             }
         }
         self.seen

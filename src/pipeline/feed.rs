@@ -113,9 +113,7 @@ impl Captures {
         match self.reader.next_batch(&mut self.block, self.lane.counters_mut()) {
             Ok(Some(source)) => {
                 self.lane.expect_disorder(self.disorder.see(&self.block));
-                for frame in self.block.frames() {
-                    self.lane.handle_frame(&source, &frame);
-                }
+                self.lane.handle_frames(&source, &self.block);
             }
             Ok(None) => {
                 self.lane.finish();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::decode::{DecodeOptions, Decoder};
 use crate::extract::{Extractor, Observer};
 use crate::model::{Exchange, Frame, HashKey, InputCounters, Observation, Timestamp};
+use crate::source::FrameBatch;
 
 /// Decodes and extracts what one source gives; knows no thread and no clock.
 pub(super) struct Lane {
@@ -84,11 +85,21 @@ impl Lane {
     }
 
     /// Takes a frame.
-    #[inline]
     pub(super) fn handle_frame(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
         self.decoder.handle_frame(source, frame);
         if self.decoder.exchanges().len() >= TOGETHER {
             self.drain();
+        }
+    }
+
+    /// Takes frames one after the other.
+    pub(super) fn handle_frames(&mut self, source: &Arc<str>, frames: &FrameBatch) {
+        let mut frames = frames.frames();
+        while frames.len() > 0 {
+            self.decoder.handle_frames(source, &mut frames, TOGETHER);
+            if self.decoder.exchanges().len() >= TOGETHER {
+                self.drain();
+            }
         }
     }
 

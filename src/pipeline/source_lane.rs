@@ -111,10 +111,8 @@ fn watch_interface(mut capture: LiveCapture, mut lane: Lane, link: &mut Link) ->
             Ok(count) => count,
             Err(error) => break Err(error),
         };
-        for frame in frames.frames() {
-            lane.handle_frame(&source, &frame);
-            state.last_frame_at = Some(frame.at);
-        }
+        lane.handle_frames(&source, &frames);
+        state.last_frame_at = frames.times().next_back().or(state.last_frame_at);
         let now = clock::now();
         if count == 0 {
             // What the kernel still held when the end was asked for has been read by now.

@@ -43,6 +43,11 @@ impl FrameBatch {
         self.records.iter().map(|record| record.frame(&self.octets))
     }
 
+    /// When each was captured.
+    pub fn times(&self) -> impl DoubleEndedIterator<Item = Timestamp> {
+        self.records.iter().map(|record| record.at)
+    }
+
     /// The frame at `index`.
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
         self.records.get(index).map(|record| record.frame(&self.octets))
@@ -71,6 +76,7 @@ impl FrameBatch {
 }
 
 impl Record {
+    #[inline]
     pub(super) fn frame(self, octets: &[u8]) -> Frame<'_> {
         let end = self.start.saturating_add(self.length);
         Frame {

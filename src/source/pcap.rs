@@ -41,6 +41,19 @@ pub(super) fn is_pcap(octets: &[u8]) -> bool {
     Pcap::open(octets).is_some()
 }
 
+impl Header {
+    #[inline]
+    fn of(octets: &[u8; 16], number: impl Fn([u8; 4]) -> u32) -> Self {
+        let [s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, o0, o1, o2, o3] = *octets;
+        Self {
+            seconds: number([s0, s1, s2, s3]),
+            fraction: number([f0, f1, f2, f3]),
+            captured: number([c0, c1, c2, c3]) as usize,
+            original_len: number([o0, o1, o2, o3]),
+        }
+    }
+}
+
 impl Pcap {
     /// Reads the file header.
     pub(super) fn open(octets: &[u8]) -> Option<Self> {
@@ -104,16 +117,17 @@ impl Pcap {
         let mut at = start;
         let Some(mut last) = self.last else { return at };
         while let Some(octets) = block.get(at..)
-            && let Some(behind) = octets.len().checked_sub(self.record_header)
+            && let Some(header) = octets.first_chunk()
         {
-            let header = self.header(octets);
+            let header = self.fields(header);
+            let end = self.record_header + header.captured;
             let doubtful = header.captured > header.original_len as usize || header.seconds.abs_diff(last) > DAY;
-            if doubtful || header.captured > self.longest.min(behind) {
+            if doubtful || header.captured > self.longest || end > octets.len() {
                 break;
             }
             records.push(self.record(&header, at));
             last = header.seconds;
-            at += self.record_header + header.captured;
+            at += end;
         }
         self.last = Some(last);
         at
@@ -121,12 +135,16 @@ impl Pcap {
 
     /// The header at the start of these octets; all 0 where they end inside it.
     fn header(&self, octets: &[u8]) -> Header {
-        let octets: [u8; 16] = octets.first_chunk().copied().unwrap_or_default();
-        let field = |at| u32_at(&octets, at, self.big_endian);
-        Header { seconds: field(0), fraction: field(4), captured: field(8) as usize, original_len: field(12) }
+        self.fields(octets.first_chunk().unwrap_or(&[0; 16]))
+    }
+
+    #[inline]
+    fn fields(&self, octets: &[u8; 16]) -> Header {
+        if self.big_endian { Header::of(octets, u32::from_be_bytes) } else { Header::of(octets, u32::from_le_bytes) }
     }
 
     /// The record whose header starts at `at`.
+    #[inline]
     fn record(&self, header: &Header, at: usize) -> Record {
         let nanos = i64::from(header.seconds) * 1_000_000_000 + i64::from(header.fraction) * self.unit;
         Record {

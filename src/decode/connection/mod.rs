@@ -126,9 +126,10 @@ impl Connection {
     }
 
     /// Whether it holds nothing back and waits for nothing.
+    #[inline]
     pub(crate) fn is_calm(&self) -> bool {
         // Where the halves are even, they take no memory.
-        self.even && self.conversation.held_since().is_none() && self.conversation.footprint() <= USUAL
+        self.even && !self.conversation.holds_back() && self.conversation.footprint() <= USUAL
     }
 
     /// The connection ends here: everything that waits is read as far as it goes.

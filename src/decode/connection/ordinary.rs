@@ -8,51 +8,68 @@ use crate::decode::http1::{Context, Mark};
 use crate::decode::segment::Plain;
 
 /// What an ordinary segment leaves to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ordinary {
     /// Nothing: it only acknowledges, came already, or is stepped over. What its connection waits for is as it was.
     Done,
-    /// Its payload is next to be read, with this mark.
-    Read(Mark),
+    /// Its payload is next to be read.
+    Read,
 }
 
 impl Connection {
     /// Takes what an ordinary segment says beside its payload; `None`, and nothing was taken, where it is not one.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "most of what is done for most frames, and no more than a call of it costs"
+    )]
+    #[inline(always)]
     pub(crate) fn pass(&mut self, segment: &Plain<'_>, side: Side) -> Option<Ordinary> {
         if !self.even {
             return None;
         }
-        let (half, other) = (self.halves.of(side), self.halves.of(side.other()));
+        let (half, other) = self.halves.both_mut(side);
         let heard = other.offset(segment.acknowledgment);
         let mut ordinary = Ordinary::Done;
         if !segment.payload.is_empty() {
             let start = half.offset(segment.sequence);
-            let end = start.saturating_add(segment.payload.len() as u64);
             if start > half.high || self.conversation.is_lost(side) {
                 return None;
             }
+            let end = start.saturating_add(segment.payload.len() as u64);
             if end > half.next {
-                if start > half.next || !self.has_heard(side, Some(heard)) {
+                let unread = heard > other.next && other.heard_from;
+                if start > half.next || (unread && !self.conversation.takes_any_order(side.other())) {
                     return None;
                 }
-                ordinary = Ordinary::Read(Mark { at: segment.at, offset: start, heard: Some(heard) });
+                ordinary = Ordinary::Read;
             } else {
+                half.high = half.high.max(end);
                 self.conversation.passed(side, end, segment.at);
             }
-            let half = self.halves.of_mut(side);
-            half.high = half.high.max(end);
         }
-        self.halves.of_mut(side).heard_from = true;
-        let other = self.halves.of_mut(side.other());
+        half.heard_from = true;
         other.acknowledged = other.acknowledged.max(heard);
         Some(ordinary)
     }
 
-    /// Reads the payload of an ordinary segment.
-    pub(crate) fn read_ordinary(&mut self, payload: &[u8], side: Side, mark: Mark, cx: &mut Context<'_>) {
-        self.read(side, mark, payload, 0, cx);
-        self.conversation.passed(side, mark.offset.saturating_add(payload.len() as u64), mark.at);
+    /// Reads the payload of an ordinary segment, from the next octet on.
+    pub(crate) fn read_ordinary(&mut self, segment: &Plain<'_>, side: Side, cx: &mut Context<'_>) {
+        let (half, other) = self.halves.both_mut(side);
+        let heard = Some(other.offset(segment.acknowledgment));
+        let start = half.offset(segment.sequence);
+        let end = start.saturating_add(segment.payload.len() as u64);
+        half.high = half.high.max(end);
+        let mark = Mark { at: segment.at, offset: start, heard };
+        if self.conversation.takes_any_order(side) {
+            self.read(side, mark, segment.payload, 0, cx);
+        } else {
+            let next = half.next;
+            let came_already = usize::try_from(next.saturating_sub(start)).unwrap_or(usize::MAX);
+            let fresh = segment.payload.get(came_already..).unwrap_or_default();
+            let unneeded = self.conversation.octets(side, Mark { offset: next, ..mark }, fresh, cx);
+            self.halves.of_mut(side).next = end.saturating_add(unneeded);
+        }
+        self.conversation.passed(side, end, segment.at);
     }
 }
 
@@ -133,7 +150,7 @@ mod tests {
             match segment.plain().filter(|_| short).and_then(|plain| self.connection.pass(&plain, side)) {
                 None => self.connection.handle(segment, side, cx),
                 Some(Ordinary::Done) => {}
-                Some(Ordinary::Read(mark)) => self.connection.read_ordinary(segment.payload, side, mark, cx),
+                Some(Ordinary::Read) => self.connection.read_ordinary(&segment.plain().unwrap(), side, cx),
             }
         }
 

@@ -3,6 +3,7 @@
 use super::Connection;
 use crate::decode::flow_key::Side;
 use crate::decode::http1::{Context, Mark};
+use crate::decode::options::DecodeOptions;
 use crate::decode::tcp::{OutOfOrder, Piece};
 use crate::model::{Anomaly, Timestamp};
 
@@ -23,10 +24,10 @@ impl Connection {
     }
 
     /// When waiting must end, though no segment comes.
-    pub(crate) fn deadline(&self, cx: &Context<'_>) -> Option<Timestamp> {
-        let held = self.held_since().map(|at| at.after(cx.options.hold));
-        let stalled = self.stalled.map(|(at, _)| at.after(cx.options.reordering));
-        let reset = self.reset_at.filter(|_| self.holds_back()).map(|at| at.after(cx.options.reordering));
+    pub(crate) fn deadline(&self, options: &DecodeOptions) -> Option<Timestamp> {
+        let held = self.held_since().map(|at| at.after(options.hold));
+        let stalled = self.stalled.map(|(at, _)| at.after(options.reordering));
+        let reset = self.reset_at.filter(|_| self.holds_back()).map(|at| at.after(options.reordering));
         [held, stalled, reset].into_iter().flatten().min()
     }
 
@@ -72,8 +73,7 @@ impl Connection {
     }
 
     fn holds_back(&self) -> bool {
-        self.conversation.held_since().is_some()
-            || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
+        self.conversation.holds_back() || Side::BOTH.iter().any(|side| !self.halves.of(*side).early.is_empty())
     }
 
     /// Watches over octets that the other side acknowledged, but that did not come.

@@ -234,6 +234,7 @@ impl Waiting {
     }
 
     /// The memory that they take.
+    #[inline]
     pub(crate) fn footprint(&self) -> usize {
         self.places.capacity().saturating_mul(size_of::<Place>()).saturating_add(self.octets)
     }

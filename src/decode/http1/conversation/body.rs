@@ -1,6 +1,7 @@
 //! The bodies of a conversation: stepped over, or kept until there is enough of them.
 
 use super::super::reader::{Chunk, Mark, State, Step, step};
+use super::super::recognize;
 use super::super::waiting::STRAY_OCTETS;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
@@ -44,8 +45,43 @@ impl Held {
 }
 
 impl Conversation {
+    /// Takes octets of a body, which `begin` a segment or not; returns how many.
+    pub(super) fn content(
+        &mut self,
+        side: Side,
+        mark: Mark,
+        octets: &[u8],
+        begin: bool,
+        cx: &mut Context<'_>,
+    ) -> usize {
+        match self.readers.of(side).state {
+            State::Length { doubtful: true, .. } if begin && recognize::starts_response(octets) => {
+                self.release(true, cx);
+                self.readers.of_mut(side).state = State::Head { found: true };
+                0
+            }
+            State::Length { left, .. } => {
+                let taken = octets.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                self.keep(side, octets.get(..taken).unwrap_or_default(), cx);
+                let left = left.saturating_sub(taken as u64);
+                if left == 0 {
+                    self.end_message(side, cx);
+                } else {
+                    self.readers.of_mut(side).state = State::Length { left, doubtful: false };
+                }
+                taken
+            }
+            State::Chunked(Chunk::Trailer) => self.trailer(side, mark, octets, cx),
+            State::Chunked(chunk) => self.chunk(side, chunk, octets, cx),
+            _ => {
+                self.keep(side, octets, cx);
+                octets.len()
+            }
+        }
+    }
+
     /// Keeps content, if this side's is wanted; gives the exchange out when there is enough of it.
-    pub(super) fn keep(&mut self, side: Side, octets: &[u8], cx: &mut Context<'_>) {
+    fn keep(&mut self, side: Side, octets: &[u8], cx: &mut Context<'_>) {
         if !self.answers(side) {
             return;
         }
@@ -101,7 +137,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn chunk(&mut self, side: Side, chunk: Chunk, octets: &[u8], cx: &mut Context<'_>) -> usize {
+    fn chunk(&mut self, side: Side, chunk: Chunk, octets: &[u8], cx: &mut Context<'_>) -> usize {
         let (taken, next) = match step(chunk, octets) {
             Step::Framing(taken, next) => (taken, next),
             Step::Data(taken, next) => {
@@ -124,7 +160,7 @@ impl Conversation {
     }
 
     /// Reads the trailer section line by line. Source: RFC 9112 section 7.1.2.
-    pub(super) fn trailer(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> usize {
+    fn trailer(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> usize {
         let answers = self.answers(side);
         let reader = self.readers.of_mut(side);
         let end = octets.iter().position(|octet| *octet == b'\n').map(|newline| newline.saturating_add(1));

@@ -83,7 +83,14 @@ impl Conversation {
         held.into_iter().chain(likely).min()
     }
 
+    /// Whether an exchange waits for its content, or for what tells whose it is.
+    #[inline]
+    pub(crate) const fn holds_back(&self) -> bool {
+        self.held.is_some() || self.likely.is_some()
+    }
+
     /// The memory that it takes beyond its own record.
+    #[inline]
     pub(crate) fn footprint(&self) -> usize {
         let heads = Side::BOTH.iter().map(|side| self.readers.of(*side).partial.capacity());
         let likely = self.likely.as_ref().map_or(0, |likely| likely.footprint());
@@ -121,27 +128,8 @@ impl Conversation {
                     0
                 }
                 State::Opening | State::Head { .. } => self.head(side, mark, rest, cx),
-                State::Length { left, doubtful } => {
-                    if doubtful && rest.len() == octets.len() && recognize::starts_response(rest) {
-                        self.release(true, cx);
-                        self.readers.of_mut(side).state = State::Head { found: true };
-                        continue;
-                    }
-                    let taken = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    self.keep(side, rest.get(..taken).unwrap_or_default(), cx);
-                    let left = left.saturating_sub(taken as u64);
-                    if left == 0 {
-                        self.end_message(side, cx);
-                    } else {
-                        self.readers.of_mut(side).state = State::Length { left, doubtful: false };
-                    }
-                    taken
-                }
-                State::Chunked(Chunk::Trailer) => self.trailer(side, mark, rest, cx),
-                State::Chunked(chunk) => self.chunk(side, chunk, rest, cx),
-                State::UntilClose => {
-                    self.keep(side, rest, cx);
-                    rest.len()
+                State::Length { .. } | State::Chunked(_) | State::UntilClose => {
+                    self.content(side, mark, rest, rest.len() == octets.len(), cx)
                 }
             };
             mark.offset = mark.offset.saturating_add(taken as u64);
