@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::framing::BodyEnd;
 use crate::model::{FieldNames, Fields};
 
 /// What a field line is good for; a set. One that is good for nothing is left out of [`Lines`].
@@ -25,6 +26,8 @@ impl Roles {
     pub(crate) const CONTENT_ENCODING: Self = Self(1 << 5);
     /// `Trailer`. Source: RFC 9110 section 6.6.2.
     pub(crate) const TRAILER: Self = Self(1 << 6);
+    /// Those that say where the body ends.
+    pub(super) const BODY_END: Self = Self::CONTENT_LENGTH.and(Self::TRANSFER_ENCODING);
 
     /// What the name alone says, in any case.
     pub(crate) fn of_name(name: &[u8]) -> Self {
@@ -44,7 +47,7 @@ impl Roles {
     }
 
     /// These without others.
-    const fn without(self, other: Self) -> Self {
+    pub(super) const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
@@ -76,6 +79,9 @@ pub(crate) struct Lines<'a> {
     asked_for: SmallVec<[Line<'a>; 4]>,
     /// The roles of all.
     roles: Roles,
+    /// What they say of where the body ends, where that is known without those of [`Roles::BODY_END`]: then they are not
+    /// among these.
+    pub(super) body_end: Option<BodyEnd>,
     /// Those that are kept with the exchange.
     pub(crate) kept: Fields,
 }
@@ -109,19 +115,29 @@ impl<'a> Lines<'a> {
 
     /// Forgets all. The lines that will be kept have the names of a former head, where those are given.
     pub(super) fn begin(&mut self, kept: Option<&Arc<FieldNames>>) {
-        self.asked_for.clear();
-        self.roles = Roles::default();
-        self.kept = kept.map_or_else(Fields::new, Fields::named);
+        if !self.asked_for.is_empty() || self.body_end.is_some() || self.kept.names().is_some() {
+            *self = Self::default();
+        }
+        if let Some(names) = kept {
+            self.kept = Fields::named(names);
+        }
+    }
+
+    /// What they say of where the body ends.
+    #[inline]
+    pub(crate) fn body_end(&self) -> BodyEnd {
+        let say = || BodyEnd::of(self.values(Roles::TRANSFER_ENCODING), self.values(Roles::CONTENT_LENGTH));
+        self.body_end.unwrap_or_else(say)
     }
 
     /// The lines of a role.
-    pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> {
+    pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> + Clone {
         let lines = if self.roles.has(roles) { self.asked_for.as_slice() } else { &[] };
         lines.iter().filter(move |line| line.roles.has(roles))
     }
 
     /// The values of the lines of a role.
-    pub(crate) fn values(&self, roles: Roles) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values(&self, roles: Roles) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.of(roles).map(|line| line.value)
     }
 }

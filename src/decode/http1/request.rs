@@ -27,7 +27,7 @@ pub(crate) fn read(
     key: &HashKey,
     interest: &dyn Interest,
 ) -> Request {
-    let target = Target::split(head.method, head.target);
+    let target = Target::of(head);
     let authority = target.authority.or_else(|| lines.values(Roles::HOST).next());
     let host = authority.and_then(|authority| {
         let same =

@@ -11,13 +11,13 @@ pub(super) fn line_end(octets: &[u8]) -> Option<usize> {
 
 /// How many octets at the start are visible characters. Source: `VCHAR` of RFC 5234, appendix B.1.
 pub(super) fn visible_end(octets: &[u8]) -> usize {
-    let invisible = |word: u64| (word.wrapping_sub(ONES * 0x21) & !word) | word | equal(word, 0x7f);
-    first(octets, |word| invisible(word) & HIGH).unwrap_or(octets.len())
+    first(octets, invisible).unwrap_or(octets.len())
 }
 
-/// Where the first of two octets stands.
-pub(super) fn either(octets: &[u8], one: u8, other: u8) -> Option<usize> {
-    first(octets, |word| equal(word, one) | equal(word, other))
+/// How many octets at the start are visible characters of a path: neither `?` nor `#`.
+pub(super) fn path_end(octets: &[u8]) -> usize {
+    let ends = |word: u64| invisible(word) | equal(word, b'?') | equal(word, b'#');
+    first(octets, ends).unwrap_or(octets.len())
 }
 
 /// The place of the first octet that is marked: `marks` sets the high bit of such octets. It may do so in vain for octets behind
@@ -46,6 +46,11 @@ fn first(octets: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     (place < tail.len()).then_some(place)
 }
 
+/// Marks the octets that are no visible characters.
+const fn invisible(word: u64) -> u64 {
+    ((word.wrapping_sub(ONES * 0x21) & !word) | word | equal(word, 0x7f)) & HIGH
+}
+
 /// Marks the octets that are the given one.
 const fn equal(word: u64, octet: u8) -> u64 {
     let differs = word ^ u64::from_le_bytes([octet; 8]);
@@ -61,11 +66,12 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_look_at_each_octet_finds(
-            octets in prop::collection::vec(prop_oneof![Just(b'a'), 0x1eu8..0x24, 0x7du8..0x82, 8u8..12, any::<u8>()], 0..40),
+            octets in prop::collection::vec(prop_oneof![Just(b'a'), 0x1eu8..0x24, 0x7du8..0x82, 8u8..12, Just(b'?'), Just(b'#'), any::<u8>()], 0..40),
         ) {
             let place = |wanted: &dyn Fn(u8) -> bool| octets.iter().position(|octet| wanted(*octet));
             prop_assert_eq!(line_end(&octets), place(&|octet| octet == b'\n'));
-            prop_assert_eq!(either(&octets, b'?', b'#'), place(&|octet| octet == b'?' || octet == b'#'));
+            let path = place(&|octet| !octet.is_ascii_graphic() || octet == b'?' || octet == b'#');
+            prop_assert_eq!(path_end(&octets), path.unwrap_or(octets.len()));
             let visible = place(&|octet| !octet.is_ascii_graphic()).unwrap_or(octets.len());
             prop_assert_eq!(visible_end(&octets), visible);
         }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::framing::BodyEnd;
 use super::lines::{Lines, Roles};
 use super::recognize::is_token;
 use super::search::line_end;
@@ -16,6 +17,18 @@ pub(super) struct Shape {
     runs: Vec<Run>,
     /// The names of the lines that are kept with an exchange; absent where none is.
     kept: Option<Arc<FieldNames>>,
+    body_end: KnownEnd,
+}
+
+/// What is known of where the body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownEnd {
+    /// The lines that say so are the same in each head.
+    Same(BodyEnd),
+    /// One line says so, a `Content-Length` that varies.
+    Length,
+    /// Several lines say so, and some vary.
+    Varies,
 }
 
 /// A field line as it is known.
@@ -51,6 +64,8 @@ struct FixedLine {
 struct VaryingLine {
     name: Range<usize>,
     roles: Roles,
+    /// Whether it alone says where the body ends.
+    is_length: bool,
 }
 
 /// A head with more octets of names and values is read by the parser.
@@ -131,7 +146,8 @@ impl Shape {
             let names: &mut FieldNames = kept.get_or_insert_default();
             names.push(line.start.get(..line.name).unwrap_or_default());
         }
-        Self { runs: runs(&lines), lines, kept: kept.map(Arc::new) }
+        let body_end = KnownEnd::of(&lines);
+        Self { runs: runs(&lines, body_end), body_end, lines, kept: kept.map(Arc::new) }
     }
 
     /// Whether other lines have the same names, written the same.
@@ -147,12 +163,16 @@ impl Shape {
                 line.value = None;
             }
         }
-        self.runs = runs(&self.lines);
+        self.body_end = KnownEnd::of(&self.lines);
+        self.runs = runs(&self.lines, self.body_end);
     }
 
     /// Reads the lines of a head of this shape into `lines`, which are empty; gives their length.
     pub(super) fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<usize> {
         lines.begin(self.kept.as_ref());
+        if let KnownEnd::Same(end) = self.body_end {
+            lines.body_end = Some(end);
+        }
         let mut rest = octets;
         for run in &self.runs {
             let behind = rest.strip_prefix(run.octets.as_slice())?;
@@ -164,6 +184,9 @@ impl Shape {
             };
             // The next run begins with the line's end.
             let (value, end) = behind.split_at_checked(line_end(behind)?.checked_sub(1)?)?;
+            if line.is_length {
+                lines.body_end = Some(BodyEnd::of_length(value.trim_ascii()));
+            }
             if !line.roles.is_empty() {
                 lines.push_known(rest.get(line.name.clone())?, value.trim_ascii(), line.roles);
             }
@@ -173,11 +196,28 @@ impl Shape {
     }
 }
 
+impl KnownEnd {
+    fn of(lines: &[KnownLine]) -> Self {
+        let says = lines.iter().filter(|line| line.roles.has(Roles::BODY_END));
+        if says.clone().all(|line| line.value.is_some()) {
+            let values = |role| {
+                let lines = lines.iter().filter(move |line| line.roles.has(role));
+                lines.filter_map(|line| line.value.as_deref()).map(<[u8]>::trim_ascii)
+            };
+            return Self::Same(BodyEnd::of(values(Roles::TRANSFER_ENCODING), values(Roles::CONTENT_LENGTH)));
+        }
+        let is_length = says.clone().all(|line| line.roles.has(Roles::CONTENT_LENGTH)) && says.count() == 1;
+        if is_length { Self::Length } else { Self::Varies }
+    }
+}
+
 /// Puts together what is compared at once.
-fn runs(lines: &[KnownLine]) -> Vec<Run> {
+fn runs(lines: &[KnownLine], body_end: KnownEnd) -> Vec<Run> {
+    let settled = if body_end == KnownEnd::Varies { Roles::default() } else { Roles::BODY_END };
     let mut runs = Vec::new();
     let mut run = Run::default();
     for line in lines {
+        let roles = line.roles.without(settled);
         let start = run.octets.len();
         let name = start..start.saturating_add(line.name);
         run.octets.extend_from_slice(&line.start);
@@ -186,11 +226,12 @@ fn runs(lines: &[KnownLine]) -> Vec<Run> {
             let start = run.octets.len().saturating_add(before);
             let value_range = start..start.saturating_add(value.trim_ascii().len());
             run.octets.extend_from_slice(value);
-            if !line.roles.is_empty() {
-                run.fixed.push(FixedLine { name, value: value_range, roles: line.roles });
+            if !roles.is_empty() {
+                run.fixed.push(FixedLine { name, value: value_range, roles });
             }
         } else {
-            run.varying = Some(VaryingLine { name, roles: line.roles });
+            let is_length = body_end == KnownEnd::Length && line.roles.has(Roles::CONTENT_LENGTH);
+            run.varying = Some(VaryingLine { name, roles, is_length });
             runs.push(std::mem::take(&mut run));
         }
         run.octets.extend_from_slice(b"\r\n");

@@ -38,7 +38,7 @@ impl Conversation {
         };
         let request = request::read(head, lines, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
-        let (framing, contradiction) = framing::of_request(lines);
+        let (framing, contradiction) = framing::of_request(lines.body_end());
         self.count(Anomaly::FramingMalformed, u64::from(contradiction), cx);
         let (state, end) = match framing {
             Framing::Empty => (State::Head { found: false }, Some(head_end)),
@@ -98,7 +98,7 @@ impl Conversation {
         let framing = if method == Method::Head || tunnel || matches!(status, 101 | 204 | 304) {
             Framing::Empty
         } else {
-            framing::of_response(lines)
+            framing::of_response(lines.body_end())
         };
         self.readers.of_mut(side).state = match framing {
             Framing::Empty => State::Head { found: false },
