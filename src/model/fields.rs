@@ -56,9 +56,10 @@ impl Fields {
         Self::default()
     }
 
-    /// No values yet for lines of these names; [`Self::push_value`] gives each its own.
-    pub fn named(names: &Arc<FieldNames>) -> Self {
-        Self { names: Some(Arc::clone(names)), ..Self::default() }
+    /// Gives the lines to come, of which there is none yet, their names; [`Self::push_value`] gives each its own value.
+    #[inline]
+    pub fn begin(&mut self, names: &Arc<FieldNames>) {
+        self.names = Some(Arc::clone(names));
     }
 
     /// Appends a field line. A line that would pass 4 GiB in all is left out: callers bound a head far below.
@@ -71,7 +72,7 @@ impl Fields {
         }
     }
 
-    /// Gives the next line of [`Self::named`] its value, without blanks around it. One that would pass 4 GiB in all is left
+    /// Gives the next line of [`Self::begin`] its value, without blanks around it. One that would pass 4 GiB in all is left
     /// out.
     #[inline]
     pub fn push_value(&mut self, value: &[u8]) {

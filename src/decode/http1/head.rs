@@ -79,7 +79,8 @@ pub(crate) fn parse_request<'a>(
                     return Parsed::Whole(head, length);
                 };
                 if let Some(rest) = octets.get(first_length..length) {
-                    memory.requests.learn(rest, near, |name| memory.names.request_roles(name, interest));
+                    let roles = |name: &[u8]| memory.names.request_roles(name, interest);
+                    memory.requests.learn(rest, near, roles, |host| memory.hosts.host(host, false, interest));
                 }
                 Parsed::Whole(head, length)
             }
@@ -119,7 +120,7 @@ pub(crate) fn parse_response<'a>(
                 take_headers(response.headers, lines, roles);
                 let head = ResponseHead { status };
                 if let Some(rest) = first.and_then(|(_, first)| octets.get(first..length)) {
-                    memory.responses.learn(rest, near, |name| memory.names.response_roles(name, interest));
+                    memory.responses.learn(rest, near, |name| memory.names.response_roles(name, interest), |_| None);
                 }
                 Parsed::Whole(head, length)
             }
@@ -141,8 +142,11 @@ fn take_headers<'a>(headers: &[Header<'a>], lines: &mut Lines<'a>, mut roles: im
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use proptest::prelude::*;
 
+    use super::super::target;
     use super::*;
 
     /// Wants everything whose name has an `x`.
@@ -173,7 +177,7 @@ mod tests {
     const NAMES: [&str; 8] =
         ["X-Limit", "x", "Host", "Content-Length", "transfer-encoding", "Server", "Trailer", "Cookie"];
     const VALUES: &str = "[ -~]{0,9}|[ 0-9]{1,3}|chunked";
-    const OTHERS: Roles = Roles::HOST.and(Roles::CREDENTIAL).and(Roles::TRAILER);
+    const OTHERS: Roles = Roles::CREDENTIAL.and(Roles::TRAILER);
 
     proptest! {
         /// What is remembered of former heads changes nothing, whatever is wrong with a head.
@@ -206,9 +210,16 @@ mod tests {
                 let _ = parse_response(former, &mut Lines::default(), 8, &mut near, &mut warm, &Wanted);
                 let _ = parse_request(former, &mut Lines::default(), 8, &mut near, &mut warm, &Wanted);
             }
+            let host = |lines: &Lines<'_>| match &lines.host {
+                Some(host) => Some(host.name.to_string()),
+                None => target::host(lines.values(Roles::HOST).next()?, false).map(Cow::into_owned),
+            };
             let same = |one: &Lines<'_>, other: &Lines<'_>| {
                 let others = |lines: &Lines<'_>| format!("{:?}", lines.of(OTHERS).collect::<Vec<_>>());
-                one.kept == other.kept && one.body_end() == other.body_end() && others(one) == others(other)
+                one.kept == other.kept
+                    && one.body_end() == other.body_end()
+                    && host(one) == host(other)
+                    && others(one) == others(other)
             };
             let (mut lines, mut wanted) = (Lines::default(), Lines::default());
             let response = parse_response(&octets, &mut lines, 8, &mut near, &mut warm, &Wanted);

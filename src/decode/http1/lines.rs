@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::framing::BodyEnd;
+use super::hosts::Host;
 use crate::model::{FieldNames, Fields};
 
 /// What a field line is good for; a set. One that is good for nothing is left out of [`Lines`].
@@ -73,7 +74,7 @@ pub(crate) struct Line<'a> {
 }
 
 /// The field lines of a head that are good for something, in their order.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Lines<'a> {
     /// Those that say something to the decoder: few, mostly.
     asked_for: SmallVec<[Line<'a>; 4]>,
@@ -82,6 +83,8 @@ pub(crate) struct Lines<'a> {
     /// What they say of where the body ends, where that is known without those of [`Roles::BODY_END`]: then they are not
     /// among these.
     pub(super) body_end: Option<BodyEnd>,
+    /// The host that they name, where it is known without those of [`Roles::HOST`]: then they are not among these either.
+    pub(super) host: Option<Arc<Host>>,
     /// Those that are kept with the exchange.
     pub(crate) kept: Fields,
 }
@@ -115,11 +118,12 @@ impl<'a> Lines<'a> {
 
     /// Forgets all. The lines that will be kept have the names of a former head, where those are given.
     pub(super) fn begin(&mut self, kept: Option<&Arc<FieldNames>>) {
-        if !self.asked_for.is_empty() || self.body_end.is_some() || self.kept.names().is_some() {
+        let Self { asked_for, roles: _, body_end, host, kept: lines } = &*self;
+        if !asked_for.is_empty() || body_end.is_some() || host.is_some() || lines.names().is_some() {
             *self = Self::default();
         }
         if let Some(names) = kept {
-            self.kept = Fields::named(names);
+            self.kept.begin(names);
         }
     }
 

@@ -186,19 +186,28 @@ impl Waiting {
         }
     }
 
+    /// Takes the request out that a final response answers, if it is the only one that waits and nothing speaks against it:
+    /// nearly always. Any other is left to [`Self::answer`].
+    #[inline]
+    pub(crate) fn answer_only(&mut self, start: u64, heard: Option<u64>) -> Option<Asked> {
+        let Some(Place::Asked { asked, .. }) = self.places.front() else { return None };
+        let is_only = self.places.len() == 1
+            && asked.may_be_heard(start, heard)
+            && (self.pipelines || !asked.is_behind(heard));
+        if !is_only {
+            return None;
+        }
+        self.octets = 0;
+        self.spread = 0;
+        match self.places.pop_front() {
+            Some(Place::Asked { asked, .. }) => Some(asked),
+            _ => None,
+        }
+    }
+
     /// Takes the request out that a final response answers; `start` and `heard` are the response's first octet and what
     /// its sender had heard. Also returns how many requests turned out to have lost their answers.
     pub(crate) fn answer(&mut self, start: u64, heard: Option<u64>) -> (Answered, u64) {
-        // Almost always one request is under way, and nothing speaks against it.
-        if let [Place::Asked { asked, .. }] = self.places.as_slices().0
-            && self.places.len() == 1
-            && asked.may_be_heard(start, heard)
-            && (self.pipelines || !asked.is_behind(heard))
-            && let Some(Place::Asked { asked, .. }) = self.pop()
-        {
-            self.spread = 0;
-            return (Answered::Request(asked), 0);
-        }
         let (first, last) = self.window(start, heard);
         let mut given_up = 0u64;
         let mut behind_unseen = false;

@@ -1,7 +1,6 @@
 //! What the heads of a conversation mean: requests that wait, responses that answer them, exchanges.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::framing::{self, Framing};
 use super::super::head::RequestHead;
@@ -13,7 +12,7 @@ use super::body::Held;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::Side;
-use crate::model::{Anomaly, Client, Exchange, Fields, Request, Response, Timestamp};
+use crate::model::{Anomaly, Client, Exchange, Interest, Request, Response};
 
 impl Conversation {
     pub(super) fn request(
@@ -59,7 +58,7 @@ impl Conversation {
         side: Side,
         (first, last): (Mark, Mark),
         status: u16,
-        lines: &mut Lines<'_>,
+        lines: Lines<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -74,19 +73,9 @@ impl Conversation {
             return;
         }
         self.settle_pairing(first.heard, cx);
-        let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
-        self.count(Anomaly::RequestUnmatched, given_up, cx);
-        let mut likely_end = None;
-        let (asked, doubtful) = match answered {
-            Answered::Request(asked) => (Some(asked), false),
-            Answered::Likely(asked) => {
-                likely_end = asked.end;
-                (Some(asked), false)
-            }
-            Answered::Unknown { maybe_head } => {
-                self.count(Anomaly::ResponseUnmatched, 1, cx);
-                (None, maybe_head)
-            }
+        let Matched { asked, likely_end, doubtful } = match self.waiting.answer_only(first.offset, first.heard) {
+            Some(asked) => Matched { asked: Some(asked), likely_end: None, doubtful: false },
+            None => self.find_asked(first, cx),
         };
         let method = asked.as_ref().map_or(Method::Other, |asked| asked.method);
         let ended_at = asked.as_ref().and_then(|asked| asked.ended_at);
@@ -110,57 +99,77 @@ impl Conversation {
                 State::Lost
             }
         };
-        let exchange = self.exchange(side, at, (status, std::mem::take(&mut lines.kept)), request, latency);
-        self.report(exchange, likely_end, (framing, may_matter), lines, cx);
+        let wanted = wanted(status, request.as_ref(), framing, may_matter, &lines, cx.interest);
+        let exchange = Exchange {
+            source: Arc::clone(&self.source),
+            client: Client::Address(*self.addresses.of(side.other())),
+            server: Some(*self.addresses.of(side)),
+            request,
+            response: Response { at, status, fields: lines.kept, body: None },
+            latency,
+        };
+        match wanted {
+            None => self.give_out(exchange, likely_end, cx),
+            Some(Wanted { content, codings }) => {
+                self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new), likely_end }));
+            }
+        }
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
         }
     }
 
-    #[inline]
-    fn exchange(
-        &self,
-        server: Side,
-        at: Timestamp,
-        (status, fields): (u16, Fields),
-        request: Option<Request>,
-        latency: Option<Duration>,
-    ) -> Exchange {
-        Exchange {
-            source: Arc::clone(&self.source),
-            client: Client::Address(*self.addresses.of(server.other())),
-            server: Some(*self.addresses.of(server)),
-            request,
-            response: Response { at, status, fields, body: None },
-            latency,
+    /// Finds the request of a response that is not the only one that can be meant.
+    #[cold]
+    fn find_asked(&mut self, response: Mark, cx: &mut Context<'_>) -> Matched {
+        let (answered, given_up) = self.waiting.answer(response.offset, response.heard);
+        self.count(Anomaly::RequestUnmatched, given_up, cx);
+        match answered {
+            Answered::Request(asked) => Matched { asked: Some(asked), likely_end: None, doubtful: false },
+            Answered::Likely(asked) => Matched { likely_end: asked.end, asked: Some(asked), doubtful: false },
+            Answered::Unknown { maybe_head } => {
+                self.count(Anomaly::ResponseUnmatched, 1, cx);
+                Matched { asked: None, likely_end: None, doubtful: maybe_head }
+            }
         }
     }
+}
 
-    /// Reports an exchange, or holds it for its content, if that `may_matter`, or its trailer; one whose request is only
-    /// likely its own, of that end, waits for the next message.
-    #[inline]
-    fn report(
-        &mut self,
-        exchange: Exchange,
-        likely_end: Option<u64>,
-        (framing, may_matter): (Framing, bool),
-        lines: &Lines<'_>,
-        cx: &mut Context<'_>,
-    ) {
-        let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
-        let path = exchange.request.as_ref().map(|request| &*request.path);
-        let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
-        let content = has_content && may_matter && cx.interest.content(exchange.response.status, host, path);
-        let trailer = framing == Framing::Chunked
-            && lines
-                .values(Roles::TRAILER)
-                .flat_map(|value| value.split(|octet| *octet == b','))
-                .any(|name| cx.interest.response_field(name.trim_ascii()));
-        if content || trailer {
-            let codings = Codings::of(lines.values(Roles::CONTENT_ENCODING));
-            self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new), likely_end }));
-        } else {
-            self.give_out(exchange, likely_end, cx);
-        }
-    }
+/// What is known of the request that a response answers.
+struct Matched {
+    asked: Option<Asked>,
+    /// The end of the request, where it is only likely this one.
+    likely_end: Option<u64>,
+    /// Whether it may have been a HEAD request, whose response has no body.
+    doubtful: bool,
+}
+
+/// What of a response's body is wanted.
+struct Wanted {
+    /// The content, or else only the trailer.
+    content: bool,
+    codings: Codings,
+}
+
+/// What of a response's body is wanted, if that `may_matter`: then its exchange waits for it.
+#[inline]
+fn wanted(
+    status: u16,
+    request: Option<&Request>,
+    framing: Framing,
+    may_matter: bool,
+    lines: &Lines<'_>,
+    interest: &dyn Interest,
+) -> Option<Wanted> {
+    let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
+    let content = has_content && may_matter && {
+        let host = request.and_then(|request| request.host.as_deref());
+        interest.content(status, host, request.map(|request| &*request.path))
+    };
+    let has_trailer = framing == Framing::Chunked
+        && lines
+            .values(Roles::TRAILER)
+            .flat_map(|value| value.split(|octet| *octet == b','))
+            .any(|name| interest.response_field(name.trim_ascii()));
+    (content || has_trailer).then(|| Wanted { content, codings: Codings::of(lines.values(Roles::CONTENT_ENCODING)) })
 }
