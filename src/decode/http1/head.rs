@@ -51,6 +51,7 @@ const fn room<'a>() -> Room<'a> {
 
 /// Parses a request's head of at most `bound` field lines at the start of `octets`, which are put into `lines`; `near` is the
 /// shape of the former one.
+#[inline]
 pub(crate) fn parse_request<'a>(
     octets: &'a [u8],
     lines: &mut Lines<'a>,
@@ -66,6 +67,21 @@ pub(crate) fn parse_request<'a>(
     {
         return Parsed::Whole(head, first_length.saturating_add(length));
     }
+    parse_new_request(octets, first, lines, bound, near, memory, interest)
+}
+
+/// The same of a head of no known shape, whose `first` line may be plain; a function of its own, since the field lines' room is
+/// large.
+#[cold]
+fn parse_new_request<'a>(
+    octets: &'a [u8],
+    first: Option<(RequestHead<'a>, usize)>,
+    lines: &mut Lines<'a>,
+    bound: usize,
+    near: &mut ShapeId,
+    memory: &mut Memory,
+    interest: &dyn Interest,
+) -> Parsed<RequestHead<'a>> {
     let mut room = room();
     let mut request = httparse::Request::new(&mut []);
     let result = request.parse_with_uninit_headers(octets, room.get_mut(..bound).unwrap_or_default());
@@ -94,6 +110,7 @@ pub(crate) fn parse_request<'a>(
 
 /// Parses a response's head of at most `bound` field lines at the start of `octets`, which are put into `lines`; `near` is the
 /// shape of the former one.
+#[inline]
 pub(crate) fn parse_response<'a>(
     octets: &'a [u8],
     lines: &mut Lines<'a>,
@@ -109,6 +126,20 @@ pub(crate) fn parse_response<'a>(
     {
         return Parsed::Whole(ResponseHead { status }, first_length.saturating_add(length));
     }
+    parse_new_response(octets, first, lines, bound, near, memory, interest)
+}
+
+/// The same of a head of no known shape.
+#[cold]
+fn parse_new_response<'a>(
+    octets: &'a [u8],
+    first: Option<(u16, usize)>,
+    lines: &mut Lines<'a>,
+    bound: usize,
+    near: &mut ShapeId,
+    memory: &mut Memory,
+    interest: &dyn Interest,
+) -> Parsed<ResponseHead> {
     let mut room = room();
     let mut response = httparse::Response::new(&mut []);
     let bounded = room.get_mut(..bound).unwrap_or_default();

@@ -109,11 +109,16 @@ impl<'a> Lines<'a> {
 
     #[inline]
     fn push_for_decoder(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
-        if roles.without(Roles::KEPT).is_empty() {
-            return;
+        if !roles.without(Roles::KEPT).is_empty() {
+            self.ask_for(Line { name, value, roles });
         }
-        self.roles = self.roles.and(roles);
-        self.asked_for.push(Line { name, value, roles });
+    }
+
+    /// Few lines come here, once those are settled that say where the body ends: not worth its room in each caller.
+    #[inline(never)]
+    fn ask_for(&mut self, line: Line<'a>) {
+        self.roles = self.roles.and(line.roles);
+        self.asked_for.push(line);
     }
 
     /// Forgets all. The lines that will be kept have the names of a former head, where those are given.

@@ -35,7 +35,10 @@ impl Run {
     /// Compares it with the start of `octets` and takes its lines; gives what follows.
     #[inline]
     pub(super) fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<&'a [u8]> {
-        let behind = octets.strip_prefix(self.octets.as_slice())?;
+        let (start, behind) = octets.split_at_checked(self.octets.len())?;
+        if start != self.octets {
+            return None;
+        }
         for line in &self.fixed {
             lines.push_known(octets.get(line.name.clone())?, octets.get(line.value.clone())?, line.roles);
         }

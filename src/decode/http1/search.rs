@@ -5,19 +5,30 @@ const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// Where a line ends: the place of the first LF.
+#[inline]
 pub(super) fn line_end(octets: &[u8]) -> Option<usize> {
+    // Most values that vary are short.
+    let marked = octets.first_chunk().map_or(0, |word| equal(u64::from_le_bytes(*word), b'\n'));
+    if marked == 0 { far_line_end(octets) } else { Some(marked.trailing_zeros() as usize / 8) }
+}
+
+fn far_line_end(octets: &[u8]) -> Option<usize> {
     first(octets, |word| equal(word, b'\n'))
 }
 
 /// How many octets at the start are visible characters. Source: `VCHAR` of RFC 5234, appendix B.1.
 pub(super) fn visible_end(octets: &[u8]) -> usize {
-    first(octets, invisible).unwrap_or(octets.len())
+    let invisible = |word: u64| (word.wrapping_sub(ONES * 0x21) & !word) | word | equal(word, 0x7f);
+    first(octets, |word| invisible(word) & HIGH).unwrap_or(octets.len())
 }
 
-/// How many octets at the start are visible characters of a path: neither `?` nor `#`.
+/// How many octets at the start are characters of an ordinary path: visible ones, neither `?` nor `#`, nor `!` and `"`, which
+/// come so seldom that they need not be told from what ends it.
 pub(super) fn path_end(octets: &[u8]) -> usize {
-    let ends = |word: u64| invisible(word) | equal(word, b'?') | equal(word, b'#');
-    first(octets, ends).unwrap_or(octets.len())
+    /// What `?` and DEL differ in.
+    const EITHER: u64 = u64::from_le_bytes([b'?' ^ 0x7f; 8]);
+    let low = |word: u64| word.wrapping_sub(ONES * (b'#' as u64 + 1)) & !word;
+    first(octets, |word| (low(word) | word | equal(word | EITHER, 0x7f)) & HIGH).unwrap_or(octets.len())
 }
 
 /// The place of the first octet that is marked: `marks` sets the high bit of such octets. It may do so in vain for octets behind
@@ -46,11 +57,6 @@ fn first(octets: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     (place < tail.len()).then_some(place)
 }
 
-/// Marks the octets that are no visible characters.
-const fn invisible(word: u64) -> u64 {
-    ((word.wrapping_sub(ONES * 0x21) & !word) | word | equal(word, 0x7f)) & HIGH
-}
-
 /// Marks the octets that are the given one.
 const fn equal(word: u64, octet: u8) -> u64 {
     let differs = word ^ u64::from_le_bytes([octet; 8]);
@@ -70,7 +76,7 @@ mod tests {
         ) {
             let place = |wanted: &dyn Fn(u8) -> bool| octets.iter().position(|octet| wanted(*octet));
             prop_assert_eq!(line_end(&octets), place(&|octet| octet == b'\n'));
-            let path = place(&|octet| !octet.is_ascii_graphic() || octet == b'?' || octet == b'#');
+            let path = place(&|octet| !octet.is_ascii_graphic() || b"?#!\"".contains(&octet));
             prop_assert_eq!(path_end(&octets), path.unwrap_or(octets.len()));
             let visible = place(&|octet| !octet.is_ascii_graphic()).unwrap_or(octets.len());
             prop_assert_eq!(visible_end(&octets), visible);

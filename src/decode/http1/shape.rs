@@ -172,7 +172,9 @@ impl Shape {
         if let KnownEnd::Same(end) = self.body_end {
             lines.body_end = Some(end);
         }
-        lines.host.clone_from(&self.host);
+        if let Some(host) = &self.host {
+            lines.host = Some(Arc::clone(host));
+        }
         let mut rest = octets;
         for varying in &self.varying {
             rest = varying.read(rest, lines)?;

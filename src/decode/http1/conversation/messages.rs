@@ -12,7 +12,7 @@ use super::body::Held;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::Side;
-use crate::model::{Anomaly, Client, Exchange, Interest, Request, Response};
+use crate::model::{Anomaly, Client, Exchange, Interest, Request, Response, Timestamp};
 
 impl Conversation {
     pub(super) fn request(
@@ -48,7 +48,7 @@ impl Conversation {
         self.readers.of_mut(side).state = state;
         let ended_at = (framing == Framing::Empty).then_some(last.at);
         let success_matters = self.last_host.as_ref().is_none_or(|last| last.success_matters);
-        let asked = Asked { request, method, head_end, end, ended_at, heard: first.heard, success_matters };
+        let asked = Asked { request: Some(request), method, head_end, end, ended_at, heard: first.heard, success_matters };
         let given_up = self.waiting.push(asked, cx.options.pipelined_requests);
         self.count(Anomaly::PipelineOverflow, given_up, cx);
     }
@@ -73,16 +73,17 @@ impl Conversation {
             return;
         }
         self.settle_pairing(first.heard, cx);
-        let Matched { asked, likely_end, doubtful } = match self.waiting.answer_only(first.offset, first.heard) {
-            Some(asked) => Matched { asked: Some(asked), likely_end: None, doubtful: false },
-            None => self.find_asked(first, cx),
+        let answers = if let Some(asked) = self.waiting.only(first.offset, first.heard) {
+            let answers = Answers::of(asked);
+            self.waiting.answer_only();
+            answers
+        } else {
+            self.find_asked(first, cx)
         };
-        let method = asked.as_ref().map_or(Method::Other, |asked| asked.method);
-        let ended_at = asked.as_ref().and_then(|asked| asked.ended_at);
+        let Answers { request, method, ended_at, success_matters, likely_end, doubtful } = answers;
         let at = first.at.max(last.at);
         let latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
-        let may_matter = status >= 400 || asked.as_ref().is_none_or(|asked| asked.success_matters);
-        let request = asked.map(|asked| asked.request);
+        let may_matter = status >= 400 || success_matters;
         let tunnel = status == 101 || (method == Method::Connect && (200..300).contains(&status));
         let framing = if method == Method::Head || tunnel || matches!(status, 101 | 204 | 304) {
             Framing::Empty
@@ -121,27 +122,51 @@ impl Conversation {
 
     /// Finds the request of a response that is not the only one that can be meant.
     #[cold]
-    fn find_asked(&mut self, response: Mark, cx: &mut Context<'_>) -> Matched {
+    fn find_asked(&mut self, response: Mark, cx: &mut Context<'_>) -> Answers {
         let (answered, given_up) = self.waiting.answer(response.offset, response.heard);
         self.count(Anomaly::RequestUnmatched, given_up, cx);
         match answered {
-            Answered::Request(asked) => Matched { asked: Some(asked), likely_end: None, doubtful: false },
-            Answered::Likely(asked) => Matched { likely_end: asked.end, asked: Some(asked), doubtful: false },
+            Answered::Request(mut asked) => Answers::of(&mut asked),
+            Answered::Likely(mut asked) => Answers { likely_end: asked.end, ..Answers::of(&mut asked) },
             Answered::Unknown { maybe_head } => {
                 self.count(Anomaly::ResponseUnmatched, 1, cx);
-                Matched { asked: None, likely_end: None, doubtful: maybe_head }
+                Answers {
+                    request: None,
+                    method: Method::Other,
+                    ended_at: None,
+                    success_matters: true,
+                    likely_end: None,
+                    doubtful: maybe_head,
+                }
             }
         }
     }
 }
 
 /// What is known of the request that a response answers.
-struct Matched {
-    asked: Option<Asked>,
+struct Answers {
+    request: Option<Request>,
+    method: Method,
+    ended_at: Option<Timestamp>,
+    success_matters: bool,
     /// The end of the request, where it is only likely this one.
     likely_end: Option<u64>,
     /// Whether it may have been a HEAD request, whose response has no body.
     doubtful: bool,
+}
+
+impl Answers {
+    #[inline]
+    fn of(asked: &mut Asked) -> Self {
+        Self {
+            request: asked.request.take(),
+            method: asked.method,
+            ended_at: asked.ended_at,
+            success_matters: asked.success_matters,
+            likely_end: None,
+            doubtful: false,
+        }
+    }
 }
 
 /// What of a response's body is wanted.
