@@ -23,9 +23,11 @@ impl Fields {
         Self::default()
     }
 
-    /// The lines that others have too; [`Self::push_value`] gives each that varies its value.
-    pub fn of(common: &Arc<CommonFields>) -> Self {
-        Self { common: Some(Arc::clone(common)), ..Self::default() }
+    /// Gives the lines to come, of which there is none yet, what others have too; [`Self::push_value`] gives each that varies
+    /// its value.
+    #[inline]
+    pub fn begin(&mut self, common: &Arc<CommonFields>) {
+        self.common = Some(Arc::clone(common));
     }
 
     /// Appends a field line.
@@ -34,7 +36,7 @@ impl Fields {
         self.push_value(value.trim_ascii());
     }
 
-    /// Gives the next line of [`Self::of`] that varies its value, without blanks around it.
+    /// Gives the next line of [`Self::begin`] that varies its value, without blanks around it.
     #[inline]
     pub fn push_value(&mut self, value: &[u8]) {
         self.varying.push(value);

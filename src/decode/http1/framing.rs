@@ -2,8 +2,6 @@
 //!
 //! Source: RFC 9112 section 6.3.
 
-use super::lines::{Lines, Roles};
-
 /// How a message's body is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -19,70 +17,96 @@ pub(crate) enum Framing {
     Contradictory,
 }
 
-/// How a request's body is delimited, and whether the head contradicts itself there.
-///
-/// A server refuses such a request or reads the last length that it understands; what follows shows which.
-pub(crate) fn of_request(lines: &Lines<'_>) -> (Framing, bool) {
-    match transfer_coding(lines) {
-        Some(true) => (Framing::Chunked, false),
-        Some(false) => (Framing::Contradictory, true),
-        None => {
-            let (length, contradiction) = match content_length(lines) {
-                Ok(length) => (length, false),
-                Err(Contradiction { last }) => (last, true),
-            };
-            let framing = length.filter(|length| *length > 0).map_or(Framing::Empty, Framing::Length);
-            (framing, contradiction)
+/// What the field lines of a head say of where its body ends; the method and the status have their say as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyEnd {
+    Unsaid,
+    /// A length.
+    Length(u64),
+    /// A transfer coding, of which `chunked` is the last.
+    Chunked,
+    /// Another transfer coding.
+    OtherCoding,
+    /// Lengths that differ, or what is no length.
+    Contradictory {
+        /// The last one that is a length.
+        last: Option<u64>,
+    },
+}
+
+impl BodyEnd {
+    /// By the values of `Transfer-Encoding` and of `Content-Length`, in their order.
+    pub(crate) fn of<'a>(
+        codings: impl IntoIterator<Item = &'a [u8]>,
+        lengths: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Self {
+        match codings.into_iter().last().and_then(is_chunked) {
+            Some(true) => Self::Chunked,
+            Some(false) => Self::OtherCoding,
+            None => Self::of_lengths(lengths),
+        }
+    }
+
+    /// By the one line that says something of it: a `Content-Length`.
+    #[inline]
+    pub(crate) fn of_length(value: &[u8]) -> Self {
+        length(value).map_or_else(|| Self::of_lengths(std::iter::once(value)), Self::Length)
+    }
+
+    fn of_lengths<'a>(mut values: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let all = values.clone();
+        let Some(first) = values.next() else { return Self::Unsaid };
+        if values.next().is_none()
+            && let Some(length) = length(first)
+        {
+            return Self::Length(length);
+        }
+        let mut last = None;
+        let mut contradiction = false;
+        for part in all.flat_map(|value| value.split(|octet| *octet == b',')) {
+            let length = length(part.trim_ascii());
+            contradiction |= length.is_none() || last.is_some_and(|last| Some(last) != length);
+            last = length.or(last);
+        }
+        match last {
+            Some(length) if !contradiction => Self::Length(length),
+            _ => Self::Contradictory { last },
         }
     }
 }
 
-/// How a final response's body is delimited, where the method and the status allow one.
-pub(crate) fn of_response(lines: &Lines<'_>) -> Framing {
-    match transfer_coding(lines) {
-        Some(true) => Framing::Chunked,
-        Some(false) => Framing::UntilClose,
-        None => match content_length(lines) {
-            Ok(Some(0)) => Framing::Empty,
-            Ok(Some(length)) => Framing::Length(length),
-            Ok(None) => Framing::UntilClose,
-            Err(_) => Framing::Contradictory,
-        },
+/// How a request's body is delimited, and whether the head contradicts itself there.
+///
+/// A server refuses such a request or reads the last length that it understands; what follows shows which.
+pub(crate) fn of_request(said: BodyEnd) -> (Framing, bool) {
+    let of_length = |length| if length > 0 { Framing::Length(length) } else { Framing::Empty };
+    match said {
+        BodyEnd::Unsaid => (Framing::Empty, false),
+        BodyEnd::Length(length) => (of_length(length), false),
+        BodyEnd::Chunked => (Framing::Chunked, false),
+        BodyEnd::OtherCoding => (Framing::Contradictory, true),
+        BodyEnd::Contradictory { last } => (last.map_or(Framing::Empty, of_length), true),
     }
 }
 
-/// Whether a transfer coding is applied, and if so, whether `chunked` is the last one.
-fn transfer_coding(lines: &Lines<'_>) -> Option<bool> {
-    let last = lines.values(Roles::TRANSFER_ENCODING).last()?;
-    let coding = last.rsplit(|octet| *octet == b',').next().unwrap_or_default().trim_ascii();
+/// How a final response's body is delimited, where the method and the status allow one.
+pub(crate) const fn of_response(said: BodyEnd) -> Framing {
+    match said {
+        BodyEnd::Length(0) => Framing::Empty,
+        BodyEnd::Length(length) => Framing::Length(length),
+        BodyEnd::Chunked => Framing::Chunked,
+        BodyEnd::Unsaid | BodyEnd::OtherCoding => Framing::UntilClose,
+        BodyEnd::Contradictory { .. } => Framing::Contradictory,
+    }
+}
+
+/// Whether `chunked` is the last of transfer codings; `None` where none is applied.
+fn is_chunked(codings: &[u8]) -> Option<bool> {
+    let coding = codings.rsplit(|octet| *octet == b',').next().unwrap_or_default().trim_ascii();
     if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") {
         return None;
     }
     Some(coding.eq_ignore_ascii_case(b"chunked"))
-}
-
-/// The lengths given differ, or one is no length.
-struct Contradiction {
-    /// The last one that is a length.
-    last: Option<u64>,
-}
-
-fn content_length(lines: &Lines<'_>) -> Result<Option<u64>, Contradiction> {
-    let mut values = lines.values(Roles::CONTENT_LENGTH);
-    let Some(first) = values.next() else { return Ok(None) };
-    if values.next().is_none()
-        && let Some(length) = length(first)
-    {
-        return Ok(Some(length));
-    }
-    let mut last = None;
-    let mut contradiction = false;
-    for part in lines.values(Roles::CONTENT_LENGTH).flat_map(|value| value.split(|octet| *octet == b',')) {
-        let length = length(part.trim_ascii());
-        contradiction |= length.is_none() || last.is_some_and(|last| Some(last) != length);
-        last = length.or(last);
-    }
-    if contradiction { Err(Contradiction { last }) } else { Ok(last) }
 }
 
 fn length(digits: &[u8]) -> Option<u64> {

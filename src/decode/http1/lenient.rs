@@ -58,7 +58,7 @@ pub(crate) fn parse_request<'a>(
     });
     let Some((method, target)) = line else { return Parsed::Bad };
     if take_lines(rest, lines, bound, roles) {
-        Parsed::Whole(RequestHead { method, target }, length)
+        Parsed::Whole(RequestHead { method, target, is_path: false }, length)
     } else {
         Parsed::TooMany
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::framing::BodyEnd;
+use super::hosts::Host;
 use crate::model::{CommonFields, Fields};
 
 /// What a field line is good for; a set. One that is good for nothing is left out of [`Lines`].
@@ -25,6 +27,8 @@ impl Roles {
     pub(crate) const CONTENT_ENCODING: Self = Self(1 << 5);
     /// `Trailer`. Source: RFC 9110 section 6.6.2.
     pub(crate) const TRAILER: Self = Self(1 << 6);
+    /// Those that say where the body ends.
+    pub(super) const BODY_END: Self = Self::CONTENT_LENGTH.and(Self::TRANSFER_ENCODING);
 
     /// What the name alone says, in any case.
     pub(crate) fn of_name(name: &[u8]) -> Self {
@@ -43,9 +47,14 @@ impl Roles {
         Self(self.0 | other.0)
     }
 
+    /// These without others.
+    pub(super) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether they say something to the decoder.
     pub(super) const fn are_for_decoder(self) -> bool {
-        self.0 & !Self::KEPT.0 != 0
+        !self.without(Self::KEPT).is_empty()
     }
 
     /// Whether one of the others is among them.
@@ -70,12 +79,17 @@ pub(crate) struct Line<'a> {
 }
 
 /// The field lines of a head that are good for something, in their order.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Lines<'a> {
     /// Those that say something to the decoder: few, mostly.
     asked_for: SmallVec<[Line<'a>; 4]>,
     /// The roles of all.
     roles: Roles,
+    /// What they say of where the body ends, where that is known without those of [`Roles::BODY_END`]: then they are not
+    /// among these.
+    pub(super) body_end: Option<BodyEnd>,
+    /// The host that they name, where it is known without those of [`Roles::HOST`]: then they are not among these either.
+    pub(super) host: Option<Arc<Host>>,
     /// Those that are kept with the exchange.
     pub(crate) kept: Fields,
 }
@@ -101,28 +115,44 @@ impl<'a> Lines<'a> {
     /// Appends a line for the decoder alone.
     #[inline]
     pub(super) fn push_for_decoder(&mut self, name: &'a [u8], value: &'a [u8], roles: Roles) {
-        if !roles.are_for_decoder() {
-            return;
+        if roles.are_for_decoder() {
+            self.ask_for(Line { name, value, roles });
         }
-        self.roles = self.roles.and(roles);
-        self.asked_for.push(Line { name, value, roles });
+    }
+
+    /// Few lines come here, once those are settled that say where the body ends: not worth its room in each caller.
+    #[inline(never)]
+    fn ask_for(&mut self, line: Line<'a>) {
+        self.roles = self.roles.and(line.roles);
+        self.asked_for.push(line);
     }
 
     /// Forgets all. The lines that will be kept have what former heads had in common, where that is given.
     pub(super) fn begin(&mut self, kept: Option<&Arc<CommonFields>>) {
-        self.asked_for.clear();
-        self.roles = Roles::default();
-        self.kept = kept.map_or_else(Fields::new, Fields::of);
+        let Self { asked_for, roles: _, body_end, host, kept: lines } = &*self;
+        if !asked_for.is_empty() || body_end.is_some() || host.is_some() || lines.common().is_some() {
+            *self = Self::default();
+        }
+        if let Some(common) = kept {
+            self.kept.begin(common);
+        }
+    }
+
+    /// What they say of where the body ends.
+    #[inline]
+    pub(crate) fn body_end(&self) -> BodyEnd {
+        let say = || BodyEnd::of(self.values(Roles::TRANSFER_ENCODING), self.values(Roles::CONTENT_LENGTH));
+        self.body_end.unwrap_or_else(say)
     }
 
     /// The lines of a role.
-    pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> {
+    pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> + Clone {
         let lines = if self.roles.has(roles) { self.asked_for.as_slice() } else { &[] };
         lines.iter().filter(move |line| line.roles.has(roles))
     }
 
     /// The values of the lines of a role.
-    pub(crate) fn values(&self, roles: Roles) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values(&self, roles: Roles) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.of(roles).map(|line| line.value)
     }
 }

@@ -14,6 +14,7 @@ mod names;
 mod reader;
 mod recognize;
 mod request;
+mod run;
 mod search;
 mod shape;
 mod shapes;

@@ -9,6 +9,8 @@ use crate::model::{Credential, HashKey, Interest};
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     known: Vec<Arc<str>>,
+    /// Short methods, each with its octets as a number.
+    methods: Vec<(u64, Arc<str>)>,
     /// Names as they were written, and in lower case.
     lowered: Vec<(Box<str>, Arc<str>)>,
     credentials: Vec<Known>,
@@ -127,10 +129,16 @@ impl Names {
 
     /// The shared form of a method, a token.
     pub(super) fn method(&mut self, method: &[u8]) -> Arc<str> {
-        if let Some(known) = self.known.iter().find(|known| known.as_bytes() == method) {
+        let number = method.iter().fold(0u64, |number, octet| number << 8 | u64::from(*octet));
+        let is_short = method.len() <= size_of::<u64>();
+        if let Some((_, known)) = self.methods.iter().find(|(known, _)| *known == number && is_short) {
             return Arc::clone(known);
         }
-        self.share(&String::from_utf8_lossy(method))
+        let known = self.share(&String::from_utf8_lossy(method));
+        if is_short && self.methods.len() < WORDS {
+            self.methods.push((number, Arc::clone(&known)));
+        }
+        known
     }
 
     /// The shared form of a word.

@@ -72,10 +72,8 @@ const COPIES: usize = 4;
 impl Reader {
     /// Notes that a head starts at this offset.
     pub(crate) fn note_head(&mut self, start: u64) {
-        self.heads.rotate_right(1);
-        if let Some(newest) = self.heads.first_mut() {
-            *newest = start;
-        }
+        let [newest, second, third, _] = self.heads;
+        self.heads = [start, newest, second, third];
     }
 
     /// Whether the head that starts at this offset was read before.

@@ -1,6 +1,7 @@
 //! What a stream's next octets look like, before they are believed.
 
-use super::search::visible_end;
+use super::head::RequestHead;
+use super::search::{line_end, path_end, visible_end};
 
 /// What a stream starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 const PROTOCOL: &[u8] = b"HTTP/";
 /// What the status lines start with that are believed where framing was lost.
 const VERSION: &[u8] = b"HTTP/1.";
+/// The version, a blank, and the code.
+const STATUS_OCTETS: usize = 12;
 /// Longer methods are none.
 pub(crate) const METHOD_OCTETS: usize = 32;
 
@@ -88,16 +91,29 @@ pub(crate) fn request_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     (versioned && !target.is_empty()).then_some((method, target))
 }
 
-/// The method, the target and the length of a request line that keeps to the grammar; any other line is left to
-/// [`request_line`]. Source: RFC 9112 section 3.
-pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+/// What a request line says that keeps to the grammar, and its length; any other line is left to [`request_line`].
+/// Source: RFC 9112 section 3.
+#[inline]
+pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(RequestHead<'_>, usize)> {
     let method = octets.iter().take(METHOD_OCTETS.saturating_add(1)).position(|octet| !is_token(*octet))?;
     let (method, rest) = octets.split_at_checked(method)?;
     let rest = rest.strip_prefix(b" ")?;
-    let (target, rest) = rest.split_at_checked(visible_end(rest))?;
+    let path = path_end(rest);
+    let is_path = rest.get(path) == Some(&b' ') && rest.first() == Some(&b'/') && method != b"CONNECT";
+    let (target, rest) = rest.split_at_checked(if is_path { path } else { visible_end(rest) })?;
     let behind = rest.strip_prefix(b" HTTP/1.1\r\n").or_else(|| rest.strip_prefix(b" HTTP/1.0\r\n"))?;
     let is_whole = !method.is_empty() && !target.is_empty();
-    is_whole.then_some((method, target, octets.len().saturating_sub(behind.len())))
+    is_whole.then_some((RequestHead { method, target, is_path }, octets.len().saturating_sub(behind.len())))
+}
+
+/// The status code and the length of a status line that ends with CR LF and keeps to the grammar otherwise as well.
+#[inline]
+pub(crate) fn plain_status_line(octets: &[u8]) -> Option<(u16, usize)> {
+    let status = status_line(octets)?;
+    let (_, reason) = octets.split_at_checked(STATUS_OCTETS)?;
+    let end = line_end(reason)?;
+    let has_cr = end.checked_sub(1).is_some_and(|before| reason.get(before) == Some(&b'\r'));
+    has_cr.then(|| (status, STATUS_OCTETS.saturating_add(end).saturating_add(1)))
 }
 
 /// A request of HTTP/0.9.
@@ -129,23 +145,18 @@ pub(crate) fn simple_request(octets: &[u8]) -> Simple<'_> {
 }
 
 /// The status code of a status line that keeps to the grammar. Source: RFC 9112 section 4.
+#[inline]
 pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
-    let (start, end) = line.split_first_chunk()?;
-    match start {
-        [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            b'1',
-            b'.',
-            b'0' | b'1',
-            b' ',
-            a @ b'1'..=b'9',
-            b @ b'0'..=b'9',
-            c @ b'0'..=b'9',
-        ] if matches!(end.first(), None | Some(b' ' | b'\r')) => Some(number(&[*a, *b, *c])),
+    let (start, end) = line.split_first_chunk::<STATUS_OCTETS>()?;
+    let (version, code) = start.split_first_chunk::<8>()?;
+    let version = u64::from_be_bytes(*version);
+    let is_known = version == u64::from_be_bytes(*b"HTTP/1.1") || version == u64::from_be_bytes(*b"HTTP/1.0");
+    match code {
+        [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9']
+            if is_known && matches!(end.first(), None | Some(b' ' | b'\r')) =>
+        {
+            Some(number(&[*a, *b, *c]))
+        }
         _ => None,
     }
 }
@@ -170,12 +181,19 @@ fn number(digits: &[u8]) -> u16 {
 }
 
 /// Whether an octet may stand in a token. Source: RFC 9110 section 5.6.2.
-pub(crate) const fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(
-            octet,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
+#[inline]
+pub(crate) fn is_token(octet: u8) -> bool {
+    /// The answer for each octet: a look into a table for many comparisons.
+    const ANSWERS: [bool; 256] = {
+        let mut answers = [false; 256];
+        let mut octets = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".as_slice();
+        while let [octet, rest @ ..] = octets {
+            answers[*octet as usize] = true;
+            octets = rest;
+        }
+        answers
+    };
+    ANSWERS.get(usize::from(octet)).is_some_and(|answer| *answer)
 }
 
 /// Whether octets start with a TLS record, seen from its header alone. Source: RFC 8446 section 5.1.

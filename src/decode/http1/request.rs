@@ -27,16 +27,21 @@ pub(crate) fn read(
     key: &HashKey,
     interest: &dyn Interest,
 ) -> Request {
-    let target = Target::split(head.method, head.target);
-    let authority = target.authority.or_else(|| lines.values(Roles::HOST).next());
-    let host = authority.and_then(|authority| {
-        let same =
-            last_host.as_ref().filter(|last| last.is(authority, target.secure)).map(|last| Arc::clone(&last.name));
-        same.or_else(|| {
-            *last_host = hosts.host(authority, target.secure, interest);
+    let target = Target::of(head);
+    let host = match &lines.host {
+        Some(host) if target.authority.is_none() => {
+            if last_host.as_ref().is_none_or(|last| !Arc::ptr_eq(last, host)) {
+                *last_host = Some(Arc::clone(host));
+            }
+            Some(Arc::clone(&host.name))
+        }
+        _ => target.authority.or_else(|| lines.values(Roles::HOST).next()).and_then(|authority| {
+            if !last_host.as_ref().is_some_and(|last| last.is(authority, target.secure)) {
+                *last_host = hosts.host(authority, target.secure, interest);
+            }
             last_host.as_ref().map(|host| Arc::clone(&host.name))
-        })
-    });
+        }),
+    };
     let path = if head.method == b"CONNECT" { Path::default() } else { target.shown_path() };
     let credentials = credentials(lines, &target, names, key, interest);
     Request { at: Some(at), method: names.method(head.method), host, path, credentials }

@@ -5,7 +5,14 @@ const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// Where a line ends: the place of the first LF.
+#[inline]
 pub(super) fn line_end(octets: &[u8]) -> Option<usize> {
+    // Most values that vary are short.
+    let marked = octets.first_chunk().map_or(0, |word| equal(u64::from_le_bytes(*word), b'\n'));
+    if marked == 0 { far_line_end(octets) } else { Some(marked.trailing_zeros() as usize / 8) }
+}
+
+fn far_line_end(octets: &[u8]) -> Option<usize> {
     first(octets, |word| equal(word, b'\n'))
 }
 
@@ -15,9 +22,13 @@ pub(super) fn visible_end(octets: &[u8]) -> usize {
     first(octets, |word| invisible(word) & HIGH).unwrap_or(octets.len())
 }
 
-/// Where the first of two octets stands.
-pub(super) fn either(octets: &[u8], one: u8, other: u8) -> Option<usize> {
-    first(octets, |word| equal(word, one) | equal(word, other))
+/// How many octets at the start are characters of an ordinary path: visible ones, neither `?` nor `#`, nor `!` and `"`, which
+/// come so seldom that they need not be told from what ends it.
+pub(super) fn path_end(octets: &[u8]) -> usize {
+    /// What `?` and DEL differ in.
+    const EITHER: u64 = u64::from_le_bytes([b'?' ^ 0x7f; 8]);
+    let low = |word: u64| word.wrapping_sub(ONES * (b'#' as u64 + 1)) & !word;
+    first(octets, |word| (low(word) | word | equal(word | EITHER, 0x7f)) & HIGH).unwrap_or(octets.len())
 }
 
 /// The place of the first octet that is marked: `marks` sets the high bit of such octets. It may do so in vain for octets behind
@@ -61,11 +72,12 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_look_at_each_octet_finds(
-            octets in prop::collection::vec(prop_oneof![Just(b'a'), 0x1eu8..0x24, 0x7du8..0x82, 8u8..12, any::<u8>()], 0..40),
+            octets in prop::collection::vec(prop_oneof![Just(b'a'), 0x1eu8..0x24, 0x7du8..0x82, 8u8..12, Just(b'?'), Just(b'#'), any::<u8>()], 0..40),
         ) {
             let place = |wanted: &dyn Fn(u8) -> bool| octets.iter().position(|octet| wanted(*octet));
             prop_assert_eq!(line_end(&octets), place(&|octet| octet == b'\n'));
-            prop_assert_eq!(either(&octets, b'?', b'#'), place(&|octet| octet == b'?' || octet == b'#'));
+            let path = place(&|octet| !octet.is_ascii_graphic() || b"?#!\"".contains(&octet));
+            prop_assert_eq!(path_end(&octets), path.unwrap_or(octets.len()));
             let visible = place(&|octet| !octet.is_ascii_graphic()).unwrap_or(octets.len());
             prop_assert_eq!(visible_end(&octets), visible);
         }

@@ -1,56 +1,49 @@
 //! What the heads of a server, or of a client, have in common: their field lines, and the values that come the same.
 
-use std::ops::Range;
 use std::sync::Arc;
 
+use super::framing::BodyEnd;
+use super::hosts::Host;
 use super::lines::{Lines, Roles};
 use super::recognize::is_token;
-use super::search::line_end;
+use super::run::{Run, Varying, runs};
 use crate::model::CommonFields;
 
 /// What heads have in common, from behind their first line to behind the empty one.
 #[derive(Debug)]
 pub(super) struct Shape {
     lines: Vec<KnownLine>,
-    /// The same as they are compared.
-    runs: Vec<Run>,
+    /// The same as they are compared: up to each value that varies, and from there to the end.
+    varying: Vec<Varying>,
+    last: Run,
     /// What the lines that are kept with an exchange have in common; absent where none is kept.
     kept: Option<Arc<CommonFields>>,
+    body_end: KnownEnd,
+    /// Which host is meant, where one line says so that is the same in each head.
+    host: Option<Arc<Host>>,
+}
+
+/// What is known of where the body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownEnd {
+    /// The lines that say so are the same in each head.
+    Same(BodyEnd),
+    /// One line says so, a `Content-Length` that varies.
+    Length,
+    /// Several lines say so, and some vary.
+    Varies,
 }
 
 /// A field line as it is known.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct KnownLine {
     /// Name, colon, and the blank behind it where there is one.
-    start: Box<[u8]>,
+    pub(super) start: Box<[u8]>,
     /// The length of the name.
-    name: usize,
-    roles: Roles,
+    pub(super) name: usize,
+    pub(super) roles: Roles,
     /// Absent where it varies, or is not remembered.
-    value: Option<Box<[u8]>>,
-}
-
-/// Octets that stand in each head, one line's or many lines', up to a value that varies or to the end.
-#[derive(Debug, Default)]
-struct Run {
-    octets: Vec<u8>,
-    /// The lines that say something to the decoder and whose values are among the octets.
-    fixed: Vec<FixedLine>,
-    /// The line whose value follows; absent at the end of the head.
-    varying: Option<VaryingLine>,
-}
-
-#[derive(Debug)]
-struct FixedLine {
-    name: Range<usize>,
-    value: Range<usize>,
-    roles: Roles,
-}
-
-#[derive(Debug)]
-struct VaryingLine {
-    name: Range<usize>,
-    roles: Roles,
+    pub(super) value: Option<Box<[u8]>>,
 }
 
 /// A head with more octets of names and values is read by the parser.
@@ -125,8 +118,32 @@ pub(super) fn known_lines(octets: &[u8], mut roles: impl FnMut(&[u8]) -> Roles) 
 }
 
 impl Shape {
-    pub(super) fn of(lines: Vec<KnownLine>) -> Self {
-        Self { runs: runs(&lines), kept: kept(&lines), lines }
+    /// The shape of lines; `host` knows the host that an authority names.
+    pub(super) fn of(lines: Vec<KnownLine>, host: impl FnOnce(&[u8]) -> Option<Arc<Host>>) -> Self {
+        let mut shape = Self {
+            lines,
+            varying: Vec::new(),
+            last: Run::default(),
+            kept: None,
+            body_end: KnownEnd::Varies,
+            host: None,
+        };
+        shape.settle(host);
+        shape
+    }
+
+    /// Settles what is the same in each head.
+    fn settle(&mut self, host: impl FnOnce(&[u8]) -> Option<Arc<Host>>) {
+        self.kept = kept(&self.lines);
+        self.body_end = KnownEnd::of(&self.lines);
+        let mut hosts = self.lines.iter().filter(|line| line.roles.has(Roles::HOST));
+        self.host = match (hosts.next(), hosts.next()) {
+            (Some(line), None) => line.value.as_deref().map(<[u8]>::trim_ascii).and_then(host),
+            _ => None,
+        };
+        let body_end = if self.body_end == KnownEnd::Varies { Roles::default() } else { Roles::BODY_END };
+        let host = if self.host.is_some() { Roles::HOST } else { Roles::default() };
+        (self.varying, self.last) = runs(&self.lines, body_end.and(host));
     }
 
     /// Whether other lines have the same names, written the same.
@@ -136,36 +153,30 @@ impl Shape {
     }
 
     /// Learns from lines of the same names which values vary.
-    pub(super) fn vary(&mut self, others: &[KnownLine]) {
+    pub(super) fn vary(&mut self, others: &[KnownLine], host: impl FnOnce(&[u8]) -> Option<Arc<Host>>) {
         for (line, other) in self.lines.iter_mut().zip(others) {
             if line.value != other.value {
                 line.value = None;
             }
         }
-        self.runs = runs(&self.lines);
-        self.kept = kept(&self.lines);
+        self.settle(host);
     }
 
     /// Reads the lines of a head of this shape into `lines`, which are empty; gives their length.
     pub(super) fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<usize> {
         lines.begin(self.kept.as_ref());
-        let mut rest = octets;
-        for run in &self.runs {
-            let behind = rest.strip_prefix(run.octets.as_slice())?;
-            for line in &run.fixed {
-                lines.push_for_decoder(rest.get(line.name.clone())?, rest.get(line.value.clone())?, line.roles);
-            }
-            let Some(line) = &run.varying else {
-                return Some(octets.len().saturating_sub(behind.len()));
-            };
-            // The next run begins with the line's end.
-            let (value, end) = behind.split_at_checked(line_end(behind)?.checked_sub(1)?)?;
-            if !line.roles.is_empty() {
-                lines.push_varying(rest.get(line.name.clone())?, value.trim_ascii(), line.roles);
-            }
-            rest = end;
+        if let KnownEnd::Same(end) = self.body_end {
+            lines.body_end = Some(end);
         }
-        None
+        if let Some(host) = &self.host {
+            lines.host = Some(Arc::clone(host));
+        }
+        let mut rest = octets;
+        for varying in &self.varying {
+            rest = varying.read(rest, lines)?;
+        }
+        rest = self.last.read(rest, lines)?;
+        Some(octets.len().saturating_sub(rest.len()))
     }
 }
 
@@ -179,31 +190,19 @@ fn kept(lines: &[KnownLine]) -> Option<Arc<CommonFields>> {
     common.map(Arc::new)
 }
 
-/// Puts together what is compared at once.
-fn runs(lines: &[KnownLine]) -> Vec<Run> {
-    let mut runs = Vec::new();
-    let mut run = Run::default();
-    for line in lines {
-        let start = run.octets.len();
-        let name = start..start.saturating_add(line.name);
-        run.octets.extend_from_slice(&line.start);
-        if let Some(value) = &line.value {
-            let before = value.len().saturating_sub(value.trim_ascii_start().len());
-            let start = run.octets.len().saturating_add(before);
-            let value_range = start..start.saturating_add(value.trim_ascii().len());
-            run.octets.extend_from_slice(value);
-            if line.roles.are_for_decoder() {
-                run.fixed.push(FixedLine { name, value: value_range, roles: line.roles });
-            }
-        } else {
-            run.varying = Some(VaryingLine { name, roles: line.roles });
-            runs.push(std::mem::take(&mut run));
+impl KnownEnd {
+    fn of(lines: &[KnownLine]) -> Self {
+        let says = lines.iter().filter(|line| line.roles.has(Roles::BODY_END));
+        if says.clone().all(|line| line.value.is_some()) {
+            let values = |role| {
+                let lines = lines.iter().filter(move |line| line.roles.has(role));
+                lines.filter_map(|line| line.value.as_deref()).map(<[u8]>::trim_ascii)
+            };
+            return Self::Same(BodyEnd::of(values(Roles::TRANSFER_ENCODING), values(Roles::CONTENT_LENGTH)));
         }
-        run.octets.extend_from_slice(b"\r\n");
+        let is_length = says.clone().all(|line| line.roles.has(Roles::CONTENT_LENGTH)) && says.count() == 1;
+        if is_length { Self::Length } else { Self::Varies }
     }
-    run.octets.extend_from_slice(b"\r\n");
-    runs.push(run);
-    runs
 }
 
 #[cfg(test)]
@@ -217,7 +216,7 @@ mod tests {
             let credential = name == b"Authorization";
             Roles::of_name(name).and(if credential { Roles::CREDENTIAL } else { Roles::default() })
         };
-        let shape = Shape::of(known_lines(head, roles).unwrap());
+        let shape = Shape::of(known_lines(head, roles).unwrap(), |_| None);
         let remembered: Vec<_> = shape.lines.iter().map(|line| line.value.as_deref()).collect();
         assert_eq!(remembered, [None, None, None, None, Some(&b"me"[..])]);
         // The octets of `pw`.

@@ -4,6 +4,9 @@
 //! asking for each name anew what it is; any difference leaves the head to the parser, and is learned. What comes out is the
 //! same. Names are remembered, and values that are no secrets.
 
+use std::sync::Arc;
+
+use super::hosts::Host;
 use super::lines::{Lines, Roles};
 use super::shape::{Shape, known_lines};
 
@@ -36,25 +39,33 @@ impl Shapes {
         read(self.last)
     }
 
-    /// Remembers the shape of field lines, up to and with the empty one, if they are plain.
-    pub(crate) fn learn(&mut self, octets: &[u8], near: &mut ShapeId, roles: impl FnMut(&[u8]) -> Roles) {
+    /// Remembers the shape of field lines, up to and with the empty one, if they are plain. `roles` knows what the lines of a
+    /// name are good for, `host` the host that an authority names.
+    #[cold]
+    pub(crate) fn learn(
+        &mut self,
+        octets: &[u8],
+        near: &mut ShapeId,
+        roles: impl FnMut(&[u8]) -> Roles,
+        host: impl FnOnce(&[u8]) -> Option<Arc<Host>>,
+    ) {
         let Some(lines) = known_lines(octets, roles) else { return };
         let place = match self.known.iter().position(|known| known.has(&lines)) {
             Some(place) => {
                 if let Some(known) = self.known.get_mut(place) {
-                    known.vary(&lines);
+                    known.vary(&lines, host);
                 }
                 place
             }
             None if self.known.len() < SHAPES => {
-                self.known.push(Shape::of(lines));
+                self.known.push(Shape::of(lines, host));
                 self.known.len().saturating_sub(1)
             }
             None => {
                 let place = self.oldest;
                 self.oldest = self.oldest.saturating_add(1).checked_rem(SHAPES).unwrap_or(0);
                 if let Some(oldest) = self.known.get_mut(place) {
-                    *oldest = Shape::of(lines);
+                    *oldest = Shape::of(lines, host);
                 }
                 place
             }

@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::search::{either, visible_end};
+use super::head::RequestHead;
+use super::search::visible_end;
 use crate::model::Path;
 
 /// Longer hosts are none: a domain name has at most 253 octets, a port six more.
@@ -19,17 +20,24 @@ pub(crate) struct Target<'a> {
     pub(crate) secure: bool,
     pub(crate) authority: Option<&'a [u8]>,
     pub(crate) path: &'a [u8],
+    /// Whether the path is known to be visible characters.
+    is_visible: bool,
     pub(crate) query: &'a [u8],
 }
 
 impl<'a> Target<'a> {
-    /// Splits a target of any form.
-    pub(crate) fn split(method: &[u8], target: &'a [u8]) -> Self {
+    /// The target of a request, of any form.
+    #[inline]
+    pub(crate) fn of(head: &RequestHead<'a>) -> Self {
+        if head.is_path {
+            return Self { path: head.target, is_visible: true, ..Self::default() };
+        }
+        Self::split(head.method, head.target)
+    }
+
+    fn split(method: &[u8], target: &'a [u8]) -> Self {
         if method == b"CONNECT" {
             return Self { authority: Some(target), ..Self::default() };
-        }
-        if target.starts_with(b"/") && either(target, b'?', b'#').is_none() {
-            return Self { path: target, ..Self::default() };
         }
         let target = before(target, b"#");
         let (secure, authority, rest) = match strip_scheme(target) {
@@ -41,14 +49,14 @@ impl<'a> Target<'a> {
         };
         let path = before(rest, b"?");
         let query = rest.get(path.len()..).and_then(|query| query.strip_prefix(b"?")).unwrap_or_default();
-        Self { secure, authority, path, query }
+        Self { secure, authority, path, query, is_visible: false }
     }
 
     /// The path as it is kept: printable, bounded, `/` where there is none.
     pub(crate) fn shown_path(&self) -> Path {
         let path = if self.path.is_empty() { b"/" } else { self.path };
         if path.len() <= PATH_OCTETS
-            && visible_end(path) == path.len()
+            && (self.is_visible || visible_end(path) == path.len())
             && let Some(path) = Path::of_ascii(path)
         {
             return path;

@@ -27,7 +27,8 @@ pub(crate) enum Method {
 /// A request that waits for its response.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) request: Request,
+    /// Absent once it is answered.
+    pub(crate) request: Option<Request>,
     pub(crate) method: Method,
     /// The offset behind its head in the client's stream.
     pub(crate) head_end: u64,
@@ -54,10 +55,10 @@ impl Asked {
 
     /// The memory that it takes beyond its place.
     fn footprint(&self) -> usize {
-        self.request
-            .path
-            .footprint()
-            .saturating_add(self.request.credentials.capacity().saturating_mul(size_of::<Credential>()))
+        self.request.as_ref().map_or(0, |request| {
+            let credentials = request.credentials.capacity().saturating_mul(size_of::<Credential>());
+            request.path.footprint().saturating_add(credentials)
+        })
     }
 
     /// Whether the server had received another request behind this one.
@@ -186,19 +187,26 @@ impl Waiting {
         }
     }
 
+    /// The request that a final response answers, if it is the only one that waits and nothing speaks against it: nearly
+    /// always. Any other is left to [`Self::answer`].
+    #[inline]
+    pub(crate) fn only(&mut self, start: u64, heard: Option<u64>) -> Option<&mut Asked> {
+        let is_only = self.places.len() == 1;
+        let Some(Place::Asked { asked, .. }) = self.places.front_mut().filter(|_| is_only) else { return None };
+        (asked.may_be_heard(start, heard) && (self.pipelines || !asked.is_behind(heard))).then_some(asked)
+    }
+
+    /// The one that [`Self::only`] gave is answered.
+    #[inline]
+    pub(crate) fn answer_only(&mut self) {
+        self.places.clear();
+        self.octets = 0;
+        self.spread = 0;
+    }
+
     /// Takes the request out that a final response answers; `start` and `heard` are the response's first octet and what
     /// its sender had heard. Also returns how many requests turned out to have lost their answers.
     pub(crate) fn answer(&mut self, start: u64, heard: Option<u64>) -> (Answered, u64) {
-        // Almost always one request is under way, and nothing speaks against it.
-        if let [Place::Asked { asked, .. }] = self.places.as_slices().0
-            && self.places.len() == 1
-            && asked.may_be_heard(start, heard)
-            && (self.pipelines || !asked.is_behind(heard))
-            && let Some(Place::Asked { asked, .. }) = self.pop()
-        {
-            self.spread = 0;
-            return (Answered::Request(asked), 0);
-        }
         let (first, last) = self.window(start, heard);
         let mut given_up = 0u64;
         let mut behind_unseen = false;

@@ -94,8 +94,15 @@ impl Conversation {
     }
 
     /// Gives out the exchange that is held; `truncated` where more of its content was to come.
+    #[inline]
     pub(super) fn release(&mut self, truncated: bool, cx: &mut Context<'_>) {
-        let Some(held) = self.held.take() else { return };
+        if let Some(held) = self.held.take() {
+            self.give_out_held(held, truncated, cx);
+        }
+    }
+
+    #[inline(never)]
+    fn give_out_held(&mut self, held: Box<Held>, truncated: bool, cx: &mut Context<'_>) {
         let Held { mut exchange, codings, content, likely_end } = *held;
         if let Some(content) = content {
             exchange.response.body = codings.decode(content, truncated, cx.options.body_octets);
@@ -117,8 +124,15 @@ impl Conversation {
 
     /// Gives out the exchange whose request was only likely its own. Where the next response was sent before the server had
     /// received more than that request (`heard`), two requests were on their way: then nobody knows which was answered first.
+    #[inline]
     pub(super) fn settle_pairing(&mut self, heard: Option<u64>, cx: &mut Context<'_>) {
-        let Some(likely) = self.likely.take() else { return };
+        if let Some(likely) = self.likely.take() {
+            self.give_out_likely(likely, heard, cx);
+        }
+    }
+
+    #[cold]
+    fn give_out_likely(&mut self, likely: Box<Likely>, heard: Option<u64>, cx: &mut Context<'_>) {
         let Likely { mut exchange, end } = *likely;
         if heard.is_some_and(|heard| heard <= end.saturating_add(STRAY_OCTETS)) {
             exchange.request = None;

@@ -18,13 +18,13 @@ impl Conversation {
         if reader.partial.is_empty() {
             // Empty lines before a start line are ignored, but no client takes a first answer behind half a line end.
             // Source: RFC 9112 section 2.2.
-            let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
-            if blank > 0 && opens_answer && !octets.starts_with(b"\r\n") {
-                reader.state = State::Lost;
-                self.count(Anomaly::HeadMalformed, 1, cx);
-                return octets.len();
-            }
-            if blank > 0 {
+            if let Some(b'\r' | b'\n') = octets.first() {
+                let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
+                if opens_answer && !octets.starts_with(b"\r\n") {
+                    reader.state = State::Lost;
+                    self.count(Anomaly::HeadMalformed, 1, cx);
+                    return octets.len();
+                }
                 return blank;
             }
             return match self.parse(side, mark, mark, octets, cx) {
@@ -128,7 +128,7 @@ impl Conversation {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
                     self.readers.of_mut(side).note_head(first.offset);
-                    self.response(side, (first, last), head.status, &mut lines, length, cx);
+                    self.response(side, (first, last), head.status, lines, length, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,

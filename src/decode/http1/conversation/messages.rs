@@ -1,7 +1,6 @@
 //! What the heads of a conversation mean: requests that wait, responses that answer them, exchanges.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::framing::{self, Framing};
 use super::super::head::RequestHead;
@@ -13,7 +12,7 @@ use super::body::Held;
 use super::{Context, Conversation};
 use crate::decode::content::Codings;
 use crate::decode::flow_key::Side;
-use crate::model::{Anomaly, Client, Exchange, Fields, Request, Response, Timestamp};
+use crate::model::{Anomaly, Client, Exchange, Interest, Request, Response, Timestamp};
 
 impl Conversation {
     pub(super) fn request(
@@ -38,7 +37,7 @@ impl Conversation {
         };
         let request = request::read(head, lines, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
-        let (framing, contradiction) = framing::of_request(lines);
+        let (framing, contradiction) = framing::of_request(lines.body_end());
         self.count(Anomaly::FramingMalformed, u64::from(contradiction), cx);
         let (state, end) = match framing {
             Framing::Empty => (State::Head { found: false }, Some(head_end)),
@@ -49,7 +48,8 @@ impl Conversation {
         self.readers.of_mut(side).state = state;
         let ended_at = (framing == Framing::Empty).then_some(last.at);
         let success_matters = self.last_host.as_ref().is_none_or(|last| last.success_matters);
-        let asked = Asked { request, method, head_end, end, ended_at, heard: first.heard, success_matters };
+        let asked =
+            Asked { request: Some(request), method, head_end, end, ended_at, heard: first.heard, success_matters };
         let given_up = self.waiting.push(asked, cx.options.pipelined_requests);
         self.count(Anomaly::PipelineOverflow, given_up, cx);
     }
@@ -59,7 +59,7 @@ impl Conversation {
         side: Side,
         (first, last): (Mark, Mark),
         status: u16,
-        lines: &mut Lines<'_>,
+        lines: Lines<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -74,31 +74,22 @@ impl Conversation {
             return;
         }
         self.settle_pairing(first.heard, cx);
-        let (answered, given_up) = self.waiting.answer(first.offset, first.heard);
-        self.count(Anomaly::RequestUnmatched, given_up, cx);
-        let mut likely_end = None;
-        let (asked, doubtful) = match answered {
-            Answered::Request(asked) => (Some(asked), false),
-            Answered::Likely(asked) => {
-                likely_end = asked.end;
-                (Some(asked), false)
-            }
-            Answered::Unknown { maybe_head } => {
-                self.count(Anomaly::ResponseUnmatched, 1, cx);
-                (None, maybe_head)
-            }
+        let answers = if let Some(asked) = self.waiting.only(first.offset, first.heard) {
+            let answers = Answers::of(asked);
+            self.waiting.answer_only();
+            answers
+        } else {
+            self.find_asked(first, cx)
         };
-        let method = asked.as_ref().map_or(Method::Other, |asked| asked.method);
-        let ended_at = asked.as_ref().and_then(|asked| asked.ended_at);
+        let Answers { request, method, ended_at, success_matters, likely_end, doubtful } = answers;
         let at = first.at.max(last.at);
         let latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
-        let may_matter = status >= 400 || asked.as_ref().is_none_or(|asked| asked.success_matters);
-        let request = asked.map(|asked| asked.request);
+        let may_matter = status >= 400 || success_matters;
         let tunnel = status == 101 || (method == Method::Connect && (200..300).contains(&status));
         let framing = if method == Method::Head || tunnel || matches!(status, 101 | 204 | 304) {
             Framing::Empty
         } else {
-            framing::of_response(lines)
+            framing::of_response(lines.body_end())
         };
         self.readers.of_mut(side).state = match framing {
             Framing::Empty => State::Head { found: false },
@@ -110,59 +101,101 @@ impl Conversation {
                 State::Lost
             }
         };
-        let exchange = self.exchange(side, at, (status, std::mem::take(&mut lines.kept)), request, latency);
-        self.report(exchange, likely_end, (framing, may_matter), lines, cx);
+        let wanted = wanted(status, request.as_ref(), framing, may_matter, &lines, cx.interest);
+        let exchange = Exchange {
+            source: Arc::clone(&self.source),
+            client: Client::Address(*self.addresses.of(side.other())),
+            server: Some(*self.addresses.of(side)),
+            request,
+            response: Response { at, status, fields: lines.kept, body: None },
+            latency,
+        };
+        match wanted {
+            None => self.give_out(exchange, likely_end, cx),
+            Some(Wanted { content, codings }) => {
+                self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new), likely_end }));
+            }
+        }
         if tunnel {
             self.give_up(Anomaly::ProtocolSwitched, cx);
         }
     }
 
-    #[inline]
-    fn exchange(
-        &self,
-        server: Side,
-        at: Timestamp,
-        (status, fields): (u16, Fields),
-        request: Option<Request>,
-        latency: Option<Duration>,
-    ) -> Exchange {
-        Exchange {
-            source: Arc::clone(&self.source),
-            client: Client::Address(*self.addresses.of(server.other())),
-            server: Some(*self.addresses.of(server)),
-            request,
-            response: Response { at, status, fields, body: None },
-            latency,
+    /// Finds the request of a response that is not the only one that can be meant.
+    #[cold]
+    fn find_asked(&mut self, response: Mark, cx: &mut Context<'_>) -> Answers {
+        let (answered, given_up) = self.waiting.answer(response.offset, response.heard);
+        self.count(Anomaly::RequestUnmatched, given_up, cx);
+        match answered {
+            Answered::Request(mut asked) => Answers::of(&mut asked),
+            Answered::Likely(mut asked) => Answers { likely_end: asked.end, ..Answers::of(&mut asked) },
+            Answered::Unknown { maybe_head } => {
+                self.count(Anomaly::ResponseUnmatched, 1, cx);
+                Answers {
+                    request: None,
+                    method: Method::Other,
+                    ended_at: None,
+                    success_matters: true,
+                    likely_end: None,
+                    doubtful: maybe_head,
+                }
+            }
         }
     }
+}
 
-    /// Reports an exchange, or holds it for its content, if that `may_matter`, or its trailer; one whose request is only
-    /// likely its own, of that end, waits for the next message.
+/// What is known of the request that a response answers.
+struct Answers {
+    request: Option<Request>,
+    method: Method,
+    ended_at: Option<Timestamp>,
+    success_matters: bool,
+    /// The end of the request, where it is only likely this one.
+    likely_end: Option<u64>,
+    /// Whether it may have been a HEAD request, whose response has no body.
+    doubtful: bool,
+}
+
+impl Answers {
     #[inline]
-    fn report(
-        &mut self,
-        exchange: Exchange,
-        likely_end: Option<u64>,
-        (framing, may_matter): (Framing, bool),
-        lines: &Lines<'_>,
-        cx: &mut Context<'_>,
-    ) {
-        let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
-        let content = has_content && may_matter && {
-            let host = exchange.request.as_ref().and_then(|request| request.host.as_deref());
-            let path = exchange.request.as_ref().map(|request| &*request.path);
-            cx.interest.content(exchange.response.status, host, path)
-        };
-        let trailer = framing == Framing::Chunked
-            && lines
-                .values(Roles::TRAILER)
-                .flat_map(|value| value.split(|octet| *octet == b','))
-                .any(|name| cx.interest.response_field(name.trim_ascii()));
-        if content || trailer {
-            let codings = Codings::of(lines.values(Roles::CONTENT_ENCODING));
-            self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new), likely_end }));
-        } else {
-            self.give_out(exchange, likely_end, cx);
+    fn of(asked: &mut Asked) -> Self {
+        Self {
+            request: asked.request.take(),
+            method: asked.method,
+            ended_at: asked.ended_at,
+            success_matters: asked.success_matters,
+            likely_end: None,
+            doubtful: false,
         }
     }
+}
+
+/// What of a response's body is wanted.
+struct Wanted {
+    /// The content, or else only the trailer.
+    content: bool,
+    codings: Codings,
+}
+
+/// What of a response's body is wanted, if that `may_matter`: then its exchange waits for it.
+#[inline]
+fn wanted(
+    status: u16,
+    request: Option<&Request>,
+    framing: Framing,
+    may_matter: bool,
+    lines: &Lines<'_>,
+    interest: &dyn Interest,
+) -> Option<Wanted> {
+    let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
+    let content = has_content && may_matter && {
+        let host = request.and_then(|request| request.host.as_deref());
+        interest.content(status, host, request.map(|request| &*request.path))
+    };
+    let has_trailer = framing == Framing::Chunked
+        && lines
+            .values(Roles::TRAILER)
+            .flat_map(|value| value.split(|octet| *octet == b','))
+            .any(|name| interest.response_field(name.trim_ascii()));
+    (content || has_trailer).then(|| Wanted { content, codings: Codings::of(lines.values(Roles::CONTENT_ENCODING)) })
 }

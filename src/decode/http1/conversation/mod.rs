@@ -257,10 +257,15 @@ impl Conversation {
     }
 
     /// Counts what was lost of the server's traffic.
+    #[inline]
     fn count(&self, cause: Anomaly, times: u64, cx: &mut Context<'_>) {
-        if times == 0 {
-            return;
+        if times > 0 {
+            self.count_lost(cause, times, cx);
         }
+    }
+
+    #[cold]
+    fn count_lost(&self, cause: Anomaly, times: u64, cx: &mut Context<'_>) {
         // Servers listen on the lower port, where nothing else tells which side is one.
         let lower = if self.addresses.of(Side::Low).port() <= self.addresses.of(Side::High).port() {
             Side::Low
