@@ -3,6 +3,7 @@
 //! A server refuses many exchanges with the same few octets. What they say by themselves is remembered with them; only what
 //! depends on the time beside them, a wait or a quota, is read anew.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,28 +20,21 @@ use crate::model::Body;
 
 /// The contents that came last.
 #[derive(Debug, Clone)]
-pub(super) struct Explanations {
-    known: Recent<Found>,
-    /// Of a content that is not remembered.
-    other: Found,
-}
+pub(super) struct Explanations(Recent<Known>);
 
-/// One content, as far as it was looked at.
-#[derive(Debug)]
-pub(super) struct Explanation<'a> {
-    body: &'a Body,
-    status: u16,
-    rules: Option<&'a WireRules>,
-    found: &'a Found,
-    content: OnceCell<Content<'a>>,
-}
-
-/// What was found of a content under a status and a provider's rules.
-#[derive(Debug, Clone, Default)]
-struct Found {
-    octets: Box<[u8]>,
+/// A content under a status and a provider's rules.
+#[derive(Debug, Clone)]
+struct Known {
+    /// Shown nowhere: it may hold what a client sent.
+    body: Body,
     status: u16,
     rules: Option<WireRules>,
+    found: Found,
+}
+
+/// What was found so far of a content.
+#[derive(Debug, Clone, Default)]
+struct Found {
     code: OnceCell<Option<Arc<str>>>,
     says_throttled: OnceCell<bool>,
     says_refused: OnceCell<bool>,
@@ -50,30 +44,42 @@ struct Found {
     may_state_quotas: OnceCell<bool>,
 }
 
+/// One response's content, read when it is asked for what is not known.
+#[derive(Debug)]
+pub(super) struct Explanation<'a> {
+    body: &'a Body,
+    status: u16,
+    rules: Option<&'a WireRules>,
+    found: Cow<'a, Found>,
+    content: OnceCell<Content<'a>>,
+}
+
 /// Room for 64 contents: more than the servers that a client is refused by at a time.
 const SETS: usize = 16;
 /// A longer content is not remembered: it is a page, or holds what no other holds.
 const LONGEST: usize = 1024;
 
 impl Explanations {
-    pub(super) fn new() -> Self {
-        Self { known: Recent::new(SETS), other: Found::default() }
+    pub(super) const fn new() -> Self {
+        Self(Recent::new(SETS))
     }
 
     /// What a response's content says.
     pub(super) fn of<'a>(&'a mut self, body: &'a Body, status: u16, rules: Option<&'a WireRules>) -> Explanation<'a> {
-        let octets = body.octets.as_slice();
-        let hash = Hash::of(&[octets]);
-        let is_meant =
-            |found: &Found| *found.octets == *octets && found.status == status && found.rules.as_ref() == rules;
-        if self.known.known(hash, is_meant).is_none() {
-            self.other = Found { status, rules: rules.cloned(), ..Found::default() };
-            if octets.len() <= LONGEST {
-                self.known.keep(hash, Found { octets: octets.into(), ..self.other.clone() });
-            }
-        }
-        let found = self.known.known(hash, is_meant).unwrap_or(&self.other);
+        let found = if body.octets.len() <= LONGEST { self.found(body, status, rules) } else { None };
+        let found = found.map_or_else(Cow::default, Cow::Borrowed);
         Explanation { body, status, rules, found, content: OnceCell::new() }
+    }
+
+    /// What was found before, or has its place from now on.
+    fn found(&mut self, body: &Body, status: u16, rules: Option<&WireRules>) -> Option<&Found> {
+        let hash = Hash::of(&[&body.octets]);
+        let is_meant = |known: &Known| known.body == *body && known.status == status && known.rules.as_ref() == rules;
+        if self.0.known(hash, is_meant).is_none() {
+            let known = Known { body: body.clone(), status, rules: rules.cloned(), found: Found::default() };
+            self.0.keep(hash, known);
+        }
+        self.0.known(hash, is_meant).map(|known| &known.found)
     }
 }
 

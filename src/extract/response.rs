@@ -359,7 +359,9 @@ mod tests {
         ) {
             let in_common = |lines: &Vec<(&str, Option<&str>)>| {
                 let mut common = CommonFields::default();
-                lines.iter().for_each(|(name, value)| common.push(name.as_bytes(), value.map(str::as_bytes)));
+                for (name, value) in lines {
+                    common.push(name.as_bytes(), value.map(str::as_bytes));
+                }
                 Arc::new(common)
             };
             let common: Vec<_> = servers.iter().map(in_common).collect();

@@ -43,13 +43,9 @@ impl Identities {
     /// For whom a rule counts an exchange; without a rule, its credential's or else its address's owner.
     pub(super) fn scope(&self, caller: &Caller<'_>, rule: Option<&ScopeRule>) -> Option<Scope> {
         let Some(rule) = rule else {
-            return match credential(caller.credentials, &[]) {
-                Some(id) => Some(Scope { kind: Arc::clone(&self.api_key), id: Some(Arc::clone(self.party(id))) }),
-                None => {
-                    let id = Arc::clone(self.named(&caller.address()?));
-                    Some(Scope { kind: Arc::clone(&self.ip), id: Some(id) })
-                }
-            };
+            let mut scope = None;
+            self.write_usual(caller, &mut scope);
+            return scope;
         };
         Some(Scope { kind: Arc::clone(rule.kind()), id: self.of_kind(caller, rule.kind(), rule.credentials()) })
     }
@@ -89,6 +85,10 @@ impl Identities {
 
     /// The party that a credential belongs to: its pool, else its alias, else its hash.
     fn party<'a>(&'a self, id: &'a Arc<str>) -> &'a Arc<str> {
+        // Most users name nobody.
+        if self.pools.is_empty() && self.aliases.is_empty() {
+            return id;
+        }
         self.pools.get(id).unwrap_or_else(|| {
             let name = self.named(id);
             self.pools.get(name).unwrap_or(name)

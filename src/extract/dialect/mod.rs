@@ -193,7 +193,7 @@ pub(super) fn read_only_quota(
     let reading = quota::only(readings)?;
     draft.base.write_reading(numbers, reading);
     if is_shared {
-        repeated.learn(fields, reset_rule, layout, reading, family);
+        repeated.learn(fields, reset_rule, plain, reading, family);
     }
     Some(family)
 }

@@ -95,8 +95,15 @@ impl Plain {
     #[inline]
     pub(super) fn left_and_used(&self, fields: &Fields) -> Option<(Option<Amount>, Option<Amount>)> {
         // A line that is there but holds no number leaves all to the other reader.
-        let count = |line: Option<usize>| line.map_or(Some(None), |line| amount(fields.value(line)).map(Some));
-        Some((count(self.remaining)?, count(self.used)?))
+        let remaining = match self.remaining {
+            Some(line) => Some(amount(fields.value(line))?),
+            None => None,
+        };
+        let used = match self.used {
+            Some(line) => Some(amount(fields.value(line))?),
+            None => None,
+        };
+        Some((remaining, used))
     }
 
     /// The lines that say the same for as long as a window, or longer.
@@ -119,7 +126,10 @@ impl Plain {
         is_delta: bool,
         context: &mut Context<'_>,
     ) -> Option<(Numbers, bool)> {
-        let limit = self.limit.map_or(Some(None), |line| amount(fields.value(line)).map(Some))?;
+        let limit = match self.limit {
+            Some(line) => Some(amount(fields.value(line))?),
+            None => None,
+        };
         let (remaining, used) = self.left_and_used(fields)?;
         let (reset, is_epoch) = self.reset.map_or((None, false), |(unit, line)| {
             let (value, window) = (fields.value(line), draft.base.window);

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::layout::Layout;
+use super::plain_numbers::Plain;
 use super::quota::{self, Numbers};
 use crate::extract::recent::{Hash, Recent};
 use crate::extract::reset;
@@ -28,8 +26,8 @@ struct Repeated {
     lines: Arc<CommonFields>,
     reset_rule: Option<ResetUnit>,
     /// Lines whose values vary in general, and the values under which the rest is so.
-    values: SmallVec<[(usize, Box<[u8]>); 2]>,
-    layout: Arc<Layout>,
+    values: Box<[(usize, Box<[u8]>)]>,
+    plain: Plain,
     /// The reading, but for the numbers that each response changes.
     reading: Reading,
     /// The reset is too far ahead to be believed by whoever sees it earlier.
@@ -64,8 +62,7 @@ impl Repetitions {
             self.last = Some(Arc::clone(self.known.known(Hash::of_places(&[lines]), is_meant)?));
         }
         let repeated = self.last.as_ref()?;
-        let (_, plain) = repeated.layout.only()?;
-        let (remaining, used) = plain.left_and_used(fields)?;
+        let (remaining, used) = repeated.plain.left_and_used(fields)?;
         let Reading { limit, reset_at: reset, .. } = repeated.reading;
         let numbers = Numbers { limit, remaining, used, utilization: None, reset }.completed();
         let reading = quota::only(readings)?;
@@ -82,20 +79,17 @@ impl Repetitions {
         &mut self,
         fields: &Fields,
         reset_rule: Option<ResetUnit>,
-        layout: &Arc<Layout>,
+        plain: &Plain,
         reading: &Reading,
         family: &'static str,
     ) {
-        let Some((lines, (_, plain))) = fields.common().zip(layout.only()) else { return };
-        if !plain.resets_at_point(fields, reset_rule) {
-            return;
-        }
+        let Some(lines) = fields.common().filter(|_| plain.resets_at_point(fields, reset_rule)) else { return };
         let vary = plain.lasting().filter(|line| !lines.is_fixed(*line));
         let repeated = Repeated {
             lines: Arc::clone(lines),
             reset_rule,
             values: vary.map(|line| (line, Box::from(fields.value(line)))).collect(),
-            layout: Arc::clone(layout),
+            plain: plain.clone(),
             reading: reading.clone(),
             credible_from: reading.reset_at.map_or(Timestamp::MIN, reset::credible_from),
             family,
