@@ -81,7 +81,9 @@ impl Engine {
         self.tracker.handle_observation(observation);
         self.alerts.handle_observation(observation, &self.tracker);
         sink.observation(observation);
-        self.drain(sink);
+        if self.tracker.has_events() || self.alerts.has_changes() {
+            self.drain(sink);
+        }
     }
 
     /// Lets time pass until `now`, meeting each deadline on the way.

@@ -121,15 +121,14 @@ impl Tracker {
     pub(super) fn take_course(&mut self, observation: &Observation, now: Timestamp) -> bool {
         let Some(named) = Named::of(observation) else { return false };
         let Some(Slots { endpoint, route, quota: id }) = self.courses.of(&named) else { return false };
-        let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
         let reading = named.reading;
+        let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
         if quota.shared_by.is_some() || self.options.readings == 0 {
             return false;
         }
         // What is called the same may be another quota, unless no other was ever called so.
-        if (quota.namesakes > 0 || !quota.take_again(reading, observation.at))
-            && !self.take_news(observation, reading, id, now)
-        {
+        let is_known = quota.namesakes == 0 && quota.take_again(reading, observation.at);
+        if !is_known && !self.take_news(observation, reading, id, now) {
             return false;
         }
         self.endpoints.touch(endpoint);
@@ -140,11 +139,13 @@ impl Tracker {
         self.routes.touch(route);
         self.touched.push(id);
         self.learn_sharing(observation, reading, id, now);
-        // It was not shared before: whatever shows a shared quota in its place retires it.
-        if !self.retired.is_empty() {
+        if self.retired.is_empty() {
+            self.count_quota(id, observation, named.endpoint, now);
+        } else {
+            // It was not shared before: whatever shows a shared quota in its place retires it.
             self.touch_shared();
+            self.count_touched(observation, named.endpoint, now);
         }
-        self.count_touched(observation, named.endpoint, now);
         true
     }
 

@@ -18,11 +18,13 @@ const NAME: &str = "shared";
 
 impl Tracker {
     /// Whether a shared quota is shown in the place of this one.
+    #[inline]
     pub(super) fn is_hidden(&self, quota: &TrackedQuota) -> bool {
         quota.shared_by.is_some_and(|id| self.any_quota(id).is_some())
     }
 
     /// A quota by its name, whether it is shown or not.
+    #[inline]
     pub(super) fn any_quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
         self.quotas.get(id.slot).filter(|quota| quota.id == id)
     }

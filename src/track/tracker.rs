@@ -225,7 +225,14 @@ impl Tracker {
         &self.retired
     }
 
+    /// Whether events wait.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// A quota by its name; absent once it was forgotten, or while a shared one is shown in its place.
+    #[inline]
     pub fn quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
         self.any_quota(id).filter(|quota| !self.is_hidden(quota))
     }
@@ -371,24 +378,32 @@ impl Tracker {
     }
 
     pub(super) fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
-        for &id in &self.touched {
-            self.quotas.touch(id.slot);
-            let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == id) else { continue };
-            let was_idle = quota.minute.requests == 0;
-            quota.count(observation, endpoint, now, self.late, &self.options);
-            // What moves on is looked at when it would have been due: almost every exchange moves some.
-            let expires = quota.expires_at().filter(|at| *at > now);
-            let earlier = expires.filter(|at| quota.wakes_at.is_none_or(|wakes_at| *at < wakes_at));
-            if let Some(at) = earlier {
-                if let Some(before) = quota.wakes_at.replace(at) {
-                    self.expiries.remove(before, id);
-                }
-                self.expiries.insert(at, id);
+        for index in 0..self.touched.len() {
+            if let Some(&id) = self.touched.get(index) {
+                self.count_quota(id, observation, endpoint, now);
             }
-            if was_idle {
-                self.busy.push(id);
-                self.minute_ends.get_or_insert_with(|| minute_end(now));
+        }
+    }
+
+    /// Counts an exchange against a quota, and lets it wait for its next moment.
+    #[inline]
+    pub(super) fn count_quota(&mut self, id: QuotaId, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
+        self.quotas.touch(id.slot);
+        let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == id) else { return };
+        let was_idle = quota.minute.requests == 0;
+        quota.count(observation, endpoint, now, self.late, &self.options);
+        // What moves on is looked at when it would have been due: almost every exchange moves some.
+        let expires = quota.expires_at().filter(|at| *at > now);
+        let earlier = expires.filter(|at| quota.wakes_at.is_none_or(|wakes_at| *at < wakes_at));
+        if let Some(at) = earlier {
+            if let Some(before) = quota.wakes_at.replace(at) {
+                self.expiries.remove(before, id);
             }
+            self.expiries.insert(at, id);
+        }
+        if was_idle {
+            self.busy.push(id);
+            self.minute_ends.get_or_insert_with(|| minute_end(now));
         }
     }
 }

@@ -251,6 +251,7 @@ impl TrackedQuota {
 }
 
 /// The window that a reading states; one of no length says nothing.
+#[inline]
 pub(super) fn stated_window(reading: &Reading) -> Option<Duration> {
     reading.window.filter(|window| !window.is_zero())
 }
