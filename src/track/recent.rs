@@ -56,7 +56,9 @@ impl RecentCounts {
         }
         if let Some(last) = self.seconds.back_mut() {
             last.requests = last.requests.saturating_add(1);
-            last.throttled = last.throttled.saturating_add(u32::from(throttled));
+            if throttled {
+                last.throttled = last.throttled.saturating_add(1);
+            }
         }
         self.sum.requests += 1;
         self.sum.throttled += u64::from(throttled);
