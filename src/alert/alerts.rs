@@ -343,7 +343,7 @@ mod tests {
                         both.iter_mut().for_each(|alerts| alerts.handle_timeout(due, &tracker));
                     }
                     let remaining = f64::from(remaining.saturating_sub(u32::try_from(time).unwrap()));
-                    tracker.handle_observation(&observation(at, remaining, refused, reset));
+                    tracker.handle_observation(&observation(at, remaining, refused, reset), None);
                     both[1].quotas.values_mut().for_each(|watch| watch.forget_rest());
                     both.iter_mut().for_each(|alerts| {
                         alerts.handle_timeout(at, &tracker);

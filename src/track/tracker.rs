@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use crate::model::{Observation, Timestamp};
+use crate::model::{Observation, SettledNames, Timestamp};
 
 use super::bounded::Bounded;
 use super::course::Courses;
@@ -97,8 +97,8 @@ impl Tracker {
         }
     }
 
-    /// Takes an exchange into account.
-    pub fn handle_observation(&mut self, observation: &Observation) {
+    /// Takes an exchange into account; `names` is the number of what it names, where that has one.
+    pub fn handle_observation(&mut self, observation: &Observation, names: Option<SettledNames>) {
         self.handle_timeout(observation.at);
         let now = self.now.unwrap_or(observation.at);
         self.sequence += 1;
@@ -114,7 +114,7 @@ impl Tracker {
         if !self.late {
             self.trend.add(now, None, throttled);
         }
-        if self.take_course(observation, now) {
+        if names.is_some_and(|names| self.take_course(observation, names, now)) {
             return;
         }
         let mut place = self.places.of(observation);
@@ -150,7 +150,9 @@ impl Tracker {
             self.blame(observation, now);
         }
         self.count_touched(observation, endpoint, now);
-        self.keep_course(observation, place.endpoint);
+        if let Some(names) = names {
+            self.keep_course(observation, names, place.endpoint);
+        }
     }
 
     /// Lets time pass: full minutes are reported, and numbers whose reset has passed become history.
