@@ -1,11 +1,11 @@
 //! The owner of all alerts.
 
+use std::collections::VecDeque;
 use std::collections::btree_map::{BTreeMap, Entry};
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::model::{Alert, CaptureState, Observation, Timestamp};
-use crate::track::{AsIs, Deadlines, QuotaId, Tracker, sooner};
+use crate::track::{Deadlines, QuotaId, Tracker, sooner};
 
 use super::captures::CaptureWatch;
 use super::episode::Episode;
@@ -13,6 +13,7 @@ use super::error_codes::{CodeKey, CodeWatch};
 use super::facts::Moment;
 use super::options::AlertOptions;
 use super::quota_watch::QuotaWatch;
+use super::watches::Watches;
 
 /// Live interfaces under watch; a host has a handful.
 const INTERFACES: usize = 64;
@@ -21,7 +22,7 @@ const INTERFACES: usize = 64;
 pub struct Alerts {
     options: AlertOptions,
     now: Option<Timestamp>,
-    quotas: HashMap<QuotaId, Box<QuotaWatch>, AsIs>,
+    quotas: Watches,
     codes: BTreeMap<CodeKey, CodeWatch>,
     captures: BTreeMap<Arc<str>, CaptureWatch>,
     /// When quotas and codes are looked at: at their deadline, or before it where that has moved on since.
@@ -74,7 +75,7 @@ impl Alerts {
         Self {
             options,
             now: None,
-            quotas: HashMap::default(),
+            quotas: Watches::default(),
             codes: BTreeMap::new(),
             captures: BTreeMap::new(),
             quota_deadlines: Deadlines::new(),
@@ -91,14 +92,14 @@ impl Alerts {
             return;
         }
         for id in tracker.retired() {
-            if self.quotas.contains_key(id) {
+            if self.quotas.contains(*id) {
                 self.judge_quota(*id, tracker, now, None);
             }
         }
         self.judge_code(observation, tracker, now);
         for quota in tracker.touched() {
             let moment = Moment { now, sequence: Some(tracker.sequence()), options: &self.options };
-            if let Some(watch) = self.quotas.get_mut(&quota.id()) {
+            if let Some(watch) = self.quotas.get_mut(quota.id()) {
                 watch.judge(quota, moment, &mut self.outbox);
                 if !watch.waits(quota.id(), moment, &mut self.quota_deadlines) {
                     self.forget(quota.id());
@@ -135,7 +136,7 @@ impl Alerts {
     pub fn handle_timeout(&mut self, now: Timestamp, tracker: &Tracker) {
         while let Some(due) = self.poll_timeout().filter(|due| *due <= now) {
             if let Some((at, id)) = self.quota_deadlines.pop_due(due) {
-                let Some(watch) = self.quotas.get_mut(&id) else { continue };
+                let Some(watch) = self.quotas.get_mut(id) else { continue };
                 watch.looks_at = None;
                 if watch.deadline.is_some_and(|deadline| deadline <= at) {
                     let at = self.advance(at);
@@ -162,6 +163,12 @@ impl Alerts {
         sooner(self.quota_deadlines.next(), self.code_deadlines.next())
     }
 
+    /// Whether changes wait.
+    #[inline]
+    pub fn has_changes(&self) -> bool {
+        !self.outbox.changes.is_empty()
+    }
+
     /// The next change of an alert.
     pub fn poll_alert(&mut self) -> Option<Alert> {
         self.outbox.changes.pop_front()
@@ -170,7 +177,7 @@ impl Alerts {
     /// What fires, the worst first, then what was resolved last.
     pub fn current(&self) -> Vec<Alert> {
         let mut quotas: Vec<_> = self.quotas.iter().collect();
-        quotas.sort_unstable_by_key(|(id, _)| **id);
+        quotas.sort_unstable_by_key(|(id, _)| *id);
         let quotas = quotas.into_iter().flat_map(|(_, watch)| watch.firing());
         let codes = self.codes.values().filter_map(CodeWatch::firing);
         let captures = self.captures.values().filter_map(CaptureWatch::firing);
@@ -200,7 +207,7 @@ impl Alerts {
     }
 
     fn judge_quota(&mut self, id: QuotaId, tracker: &Tracker, now: Timestamp, sequence: Option<u64>) {
-        let watch = self.quotas.entry(id).or_default();
+        let watch = self.quotas.get_or_begin(id);
         let Some(quota) = tracker.quota(id) else {
             watch.abandon(now, &mut self.outbox);
             self.forget(id);
@@ -212,7 +219,7 @@ impl Alerts {
 
     /// Makes sure that a quota is looked at in time, or no longer where nothing waits.
     fn settle(&mut self, id: QuotaId, now: Timestamp) {
-        let Some(watch) = self.quotas.get_mut(&id) else { return };
+        let Some(watch) = self.quotas.get_mut(id) else { return };
         let moment = Moment { now, sequence: None, options: &self.options };
         if !watch.waits(id, moment, &mut self.quota_deadlines) {
             self.forget(id);
@@ -220,14 +227,15 @@ impl Alerts {
     }
 
     fn forget(&mut self, id: QuotaId) {
-        if let Some(at) = self.quotas.remove(&id).and_then(|watch| watch.looks_at) {
+        if let Some(at) = self.quotas.remove(id).and_then(|watch| watch.looks_at) {
             self.quota_deadlines.remove(at, id);
         }
     }
 
     /// Forgets the quotas that the tracker forgot. It keeps fewer than are watched here, so that this frees many at once.
     fn sweep(&mut self, tracker: &Tracker, now: Timestamp) {
-        let mut gone: Vec<QuotaId> = self.quotas.keys().copied().filter(|id| tracker.quota(*id).is_none()).collect();
+        let mut gone: Vec<QuotaId> =
+            self.quotas.iter().map(|(id, _)| id).filter(|id| tracker.quota(*id).is_none()).collect();
         gone.sort_unstable();
         for id in gone {
             self.judge_quota(id, tracker, now, None);
@@ -268,7 +276,7 @@ impl Alerts {
         }
         // A code that fires speaks for the lesser alerts of the quota that refused with it.
         let Some(id) = quota.filter(|_| changed) else { return };
-        let watch = self.quotas.entry(id).or_default();
+        let watch = self.quotas.get_or_begin(id);
         watch.codes_firing =
             if fires { watch.codes_firing.saturating_add(1) } else { watch.codes_firing.saturating_sub(1) };
         watch.tell(&mut self.outbox);
@@ -335,7 +343,7 @@ mod tests {
                         both.iter_mut().for_each(|alerts| alerts.handle_timeout(due, &tracker));
                     }
                     let remaining = f64::from(remaining.saturating_sub(u32::try_from(time).unwrap()));
-                    tracker.handle_observation(&observation(at, remaining, refused, reset));
+                    tracker.handle_observation(&observation(at, remaining, refused, reset), None);
                     both[1].quotas.values_mut().for_each(|watch| watch.forget_rest());
                     both.iter_mut().for_each(|alerts| {
                         alerts.handle_timeout(at, &tracker);

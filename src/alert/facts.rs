@@ -60,16 +60,19 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether an exchange is judged, not only the passing of time.
+    #[inline]
     pub(super) const fn is_observed(&self) -> bool {
         self.sequence.is_some()
     }
 
     /// Whether the exchange that is judged began a new window.
+    #[inline]
     pub(super) fn is_reset(&self) -> bool {
         self.sequence.is_some_and(|sequence| self.quota.was_reset(sequence))
     }
 
     /// Whether the limit was hit, as far as an exchange shows it.
+    #[inline]
     pub(super) const fn is_hit(&self) -> bool {
         self.is_observed() && (self.refused || self.spent)
     }
@@ -100,11 +103,13 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether what is known of it is history.
+    #[inline]
     pub(super) fn is_history(&self) -> bool {
         self.history_at.is_some_and(|at| self.now >= at)
     }
 
     /// When what is known of it will be history, where that is still to come.
+    #[inline]
     pub(super) fn becomes_history_at(&self) -> Option<Timestamp> {
         self.history_at.filter(|at| *at > self.now)
     }
@@ -117,6 +122,7 @@ impl<'a> Facts<'a> {
 }
 
 /// When what is known of a quota is history; absent for one that the agent counts itself.
+#[inline]
 fn history_at(quota: &TrackedQuota) -> Option<Timestamp> {
     quota.expires_at().or_else(|| (!quota.is_counted()).then(|| quota.seen_at().after(UNSTATED)))
 }

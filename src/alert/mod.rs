@@ -23,6 +23,7 @@ mod rest;
 mod rule_set;
 mod short_windows;
 mod summary;
+mod watches;
 
 pub use alerts::Alerts;
 pub use options::AlertOptions;

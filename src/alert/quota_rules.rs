@@ -205,6 +205,10 @@ impl Remembered {
 /// Why the alert of a rule is over at once: the window that was judged is gone.
 #[inline]
 pub(super) fn over(rule: Rule, level: Level, facts: &Facts<'_>) -> Option<&'static str> {
+    if facts.is_history() || facts.is_reset() || level == Level::Unknown { past(rule, level, facts) } else { None }
+}
+
+fn past(rule: Rule, level: Level, facts: &Facts<'_>) -> Option<&'static str> {
     let is_expired = match rule {
         Rule::QuotaChanged => false,
         Rule::LimitHit => level == Level::Clears && facts.quota.is_stale(facts.now),

@@ -1,7 +1,5 @@
 //! What leaves the rules on a quota as they are.
 
-use std::time::Duration;
-
 use crate::model::Timestamp;
 use crate::track::sooner;
 
@@ -9,9 +7,6 @@ use super::facts::Facts;
 use super::machine::Level;
 use super::outlook::Outlook;
 use super::quota_rules::{exhaustion, throttled_ratio};
-
-/// Counts of the last minutes are those of the clock's seconds: within one, each exchange lowers the share of refusals.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// What exchanges have in common that change nothing but a deadline: no state, no alert.
 ///
@@ -24,7 +19,7 @@ pub(super) struct Rest {
     band: (f64, f64),
     history_at: Option<Timestamp>,
     throttled: u64,
-    /// The level of the share of refusals, where there are any.
+    /// The level of the share of refusals, where there are any: as long as none comes and none leaves, it only falls.
     share: Option<Level>,
     pub(super) outlook: Outlook,
     /// Whether the deadline moves on with each exchange.
@@ -38,8 +33,8 @@ impl Rest {
             facts.is_observed() && !facts.is_turn() && facts.short_window.is_none() && !facts.is_history();
         let ratio = facts.numbers.utilization.filter(|_| is_ordinary)?;
         let has_refusals = facts.quota.recent_at_most().throttled > 0;
-        let second = has_refusals.then(|| Timestamp::from_secs(facts.now.as_secs()).after(SECOND));
-        let until = sooner(sooner(outlook.fixed(), facts.history_at), second).unwrap_or(Timestamp::MAX);
+        let leaves = if has_refusals { Some(facts.quota.recent_until()?) } else { None };
+        let until = sooner(sooner(outlook.fixed(), facts.history_at), leaves).unwrap_or(Timestamp::MAX);
         Some(Self {
             until,
             band: band(ratio, facts),
@@ -70,13 +65,13 @@ impl Rest {
 /// The utilizations between the nearest two thresholds.
 fn band(ratio: f64, facts: &Facts<'_>) -> (f64, f64) {
     let options = facts.options;
-    let mut band = (f64::NEG_INFINITY, f64::INFINITY);
+    let (mut from, mut below) = (f64::NEG_INFINITY, f64::INFINITY);
     for threshold in [options.utilization_clear, options.utilization, options.high_clear, options.high] {
-        if threshold <= ratio {
-            band.0 = threshold.max(band.0);
-        } else {
-            band.1 = threshold.min(band.1);
+        if threshold > ratio {
+            below = if threshold < below { threshold } else { below };
+        } else if threshold > from {
+            from = threshold;
         }
     }
-    band
+    (from, below)
 }

@@ -2,7 +2,7 @@
 
 /// A set of rules, by their places in [`super::quota_rules::RULES`]; iterates over the places in their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct RuleSet(u8);
+pub(super) struct RuleSet(u32);
 
 impl RuleSet {
     /// Puts a rule in, or takes it out.
@@ -23,7 +23,11 @@ impl RuleSet {
 impl<const N: usize> From<[bool; N]> for RuleSet {
     #[inline]
     fn from(are_in: [bool; N]) -> Self {
-        Self(are_in.into_iter().rev().fold(0, |bits, is_in| bits << 1 | u8::from(is_in)))
+        let mut set = Self::default();
+        for (place, is_in) in are_in.into_iter().enumerate() {
+            set.0 |= u32::from(is_in) << place;
+        }
+        set
     }
 }
 
@@ -38,16 +42,19 @@ impl IntoIterator for RuleSet {
 }
 
 /// The places of a set's rules.
-pub(super) struct Places(u8);
+pub(super) struct Places(u32);
 
 impl Iterator for Places {
     type Item = usize;
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
         let place = self.0.trailing_zeros() as usize;
-        self.0 &= self.0.wrapping_sub(1);
-        (place < 8).then_some(place)
+        self.0 &= self.0 - 1;
+        Some(place)
     }
 }
 

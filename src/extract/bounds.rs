@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{Observation, Scope, same_or_absent, same_text};
+use crate::model::{Observation, Scope, SettledNames, same_or_absent, same_text};
 
 use super::recent::{Hash, Recent};
 use super::settled::Settled;
@@ -100,13 +100,15 @@ impl Bounds {
         }
     }
 
-    /// Replaces what is past a bound, and what has turned out to be a value in a path.
-    pub fn settle(&mut self, observation: &mut Observation) {
-        if self.settled.knows(observation) {
-            return;
+    /// Replaces what is past a bound, and what has turned out to be a value in a path; the number of what is named then, where
+    /// that is no more than most name.
+    pub fn settle(&mut self, observation: &mut Observation) -> Option<SettledNames> {
+        let known = self.settled.known(observation);
+        if known.is_some() {
+            return known;
         }
         self.settle_all(observation);
-        self.settled.keep(observation);
+        self.settled.keep(observation)
     }
 
     fn settle_all(&mut self, observation: &mut Observation) {

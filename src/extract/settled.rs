@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::recent::{Hash, Recent};
-use crate::model::{Observation, Scope};
+use crate::model::{Observation, Scope, SettledNames};
 
 /// Room for those of a busy integration's endpoints and callers, times four.
 const SETS: usize = 512;
@@ -13,7 +13,11 @@ const SETS: usize = 512;
 ///
 /// Names in other allocations cost the search that this would have saved.
 #[derive(Debug, Clone)]
-pub(super) struct Settled(Recent<Names>);
+pub(super) struct Settled {
+    recent: Recent<Names>,
+    /// How many sets were kept so far: numbers the last one.
+    last: u64,
+}
 
 /// What one exchange named.
 #[derive(Debug, Clone)]
@@ -21,9 +25,11 @@ struct Names {
     host: Arc<str>,
     endpoint: Arc<str>,
     scope: Scope,
-    /// Whose names those of the reading are, and what that counts, where there was one.
+    /// Whose names those of the reading are, whether that is a profile, and what the reading counts, where there was one.
     owner: Arc<str>,
+    is_profiled: bool,
     dimension: Option<Arc<str>>,
+    number: SettledNames,
 }
 
 /// The same, as an exchange says it.
@@ -32,43 +38,50 @@ struct Named<'a> {
     host: &'a Arc<str>,
     endpoint: &'a Arc<str>,
     scope: &'a Scope,
-    id: &'a Arc<str>,
+    id: Option<&'a Arc<str>>,
     owner: &'a Arc<str>,
+    is_profiled: bool,
     dimension: Option<&'a Arc<str>>,
 }
 
 impl Settled {
     pub(super) const fn new() -> Self {
-        Self(Recent::new(SETS))
+        Self { recent: Recent::new(SETS), last: 0 }
     }
 
-    /// Whether everything that an exchange names is known to be settled: only where it names no more than most do.
+    /// The number of what an exchange names, where that is known to be settled: only where it names no more than most do.
     #[inline]
-    pub(super) fn knows(&self, observation: &Observation) -> bool {
-        let Some(named) = Named::of(observation) else { return false };
+    pub(super) fn known(&self, observation: &Observation) -> Option<SettledNames> {
+        let named = Named::of(observation)?;
         let same = |known: &Option<Arc<str>>, name| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, name));
         let is_meant = |known: &Names| {
             Arc::ptr_eq(&known.endpoint, named.endpoint)
-                && same(&known.scope.id, named.id)
+                && named.id.map_or(known.scope.id.is_none(), |id| same(&known.scope.id, id))
                 && Arc::ptr_eq(&known.scope.kind, &named.scope.kind)
                 && Arc::ptr_eq(&known.host, named.host)
                 && Arc::ptr_eq(&known.owner, named.owner)
+                && known.is_profiled == named.is_profiled
                 && named.dimension.is_none_or(|dimension| same(&known.dimension, dimension))
         };
-        self.0.known(named.hash(), is_meant).is_some()
+        self.recent.known(named.hash(), is_meant).map(|known| known.number)
     }
 
-    /// Remembers what an exchange names, all of it settled.
-    pub(super) fn keep(&mut self, observation: &Observation) {
-        let Some(named) = Named::of(observation) else { return };
+    /// Remembers what an exchange names, all of it settled, under a new number.
+    pub(super) fn keep(&mut self, observation: &Observation) -> Option<SettledNames> {
+        let named = Named::of(observation)?;
+        self.last = self.last.saturating_add(1);
+        let number = SettledNames(self.last);
         let names = Names {
             host: Arc::clone(named.host),
             endpoint: Arc::clone(named.endpoint),
             scope: named.scope.clone(),
             owner: Arc::clone(named.owner),
+            is_profiled: named.is_profiled,
             dimension: named.dimension.cloned(),
+            number,
         };
-        self.0.keep(named.hash(), names);
+        self.recent.keep(named.hash(), names);
+        Some(number)
     }
 }
 
@@ -88,11 +101,12 @@ impl<'a> Named<'a> {
         }
         let (host, scope) = (observation.host.as_ref()?, observation.scope.as_ref()?);
         let owner = observation.provider.as_ref().unwrap_or(host);
-        Some(Self { host, endpoint: observation.endpoint.as_ref()?, scope, id: scope.id.as_ref()?, owner, dimension })
+        let (endpoint, is_profiled) = (observation.endpoint.as_ref()?, observation.provider.is_some());
+        Some(Self { host, endpoint, scope, id: scope.id.as_ref(), owner, is_profiled, dimension })
     }
 
     #[inline]
     fn hash(self) -> Hash {
-        Hash::of_places(&[self.endpoint, self.id, self.host])
+        Hash::of_places(&[self.endpoint, self.id.unwrap_or(&self.scope.kind), self.host])
     }
 }

@@ -20,6 +20,7 @@ mod number;
 mod observation;
 mod path;
 mod quota;
+mod settled;
 mod short_values;
 mod snapshot;
 mod time;
@@ -38,5 +39,6 @@ pub use observation::{DeclaredQuota, Observation, Reading, ThrottleCause, Window
 pub use path::Path;
 pub use quota::{Dimension, QuotaKey, QuotaSource, Scope};
 pub(crate) use quota::{keep_scope, keep_text, same_or_absent, same_scope, same_text};
+pub use settled::SettledNames;
 pub use snapshot::{CaptureState, EndpointState, ErrorCodeCount, Finding, QuotaState, Snapshot, Trend, TrendPoint};
 pub use time::Timestamp;

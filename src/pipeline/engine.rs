@@ -77,11 +77,13 @@ impl Engine {
             Some(_) if self.poll_timeout().is_none_or(|due| observation.at < due) => self.now = Some(observation.at),
             _ => self.handle_timeout(observation.at, sink),
         }
-        self.bounds.settle(observation);
-        self.tracker.handle_observation(observation);
+        let names = self.bounds.settle(observation);
+        self.tracker.handle_observation(observation, names);
         self.alerts.handle_observation(observation, &self.tracker);
         sink.observation(observation);
-        self.drain(sink);
+        if self.tracker.has_events() || self.alerts.has_changes() {
+            self.drain(sink);
+        }
     }
 
     /// Lets time pass until `now`, meeting each deadline on the way.

@@ -65,10 +65,12 @@ impl<T> Bounded<T> {
         self.entry(slot).filter(|entry| entry.value.is_some()).map(|entry| entry.hash)
     }
 
+    #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&T> {
         self.entry(slot).and_then(|entry| entry.value.as_ref())
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
         self.entries.get_mut(slot as usize).and_then(|entry| entry.value.as_mut())
     }
@@ -137,6 +139,7 @@ impl<T> Bounded<T> {
         self.evicted
     }
 
+    #[inline]
     fn entry(&self, slot: u32) -> Option<&Entry<T>> {
         self.entries.get(slot as usize)
     }

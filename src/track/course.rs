@@ -1,35 +1,29 @@
 //! Exchanges like one before: the same caller, endpoint and quota, with other numbers.
 
-use std::sync::Arc;
-
-use crate::model::{Observation, Reading, Scope, Timestamp};
+use crate::model::{Observation, Reading, SettledNames, Timestamp};
 
 use super::learned::Learning;
-use super::places::place_of;
 use super::quota::QuotaId;
 use super::tracker::Tracker;
 use super::update::stated_window;
 
 /// Courses kept: those of a busy integration's endpoints and callers.
-const COURSES: usize = 1024;
+const COURSES: usize = 2048;
 
-/// Remembers where an exchange that announces one quota of its endpoint found everything, by where its names lie in memory:
-/// most exchanges are like one before, and need no search.
+/// Remembers where an exchange that announces one quota of its endpoint found everything, by the number of its names: most
+/// exchanges are like one before, and need no search.
 ///
-/// A memory, not a table: names in other allocations, or several that meet in one place, go the full way.
+/// A memory, not a table: names without a number, or several that meet in one place, go the full way.
 pub(super) struct Courses {
-    kept: Box<[Option<Course>]>,
+    kept: Box<[Course]>,
     /// Grows whenever a slot may hold something else than before: what was kept until then is history.
     epoch: u64,
 }
 
+#[derive(Clone, Copy)]
 struct Course {
+    names: SettledNames,
     epoch: u64,
-    provider: Option<Arc<str>>,
-    host: Arc<str>,
-    endpoint: Arc<str>,
-    scope: Scope,
-    dimension: Arc<str>,
     slots: Slots,
 }
 
@@ -43,7 +37,9 @@ pub(super) struct Slots {
 
 impl Courses {
     pub(super) fn new() -> Self {
-        Self { kept: std::iter::repeat_with(|| None).take(COURSES).collect(), epoch: 0 }
+        let none = QuotaId { serial: 0, slot: u32::MAX };
+        let slots = Slots { endpoint: u32::MAX, route: u32::MAX, quota: none };
+        Self { kept: vec![Course { names: SettledNames(0), epoch: u64::MAX, slots }; COURSES].into(), epoch: 0 }
     }
 
     /// Something was found anew, or is gone: nobody is where it was for certain.
@@ -52,84 +48,47 @@ impl Courses {
     }
 
     #[inline]
-    fn of(&self, named: &Named<'_>) -> Option<Slots> {
-        let course = self.kept.get(named.place())?.as_ref()?;
-        let same = |a: Option<&Arc<str>>, b: Option<&Arc<str>>| match (a, b) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let is_meant = course.epoch == self.epoch
-            && Arc::ptr_eq(&course.endpoint, named.endpoint)
-            && same(course.scope.id.as_ref(), named.scope.id.as_ref())
-            && Arc::ptr_eq(&course.scope.kind, &named.scope.kind)
-            && Arc::ptr_eq(&course.host, named.host)
-            && same(course.provider.as_ref(), named.provider)
-            && Arc::ptr_eq(&course.dimension, &named.reading.dimension.0);
-        is_meant.then_some(course.slots)
+    fn of(&self, names: SettledNames) -> Option<Slots> {
+        let course = self.kept.get(place_of(names))?;
+        (course.names == names && course.epoch == self.epoch).then_some(course.slots)
     }
 
-    fn keep(&mut self, named: &Named<'_>, slots: Slots) {
+    fn keep(&mut self, names: SettledNames, slots: Slots) {
         let epoch = self.epoch;
-        if let Some(kept) = self.kept.get_mut(named.place()) {
-            *kept = Some(Course {
-                epoch,
-                provider: named.provider.cloned(),
-                host: Arc::clone(named.host),
-                endpoint: Arc::clone(named.endpoint),
-                scope: named.scope.clone(),
-                dimension: Arc::clone(&named.reading.dimension.0),
-                slots,
-            });
+        if let Some(kept) = self.kept.get_mut(place_of(names)) {
+            *kept = Course { names, epoch, slots };
         }
     }
 }
 
-/// What an exchange names that was accepted and announces one quota, that of its endpoint.
-struct Named<'a> {
-    provider: Option<&'a Arc<str>>,
-    host: &'a Arc<str>,
-    endpoint: &'a Arc<str>,
-    scope: &'a Scope,
-    reading: &'a Reading,
+#[inline]
+fn place_of(SettledNames(number): SettledNames) -> usize {
+    usize::try_from(number).unwrap_or(0) % COURSES
 }
 
-impl<'a> Named<'a> {
-    #[inline]
-    fn of(observation: &'a Observation) -> Option<Self> {
-        let [reading] = observation.readings.as_slice() else { return None };
-        let names_more = reading.bucket.is_some() || reading.policy.is_some() || reading.scope.is_some();
-        if names_more || observation.throttled.is_some() || !observation.declared.is_empty() {
-            return None;
-        }
-        Some(Self {
-            provider: observation.provider.as_ref(),
-            host: observation.host.as_ref()?,
-            endpoint: observation.endpoint.as_ref()?,
-            scope: observation.scope.as_ref()?,
-            reading,
-        })
-    }
-
-    #[inline]
-    fn place(&self) -> usize {
-        place_of([Some(self.endpoint), self.scope.id.as_ref(), Some(self.host)], COURSES)
-    }
+/// The only reading of an exchange that was accepted, where it is of a quota of its endpoint.
+#[inline]
+fn only_reading(observation: &Observation) -> Option<&Reading> {
+    let [reading] = observation.readings.as_slice() else { return None };
+    let names_more = reading.bucket.is_some() || reading.policy.is_some() || reading.scope.is_some();
+    let is_plain = !names_more && observation.throttled.is_none() && observation.declared.is_empty();
+    is_plain.then_some(reading)
 }
 
 impl Tracker {
     /// Takes an exchange like one before, as the full way would; not where something may be different.
-    pub(super) fn take_course(&mut self, observation: &Observation, now: Timestamp) -> bool {
-        let Some(named) = Named::of(observation) else { return false };
-        let Some(Slots { endpoint, route, quota: id }) = self.courses.of(&named) else { return false };
+    pub(super) fn take_course(&mut self, observation: &Observation, names: SettledNames, now: Timestamp) -> bool {
+        let Some(Slots { endpoint, route, quota: id }) = self.courses.of(names) else { return false };
+        let (Some(reading), Some(endpoint_name)) = (only_reading(observation), &observation.endpoint) else {
+            return false;
+        };
         let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
-        let reading = named.reading;
         if quota.shared_by.is_some() || self.options.readings == 0 {
             return false;
         }
         // What is called the same may be another quota, unless no other was ever called so.
-        if (quota.namesakes > 0 || !quota.take_again(reading, observation.at))
-            && !self.take_news(observation, reading, id, now)
-        {
+        let is_known = quota.namesakes == 0 && quota.take_again(reading, observation.at);
+        if !is_known && !self.take_news(observation, reading, id, now) {
             return false;
         }
         self.endpoints.touch(endpoint);
@@ -140,11 +99,13 @@ impl Tracker {
         self.routes.touch(route);
         self.touched.push(id);
         self.learn_sharing(observation, reading, id, now);
-        // It was not shared before: whatever shows a shared quota in its place retires it.
-        if !self.retired.is_empty() {
+        if self.retired.is_empty() {
+            self.count_quota(id, observation, endpoint_name, now);
+        } else {
+            // It was not shared before: whatever shows a shared quota in its place retires it.
             self.touch_shared();
+            self.count_touched(observation, endpoint_name, now);
         }
-        self.count_touched(observation, named.endpoint, now);
         true
     }
 
@@ -164,8 +125,9 @@ impl Tracker {
     }
 
     /// Remembers the way that an exchange took, where one like it can take it again.
-    pub(super) fn keep_course(&mut self, observation: &Observation, endpoint: u32) {
-        let (Some(named), [quota]) = (Named::of(observation), self.touched.as_slice()) else { return };
-        self.courses.keep(&named, Slots { endpoint, route: self.route, quota: *quota });
+    pub(super) fn keep_course(&mut self, observation: &Observation, names: SettledNames, endpoint: u32) {
+        if let (Some(_), [quota]) = (only_reading(observation), self.touched.as_slice()) {
+            self.courses.keep(names, Slots { endpoint, route: self.route, quota: *quota });
+        }
     }
 }

@@ -40,6 +40,11 @@ impl Events {
         }
     }
 
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// The oldest event.
     pub(super) fn pop(&mut self) -> Option<TrackEvent> {
         self.waiting.pop_front().map(|event| *event)

@@ -33,9 +33,14 @@ impl TrackedQuota {
     }
 
     /// The same, where what remains is at hand.
+    #[inline]
     pub fn forecast_of(&self, remaining: Amount, now: Timestamp) -> Option<Forecast> {
         let remaining = Some(remaining.value()).filter(|remaining| *remaining > 0.0)?;
         let net = self.rates(now)?.net.filter(|net| *net > 0.0)?;
+        self.forecast_at(net, remaining, now)
+    }
+
+    fn forecast_at(&self, net: f64, remaining: f64, now: Timestamp) -> Option<Forecast> {
         let time_to_reset = match (self.window_kind, self.window()) {
             (Some(WindowKind::Sliding | WindowKind::TokenBucket), Some(window)) => {
                 // What a moving window gives back keeps up with any pace that fits into it.

@@ -45,6 +45,7 @@ pub(super) enum Learning {
 }
 
 impl Learning {
+    #[inline]
     pub(super) const fn learned(self) -> Option<Learned> {
         match self {
             Self::Believes(learned) => Some(learned),

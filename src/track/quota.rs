@@ -25,6 +25,14 @@ pub struct QuotaId {
     pub(super) slot: u32,
 }
 
+impl QuotaId {
+    /// Where the tracker keeps it: at one time the place of no other.
+    #[inline]
+    pub(crate) const fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
 impl Hash for QuotaId {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         hasher.write_u64(self.serial);
@@ -218,11 +226,13 @@ impl TrackedQuota {
     }
 
     /// The length of the window, as stated, else as learned.
+    #[inline]
     pub fn window(&self) -> Option<Duration> {
         self.key.window.or_else(|| self.learning.learned().map(|learned| learned.window))
     }
 
     /// A length that the window has at least: as stated, else the longest wait for a reset that was seen.
+    #[inline]
     pub fn window_at_least(&self) -> Option<Duration> {
         self.window().or_else(|| (!self.longest_wait.is_zero()).then_some(self.longest_wait))
     }
@@ -272,6 +282,7 @@ impl TrackedQuota {
     }
 
     /// Exchanges of the last `span`, at most five minutes; its old edge is exact to one second.
+    #[inline]
     pub fn recent(&self, now: Timestamp, span: Duration) -> Counts {
         self.recent.within(now, span)
     }
@@ -279,6 +290,11 @@ impl TrackedQuota {
     /// No less than what [`Self::recent`] says for five minutes, without counting.
     pub const fn recent_at_most(&self) -> Counts {
         self.recent.at_most()
+    }
+
+    /// Until when nothing leaves the spans of [`Self::recent`], where that is known.
+    pub const fn recent_until(&self) -> Option<Timestamp> {
+        self.recent.until()
     }
 
     /// Throttled exchanges since the start.
@@ -297,6 +313,7 @@ impl TrackedQuota {
     }
 
     /// What the observation of that number showed to have changed.
+    #[inline]
     pub fn change(&self, sequence: u64) -> Option<QuotaChange> {
         self.change.filter(|(at, _)| *at == sequence).map(|(_, change)| change)
     }

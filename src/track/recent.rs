@@ -22,6 +22,7 @@ pub struct Counts {
 impl Counts {
     /// The share of throttled ones; absent where there were no exchanges.
     #[expect(clippy::cast_precision_loss, reason = "counts of five minutes stay far below 2^53")]
+    #[inline]
     pub fn throttled_ratio(self) -> Option<f64> {
         (self.requests > 0).then(|| self.throttled as f64 / self.requests as f64)
     }
@@ -55,7 +56,9 @@ impl RecentCounts {
         }
         if let Some(last) = self.seconds.back_mut() {
             last.requests = last.requests.saturating_add(1);
-            last.throttled = last.throttled.saturating_add(u32::from(throttled));
+            if throttled {
+                last.throttled = last.throttled.saturating_add(1);
+            }
         }
         self.sum.requests += 1;
         self.sum.throttled += u64::from(throttled);
@@ -110,6 +113,11 @@ impl RecentCounts {
     /// No less than what five minutes hold now: what they held when the last exchange came.
     pub(super) const fn at_most(&self) -> Counts {
         self.sum
+    }
+
+    /// When the newest second is over, where that is known.
+    pub(super) const fn until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     fn begin(&mut self, second: i64) {

@@ -18,11 +18,13 @@ const NAME: &str = "shared";
 
 impl Tracker {
     /// Whether a shared quota is shown in the place of this one.
+    #[inline]
     pub(super) fn is_hidden(&self, quota: &TrackedQuota) -> bool {
         quota.shared_by.is_some_and(|id| self.any_quota(id).is_some())
     }
 
     /// A quota by its name, whether it is shown or not.
+    #[inline]
     pub(super) fn any_quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
         self.quotas.get(id.slot).filter(|quota| quota.id == id)
     }
@@ -33,17 +35,24 @@ impl Tracker {
     }
 
     /// Compares what an endpoint's own quota said with what others of the host said, and passes it to the one they share.
+    #[inline]
     pub(super) fn learn_sharing(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) {
         let Some(quota) = self.quotas.get(id.slot).filter(|quota| quota.id == id) else { return };
-        let known = quota.shared_by;
-        let Some(stated) = self.stated(observation, reading, quota) else {
-            self.pass_on(reading, id, observation.at, now);
-            return;
-        };
-        let before = quota.group;
-        if known.is_none() && self.sharing.take_alone(before, &stated) {
-            return;
+        let (known, before) = (quota.shared_by, quota.group);
+        match self.stated(observation, reading, quota) {
+            Some(stated) if known.is_some() || !self.sharing.take_alone(before, &stated) => {
+                self.compare(stated, reading, now);
+            }
+            None if known.is_some() => self.pass_on(reading, id, observation.at, now),
+            _ => {}
         }
+    }
+
+    /// Compares it with what others said.
+    fn compare(&mut self, stated: Stated<'_>, reading: &Reading, now: Timestamp) {
+        let (id, at) = (stated.quota, stated.at);
+        let Some(quota) = self.quotas.get(id.slot) else { return };
+        let (known, before) = (quota.shared_by, quota.group);
         let group = self.sharing.group(&self.hashing, &quota.key, before);
         if group != before
             && let Some(quota) = self.quotas.get_mut(id.slot)
@@ -71,7 +80,7 @@ impl Tracker {
                 }
             }
         }
-        self.pass_on(reading, id, observation.at, now);
+        self.pass_on(reading, id, at, now);
     }
 
     /// Lets the exchange count against the quotas that those touched are part of.
@@ -93,16 +102,12 @@ impl Tracker {
         if named || known || self.is_late() || observation.host.is_none() || observation.status == 304 {
             return None;
         }
-        let alike =
-            |other: &&Reading| other.dimension == reading.dimension && other.bucket.is_none() && other.policy.is_none();
-        let alone = observation.readings.len() == 1
-            || observation.readings.iter().filter(alike).filter(|other| other.window == reading.window).count() == 1;
-        if !alone {
+        if observation.readings.len() != 1 && !is_alone(observation, reading) {
             return None;
         }
         let (limit, remaining, reset) = (reading.limit?, reading.remaining?, reading.reset_at?);
         let endpoint = observation.endpoint.as_ref().filter(|endpoint| !endpoint.is_empty())?;
-        if remaining > limit || quota.numbers_at != Some(observation.at) || reset <= observation.at {
+        if remaining.value() > limit.value() || quota.numbers_at != Some(observation.at) || reset <= observation.at {
             return None;
         }
         let (at, latency) = (observation.at, observation.latency);
@@ -187,6 +192,13 @@ impl Tracker {
             self.events.tell(applied, &key, now);
         }
     }
+}
+
+/// Whether no other reading of the same exchange may be of the same quota.
+fn is_alone(observation: &Observation, reading: &Reading) -> bool {
+    let alike =
+        |other: &&Reading| other.dimension == reading.dimension && other.bucket.is_none() && other.policy.is_none();
+    observation.readings.iter().filter(alike).filter(|other| other.window == reading.window).count() == 1
 }
 
 /// What a shared quota takes over from an endpoint's own.

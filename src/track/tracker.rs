@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use crate::model::{Observation, Timestamp};
+use crate::model::{Observation, SettledNames, Timestamp};
 
 use super::bounded::Bounded;
 use super::course::Courses;
@@ -97,8 +97,8 @@ impl Tracker {
         }
     }
 
-    /// Takes an exchange into account.
-    pub fn handle_observation(&mut self, observation: &Observation) {
+    /// Takes an exchange into account; `names` is the number of what it names, where that has one.
+    pub fn handle_observation(&mut self, observation: &Observation, names: Option<SettledNames>) {
         self.handle_timeout(observation.at);
         let now = self.now.unwrap_or(observation.at);
         self.sequence += 1;
@@ -114,7 +114,7 @@ impl Tracker {
         if !self.late {
             self.trend.add(now, None, throttled);
         }
-        if self.take_course(observation, now) {
+        if names.is_some_and(|names| self.take_course(observation, names, now)) {
             return;
         }
         let mut place = self.places.of(observation);
@@ -150,7 +150,9 @@ impl Tracker {
             self.blame(observation, now);
         }
         self.count_touched(observation, endpoint, now);
-        self.keep_course(observation, place.endpoint);
+        if let Some(names) = names {
+            self.keep_course(observation, names, place.endpoint);
+        }
     }
 
     /// Lets time pass: full minutes are reported, and numbers whose reset has passed become history.
@@ -225,7 +227,14 @@ impl Tracker {
         &self.retired
     }
 
+    /// Whether events wait.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// A quota by its name; absent once it was forgotten, or while a shared one is shown in its place.
+    #[inline]
     pub fn quota(&self, id: QuotaId) -> Option<&TrackedQuota> {
         self.any_quota(id).filter(|quota| !self.is_hidden(quota))
     }
@@ -371,24 +380,32 @@ impl Tracker {
     }
 
     pub(super) fn count_touched(&mut self, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
-        for &id in &self.touched {
-            self.quotas.touch(id.slot);
-            let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == id) else { continue };
-            let was_idle = quota.minute.requests == 0;
-            quota.count(observation, endpoint, now, self.late, &self.options);
-            // What moves on is looked at when it would have been due: almost every exchange moves some.
-            let expires = quota.expires_at().filter(|at| *at > now);
-            let earlier = expires.filter(|at| quota.wakes_at.is_none_or(|wakes_at| *at < wakes_at));
-            if let Some(at) = earlier {
-                if let Some(before) = quota.wakes_at.replace(at) {
-                    self.expiries.remove(before, id);
-                }
-                self.expiries.insert(at, id);
+        for index in 0..self.touched.len() {
+            if let Some(&id) = self.touched.get(index) {
+                self.count_quota(id, observation, endpoint, now);
             }
-            if was_idle {
-                self.busy.push(id);
-                self.minute_ends.get_or_insert_with(|| minute_end(now));
+        }
+    }
+
+    /// Counts an exchange against a quota, and lets it wait for its next moment.
+    #[inline]
+    pub(super) fn count_quota(&mut self, id: QuotaId, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
+        self.quotas.touch(id.slot);
+        let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == id) else { return };
+        let was_idle = quota.minute.requests == 0;
+        quota.count(observation, endpoint, now, self.late, &self.options);
+        // What moves on is looked at when it would have been due: almost every exchange moves some.
+        let expires = quota.expires_at().filter(|at| *at > now);
+        let earlier = expires.filter(|at| quota.wakes_at.is_none_or(|wakes_at| *at < wakes_at));
+        if let Some(at) = earlier {
+            if let Some(before) = quota.wakes_at.replace(at) {
+                self.expiries.remove(before, id);
             }
+            self.expiries.insert(at, id);
+        }
+        if was_idle {
+            self.busy.push(id);
+            self.minute_ends.get_or_insert_with(|| minute_end(now));
         }
     }
 }

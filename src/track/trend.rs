@@ -43,8 +43,12 @@ impl TrendRing {
         }
         let Some(step) = self.steps.back_mut() else { return };
         step.requests = step.requests.saturating_add(1);
-        step.throttled = step.throttled.saturating_add(u32::from(throttled));
-        if let Some(utilization) = utilization.filter(|utilization| *utilization > self.highest) {
+        if throttled {
+            step.throttled = step.throttled.saturating_add(1);
+        }
+        if let Some(utilization) = utilization
+            && utilization > self.highest
+        {
             self.highest = utilization;
             step.utilization = step.utilization.max(packed(utilization));
         }

@@ -165,11 +165,15 @@ impl TrackedQuota {
         }
         let numbers = self.numbers(now);
         self.latest = numbers;
-        if numbers.utilization > self.peak {
-            self.peak = numbers.utilization;
+        if let Some(utilization) = numbers.utilization
+            && self.peak.is_none_or(|peak| utilization > peak)
+        {
+            self.peak = Some(utilization);
         }
-        if numbers.used > self.peak_used {
-            self.peak_used = numbers.used;
+        if let Some(used) = numbers.used
+            && self.peak_used.is_none_or(|peak| used.value() > peak.value())
+        {
+            self.peak_used = Some(used);
         }
         if !late {
             self.recent.add(now, throttled);
@@ -251,6 +255,7 @@ impl TrackedQuota {
 }
 
 /// The window that a reading states; one of no length says nothing.
+#[inline]
 pub(super) fn stated_window(reading: &Reading) -> Option<Duration> {
     reading.window.filter(|window| !window.is_zero())
 }

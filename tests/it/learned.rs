@@ -106,7 +106,7 @@ impl World {
     fn answer(&mut self, asked: f64, answered: f64, refused: bool) {
         self.now = answered;
         let at = Timestamp::from_secs_f64(answered).unwrap();
-        self.tracker.handle_observation(&observation(at, answered - asked, refused));
+        self.tracker.handle_observation(&observation(at, answered - asked, refused), None);
         let belief = self.tracker.quotas().next().filter(|quota| quota.confidence().is_some());
         let belief = belief.map(|quota| (quota.limit().unwrap().value(), quota.window().unwrap().as_secs_f64()));
         if self.beliefs.last().unwrap().1 != belief {

@@ -247,7 +247,7 @@ fn fluid_networks_hour_is_not_spent_where_its_minute_refused() {
         ..Call::default()
     };
     let mut tracker = quotascope::track::Tracker::new(quotascope::track::TrackOptions::default());
-    tracker.handle_observation(&observe(&call));
+    tracker.handle_observation(&observe(&call), None);
     let snapshot = tracker.snapshot(Timestamp::from_secs(1_672_531_156));
     let shown = |window| {
         let quota = snapshot.quotas.iter().find(|quota| quota.window == Some(Duration::from_secs(window))).unwrap();

@@ -177,7 +177,7 @@ impl World {
 
     fn observe(&mut self, observation: &Observation) {
         self.pass(observation.at);
-        self.tracker.handle_observation(observation);
+        self.tracker.handle_observation(observation, None);
         self.alerts.handle_observation(observation, &self.tracker);
         self.collect();
     }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use quotascope::alert::{AlertOptions, Alerts};
+use quotascope::extract::{BoundOptions, Bounds};
 use quotascope::model::{
     Alert, AlertState, Amount, Client, DeclaredQuota, Dimension, Observation, QuotaSource, Reading, Scope,
-    ThrottleCause, Timestamp, WindowKind,
+    SettledNames, ThrottleCause, Timestamp, WindowKind,
 };
 use quotascope::track::{TrackEvent, TrackOptions, Tracker};
 
@@ -153,8 +154,12 @@ impl World {
     }
 
     fn observe(&mut self, observation: &Observation) {
+        self.observe_named(observation, None);
+    }
+
+    fn observe_named(&mut self, observation: &Observation, names: Option<SettledNames>) {
         self.pass(observation.at);
-        self.tracker.handle_observation(observation);
+        self.tracker.handle_observation(observation, names);
         self.alerts.handle_observation(observation, &self.tracker);
         self.changes.extend(std::iter::from_fn(|| self.alerts.poll_alert()));
     }
@@ -227,7 +232,7 @@ proptest! {
             at = Timestamp::from_nanos(at.as_nanos().saturating_add(said.gap.saturating_mul(1_000_000)));
             let observation = observation(said, at);
             // No deadlines here: a caller that skips them must not matter.
-            world.tracker.handle_observation(&observation);
+            world.tracker.handle_observation(&observation, None);
             world.alerts.handle_observation(&observation, &world.tracker);
             let now = world.tracker.now().unwrap();
             if said.gap % 4 == 0 {
@@ -277,6 +282,7 @@ proptest! {
         for same in [false, true] {
             let mut world = World::new(options.clone());
             let mut names = BTreeMap::new();
+            let mut bounds = Bounds::new(BoundOptions::default());
             let mut told = Vec::new();
             let mut at = Timestamp::from_secs(START);
             for said in &all {
@@ -294,10 +300,12 @@ proptest! {
                 if let Some(reading) = observation.readings.first_mut().filter(|_| said.gap % 3 != 0) {
                     reading.reset_at = Some(Timestamp::from_secs(at.as_secs() / 100 * 100 + 100));
                 }
+                let mut settled = None;
                 if same {
                     intern(&mut observation, &mut names);
+                    settled = bounds.settle(&mut observation);
                 }
-                world.observe(&observation);
+                world.observe_named(&observation, settled);
                 told.extend(events(&mut world.tracker));
             }
             sane(&world, at)?;
@@ -370,14 +378,14 @@ fn events(tracker: &mut Tracker) -> Vec<String> {
 fn what_happens_is_told_once() {
     let at = |second| Timestamp::from_secs(START).after(Duration::from_secs(second));
     let mut tracker = Tracker::new(TrackOptions::default());
-    tracker.handle_observation(&plain(at(1), "k:1", 100.0, 90.0, 60, 60));
-    tracker.handle_observation(&plain(at(2), "k:1", 100.0, 89.0, 60, 60));
+    tracker.handle_observation(&plain(at(1), "k:1", 100.0, 90.0, 60, 60), None);
+    tracker.handle_observation(&plain(at(2), "k:1", 100.0, 89.0, 60, 60), None);
     assert!(events(&mut tracker).is_empty());
-    tracker.handle_observation(&plain(at(3), "k:1", 50.0, 40.0, 60, 70));
+    tracker.handle_observation(&plain(at(3), "k:1", 50.0, 40.0, 60, 70), None);
     assert_eq!(events(&mut tracker), ["limit 100 to 50", "reset moved to 70"]);
     // A second more is the rounding of the provider; a window that begins anew early is told as one.
-    tracker.handle_observation(&plain(at(4), "k:1", 50.0, 20.0, 60, 71));
-    tracker.handle_observation(&plain(at(5), "k:1", 50.0, 49.0, 60, 80));
+    tracker.handle_observation(&plain(at(4), "k:1", 50.0, 20.0, 60, 71), None);
+    tracker.handle_observation(&plain(at(5), "k:1", 50.0, 49.0, 60, 80), None);
     assert_eq!(events(&mut tracker), ["reset at 5"]);
     assert_eq!(tracker.poll_timeout(), Some(at(60)));
     tracker.handle_timeout(at(60));
@@ -385,7 +393,7 @@ fn what_happens_is_told_once() {
     assert_eq!(events(&mut tracker), ["minute of 5", "reset at 80"]);
     assert_eq!(tracker.poll_timeout(), None);
     // The window that begins after a reset that was told is no news.
-    tracker.handle_observation(&plain(at(201), "k:1", 50.0, 49.0, 60, 260));
+    tracker.handle_observation(&plain(at(201), "k:1", 50.0, 49.0, 60, 260), None);
     assert!(events(&mut tracker).is_empty());
 }
 
