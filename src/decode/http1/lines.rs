@@ -122,14 +122,20 @@ impl<'a> Lines<'a> {
     }
 
     /// Forgets all. The lines that will be kept have the names of a former head, where those are given.
+    #[inline]
     pub(super) fn begin(&mut self, kept: Option<&Arc<FieldNames>>) {
         let Self { asked_for, roles: _, body_end, host, kept: lines } = &*self;
         if !asked_for.is_empty() || body_end.is_some() || host.is_some() || lines.names().is_some() {
-            *self = Self::default();
+            self.clear();
         }
         if let Some(names) = kept {
             self.kept.begin(names);
         }
+    }
+
+    #[cold]
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// What they say of where the body ends.
@@ -140,6 +146,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The lines of a role.
+    #[inline]
     pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> + Clone {
         let lines = if self.roles.has(roles) { self.asked_for.as_slice() } else { &[] };
         lines.iter().filter(move |line| line.roles.has(roles))
