@@ -302,3 +302,66 @@ impl Waiting {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked(head_end: u64, heard: Option<u64>, known_end: bool) -> Asked {
+        Asked {
+            request: Some(Request {
+                at: None,
+                method: "GET".into(),
+                host: None,
+                path: format!("/{head_end}").into(),
+                credentials: smallvec::SmallVec::new(),
+            }),
+            method: Method::Other,
+            head_end,
+            end: known_end.then_some(head_end),
+            ended_at: None,
+            heard,
+            success_matters: true,
+            apart: false,
+        }
+    }
+
+    proptest! {
+        /// The only request that waits is answered as the search among several answers it.
+        #[test]
+        fn the_only_request_is_the_one_that_the_search_finds(
+            steps in prop::collection::vec((0u8..8, 0u64..40, prop::option::of(0u64..40), any::<bool>()), 0..8),
+        ) {
+            let (mut short, mut full) = (Waiting::default(), Waiting::default());
+            for (step, place, heard, known_end) in steps {
+                for waiting in [&mut short, &mut full] {
+                    match step {
+                        0 => waiting.note_unseen_requests(),
+                        1 => waiting.note_unseen_answers(),
+                        2 => waiting.note_interim(place),
+                        3 | 4 => {
+                            waiting.push(asked(place, heard, known_end), 3);
+                        }
+                        _ => {}
+                    }
+                }
+                if step > 4 {
+                    let wanted = full.answer(place, heard);
+                    let answered = if let Some(asked) = short.only(place, heard) {
+                        let request = asked.request.take();
+                        let answered = Asked { request, ..self::asked(asked.head_end, asked.heard, asked.end.is_some()) };
+                        let answered = Asked { apart: asked.apart, ..answered };
+                        short.answer_only();
+                        (Answered::Request(answered), 0)
+                    } else {
+                        short.answer(place, heard)
+                    };
+                    prop_assert_eq!(format!("{answered:?}"), format!("{wanted:?}"));
+                }
+                prop_assert_eq!(format!("{short:?}"), format!("{full:?}"));
+            }
+        }
+    }
+}
