@@ -185,6 +185,7 @@ fn number(digits: &[u8]) -> u16 {
 #[inline]
 pub(crate) fn is_token(octet: u8) -> bool {
     /// The answer for each octet: a look into a table for many comparisons.
+    #[expect(clippy::indexing_slicing, reason = "done by the compiler, which would refuse a place out of bounds")]
     const ANSWERS: [bool; 256] = {
         let mut answers = [false; 256];
         let mut octets = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".as_slice();

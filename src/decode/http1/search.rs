@@ -27,7 +27,7 @@ pub(super) fn visible_end(octets: &[u8]) -> usize {
 pub(super) fn path_end(octets: &[u8]) -> usize {
     /// What `?` and DEL differ in.
     const EITHER: u64 = u64::from_le_bytes([b'?' ^ 0x7f; 8]);
-    let low = |word: u64| word.wrapping_sub(ONES * (b'#' as u64 + 1)) & !word;
+    let low = |word: u64| word.wrapping_sub(ONES * 0x24) & !word;
     first(octets, |word| (low(word) | word | equal(word | EITHER, 0x7f)) & HIGH).unwrap_or(octets.len())
 }
 
