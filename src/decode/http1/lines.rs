@@ -128,14 +128,20 @@ impl<'a> Lines<'a> {
     }
 
     /// Forgets all. The lines that will be kept have what former heads had in common, where that is given.
+    #[inline]
     pub(super) fn begin(&mut self, kept: Option<&Arc<CommonFields>>) {
         let Self { asked_for, roles: _, body_end, host, kept: lines } = &*self;
         if !asked_for.is_empty() || body_end.is_some() || host.is_some() || lines.common().is_some() {
-            *self = Self::default();
+            self.clear();
         }
         if let Some(common) = kept {
             self.kept.begin(common);
         }
+    }
+
+    #[cold]
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// What they say of where the body ends.
@@ -146,6 +152,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The lines of a role.
+    #[inline]
     pub(crate) fn of(&self, roles: Roles) -> impl Iterator<Item = &Line<'a>> + Clone {
         let lines = if self.roles.has(roles) { self.asked_for.as_slice() } else { &[] };
         lines.iter().filter(move |line| line.roles.has(roles))

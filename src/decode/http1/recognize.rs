@@ -95,9 +95,10 @@ pub(crate) fn request_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Source: RFC 9112 section 3.
 #[inline]
 pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(RequestHead<'_>, usize)> {
-    let method = octets.iter().take(METHOD_OCTETS.saturating_add(1)).position(|octet| !is_token(*octet))?;
+    let start = octets.get(..=METHOD_OCTETS).unwrap_or(octets);
+    let method = start.iter().position(|octet| !is_token(*octet))?;
     let (method, rest) = octets.split_at_checked(method)?;
-    let rest = rest.strip_prefix(b" ")?;
+    let (b' ', rest) = rest.split_first()? else { return None };
     let path = path_end(rest);
     let is_path = rest.get(path) == Some(&b' ') && rest.first() == Some(&b'/') && method != b"CONNECT";
     let (target, rest) = rest.split_at_checked(if is_path { path } else { visible_end(rest) })?;
@@ -184,6 +185,7 @@ fn number(digits: &[u8]) -> u16 {
 #[inline]
 pub(crate) fn is_token(octet: u8) -> bool {
     /// The answer for each octet: a look into a table for many comparisons.
+    #[expect(clippy::indexing_slicing, reason = "done by the compiler, which would refuse a place out of bounds")]
     const ANSWERS: [bool; 256] = {
         let mut answers = [false; 256];
         let mut octets = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".as_slice();

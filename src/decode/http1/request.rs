@@ -55,7 +55,10 @@ fn credentials(
     interest: &dyn Interest,
 ) -> SmallVec<[Credential; 1]> {
     let mut credentials = SmallVec::new();
-    for line in lines.of(Roles::CREDENTIAL).take(CREDENTIALS) {
+    for (count, line) in lines.of(Roles::CREDENTIAL).enumerate() {
+        if count == CREDENTIALS {
+            break;
+        }
         if let Some(credential) = names.credential(key, line.name, line.value) {
             credentials.push(credential);
         }

@@ -27,7 +27,7 @@ pub(super) fn visible_end(octets: &[u8]) -> usize {
 pub(super) fn path_end(octets: &[u8]) -> usize {
     /// What `?` and DEL differ in.
     const EITHER: u64 = u64::from_le_bytes([b'?' ^ 0x7f; 8]);
-    let low = |word: u64| word.wrapping_sub(ONES * (b'#' as u64 + 1)) & !word;
+    let low = |word: u64| word.wrapping_sub(ONES * 0x24) & !word;
     first(octets, |word| (low(word) | word | equal(word | EITHER, 0x7f)) & HIGH).unwrap_or(octets.len())
 }
 
@@ -35,25 +35,24 @@ pub(super) fn path_end(octets: &[u8]) -> usize {
 /// one that is rightly marked.
 #[inline]
 fn first(octets: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
-    let (words, tail) = octets.as_chunks::<8>();
-    let mut at = 0usize;
-    for word in words {
+    let place = |start: usize, marked: u64| start.saturating_add(marked.trailing_zeros() as usize / 8);
+    let mut tail = octets;
+    while let Some((word, behind)) = tail.split_first_chunk::<8>() {
         let marked = marks(u64::from_le_bytes(*word));
         if marked != 0 {
-            return Some(at.saturating_add(marked.trailing_zeros() as usize / 8));
+            return Some(place(octets.len().saturating_sub(tail.len()), marked));
         }
-        at = at.saturating_add(8);
+        tail = behind;
     }
     if let Some(last) = octets.last_chunk::<8>() {
         // Its first octets were looked at already, and are not marked.
         let marked = marks(u64::from_le_bytes(*last));
-        let start = octets.len().saturating_sub(8);
-        return (marked != 0).then(|| start.saturating_add(marked.trailing_zeros() as usize / 8));
+        return (marked != 0).then(|| place(octets.len().saturating_sub(8), marked));
     }
     // What fills the word up is behind all that is looked for.
     let mut word = [0; 8];
     word.get_mut(..tail.len())?.copy_from_slice(tail);
-    let place = marks(u64::from_le_bytes(word)).trailing_zeros() as usize / 8;
+    let place = place(0, marks(u64::from_le_bytes(word)));
     (place < tail.len()).then_some(place)
 }
 

@@ -115,3 +115,32 @@ fn before<'a>(octets: &'a [u8], delimiters: &[u8]) -> &'a [u8] {
     let end = octets.iter().position(|octet| delimiters.contains(octet)).unwrap_or(octets.len());
     octets.get(..end).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::recognize::plain_request_line;
+    use super::*;
+
+    proptest! {
+        /// What is known to be a path alone is what the parts of any target come to.
+        #[test]
+        fn a_path_alone_is_split_as_any_target_is(
+            method in prop::sample::select(vec!["GET", "HEAD", "CONNECT"]),
+            target in "(/|http://)?([a-z0-9?#!%@/~.:\"]|\u{e9}){1,70}",
+        ) {
+            let line = format!("{method} {target} HTTP/1.1\r\n");
+            if let Some((head, length)) = plain_request_line(line.as_bytes()) {
+                prop_assert_eq!((head.method, head.target), (method.as_bytes(), target.as_bytes()));
+                prop_assert_eq!(length, line.len());
+                let (short, full) = (Target::of(&head), Target::split(head.method, head.target));
+                prop_assert_eq!((short.authority, short.query), (full.authority, full.query));
+                prop_assert_eq!((short.secure, short.shown_path()), (full.secure, full.shown_path()));
+                prop_assert_eq!(full.shown_path().is_ascii(), true);
+            } else {
+                prop_assert!(!target.is_ascii());
+            }
+        }
+    }
+}

@@ -41,6 +41,8 @@ pub(crate) struct Asked {
     /// Whether the content of a success may matter, see
     /// [`Interest::content_of_success`](crate::model::Interest::content_of_success).
     pub(crate) success_matters: bool,
+    /// Whether all answers before its own had begun when the client sent it; [`Waiting::push`] tells.
+    pub(crate) apart: bool,
 }
 
 /// Clients send an empty line behind a body, or a FIN; a request is longer than that.
@@ -70,11 +72,7 @@ impl Asked {
 /// A place in the queue.
 #[derive(Debug)]
 enum Place {
-    Asked {
-        asked: Asked,
-        /// Whether all answers before its own had begun when the client sent it.
-        apart: bool,
-    },
+    Asked(Asked),
     /// A gap in the client's stream: any number of requests.
     Unseen,
 }
@@ -110,10 +108,10 @@ pub(crate) enum Answered {
 
 impl Waiting {
     /// Appends a request; returns how many were given up to keep the bound.
-    pub(crate) fn push(&mut self, asked: Asked, bound: usize) -> u64 {
+    pub(crate) fn push(&mut self, mut asked: Asked, bound: usize) -> u64 {
         let mut given_up = 0;
         if self.places.len() >= bound.max(1) {
-            given_up = u64::from(matches!(self.pop(), Some(Place::Asked { .. })));
+            given_up = u64::from(matches!(self.pop(), Some(Place::Asked(_))));
             self.spread = self.places.len();
         }
         let progressed = match (self.last_heard, asked.heard) {
@@ -124,26 +122,26 @@ impl Waiting {
             self.pipelines = true;
             // Nor did it wait before those that were taken for the next in turn.
             for place in self.places.iter_mut().skip(1) {
-                if let Place::Asked { apart, .. } = place {
-                    *apart = false;
+                if let Place::Asked(asked) = place {
+                    asked.apart = false;
                 }
             }
         }
-        let apart = self.places.is_empty() || (progressed && !self.pipelines);
+        asked.apart = self.places.is_empty() || (progressed && !self.pipelines);
         self.last_heard = asked.heard.or(self.last_heard);
         self.octets = self.octets.saturating_add(asked.footprint());
         // Most clients have one request under way: room for four would double what a connection takes.
         if self.places.capacity() == 0 {
             self.places.reserve_exact(1);
         }
-        self.places.push_back(Place::Asked { asked, apart });
+        self.places.push_back(Place::Asked(asked));
         given_up
     }
 
     /// The last request, while its body still comes.
     pub(crate) fn last_mut(&mut self) -> Option<&mut Asked> {
         match self.places.back_mut() {
-            Some(Place::Asked { asked, .. }) => Some(asked),
+            Some(Place::Asked(asked)) => Some(asked),
             _ => None,
         }
     }
@@ -176,7 +174,7 @@ impl Waiting {
     pub(crate) fn may_start_at(&self, start: u64, heard: Option<u64>) -> bool {
         let received = |asked: &Asked| heard.is_none_or(|heard| asked.head_end <= heard);
         let latest = self.places.iter().rev().find_map(|place| match place {
-            Place::Asked { asked, .. } if received(asked) => Some(asked),
+            Place::Asked(asked) if received(asked) => Some(asked),
             _ => None,
         });
         match latest {
@@ -192,14 +190,14 @@ impl Waiting {
     #[inline]
     pub(crate) fn only(&mut self, start: u64, heard: Option<u64>) -> Option<&mut Asked> {
         let is_only = self.places.len() == 1;
-        let Some(Place::Asked { asked, .. }) = self.places.front_mut().filter(|_| is_only) else { return None };
+        let Some(Place::Asked(asked)) = self.places.front_mut().filter(|_| is_only) else { return None };
         (asked.may_be_heard(start, heard) && (self.pipelines || !asked.is_behind(heard))).then_some(asked)
     }
 
     /// The one that [`Self::only`] gave is answered.
     #[inline]
     pub(crate) fn answer_only(&mut self) {
-        self.places.clear();
+        self.places.pop_front();
         self.octets = 0;
         self.spread = 0;
     }
@@ -213,7 +211,7 @@ impl Waiting {
         for _ in 0..first {
             let place = self.pop();
             behind_unseen |= matches!(place, Some(Place::Unseen));
-            given_up = given_up.saturating_add(u64::from(matches!(place, Some(Place::Asked { .. }))));
+            given_up = given_up.saturating_add(u64::from(matches!(place, Some(Place::Asked(_)))));
         }
         self.spread = self.spread.saturating_sub(first);
         let Some(last) = last else {
@@ -222,11 +220,11 @@ impl Waiting {
         let rest = last.saturating_sub(first);
         let unknown = Answered::Unknown { maybe_head: self.any_head(0, rest) };
         match self.pop() {
-            Some(Place::Asked { asked, .. }) if rest == 0 => {
+            Some(Place::Asked(asked)) if rest == 0 => {
                 self.spread = 0;
                 (if behind_unseen { Answered::Likely(asked) } else { Answered::Request(asked) }, given_up)
             }
-            Some(Place::Asked { .. }) => (unknown, given_up.saturating_add(1)),
+            Some(Place::Asked(_)) => (unknown, given_up.saturating_add(1)),
             Some(Place::Unseen) => {
                 self.places.push_front(Place::Unseen);
                 self.spread = self.spread.saturating_add(1);
@@ -238,7 +236,7 @@ impl Waiting {
 
     /// How many requests wait.
     pub(crate) fn len(&self) -> u64 {
-        self.places.iter().filter(|place| matches!(place, Place::Asked { .. })).count() as u64
+        self.places.iter().filter(|place| matches!(place, Place::Asked(_))).count() as u64
     }
 
     /// The memory that they take.
@@ -260,7 +258,7 @@ impl Waiting {
 
     fn pop(&mut self) -> Option<Place> {
         let place = self.places.pop_front();
-        if let Some(Place::Asked { asked, .. }) = &place {
+        if let Some(Place::Asked(asked)) = &place {
             self.octets = self.octets.saturating_sub(asked.footprint());
         }
         place
@@ -274,24 +272,24 @@ impl Waiting {
         let mut last = None;
         for (index, place) in self.places.iter().enumerate() {
             match place {
-                Place::Asked { asked, .. } if !asked.may_be_heard(start, heard) => break,
+                Place::Asked(asked) if !asked.may_be_heard(start, heard) => break,
                 // The server had received more than this request, so that the client had its answer.
-                Place::Asked { asked, .. } if !self.pipelines && asked.is_behind(heard) => {
+                Place::Asked(asked) if !self.pipelines && asked.is_behind(heard) => {
                     first = index.saturating_add(1);
                     reach = reach.max(first);
                     continue;
                 }
                 // All before it were answered before `start`: whatever the reach, it is this one or a later one. An
                 // answer that starts further on has another before it, which went unseen.
-                Place::Asked { apart: true, asked }
-                    if index > 0 && (asked.heard == Some(start) || self.interim_end == Some(start)) =>
+                Place::Asked(asked)
+                    if asked.apart && index > 0 && (asked.heard == Some(start) || self.interim_end == Some(start)) =>
                 {
                     first = index;
                     reach = reach.max(index);
                 }
                 _ if index > reach => break,
                 Place::Unseen => reach = reach.saturating_add(1),
-                Place::Asked { .. } => {}
+                Place::Asked(_) => {}
             }
             last = Some(index);
         }
@@ -300,8 +298,71 @@ impl Waiting {
 
     fn any_head(&self, from: usize, to: usize) -> bool {
         self.places.iter().take(to.saturating_add(1)).skip(from).any(|place| match place {
-            Place::Asked { asked, .. } => asked.method == Method::Head,
+            Place::Asked(asked) => asked.method == Method::Head,
             Place::Unseen => true,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked(head_end: u64, heard: Option<u64>, known_end: bool) -> Asked {
+        Asked {
+            request: Some(Request {
+                at: None,
+                method: "GET".into(),
+                host: None,
+                path: format!("/{head_end}").into(),
+                credentials: smallvec::SmallVec::new(),
+            }),
+            method: Method::Other,
+            head_end,
+            end: known_end.then_some(head_end),
+            ended_at: None,
+            heard,
+            success_matters: true,
+            apart: false,
+        }
+    }
+
+    proptest! {
+        /// The only request that waits is answered as the search among several answers it.
+        #[test]
+        fn the_only_request_is_the_one_that_the_search_finds(
+            steps in prop::collection::vec((0u8..8, 0u64..40, prop::option::of(0u64..40), any::<bool>()), 0..8),
+        ) {
+            let (mut short, mut full) = (Waiting::default(), Waiting::default());
+            for (step, place, heard, known_end) in steps {
+                for waiting in [&mut short, &mut full] {
+                    match step {
+                        0 => waiting.note_unseen_requests(),
+                        1 => waiting.note_unseen_answers(),
+                        2 => waiting.note_interim(place),
+                        3 | 4 => {
+                            waiting.push(asked(place, heard, known_end), 3);
+                        }
+                        _ => {}
+                    }
+                }
+                if step > 4 {
+                    let wanted = full.answer(place, heard);
+                    let answered = if let Some(asked) = short.only(place, heard) {
+                        let request = asked.request.take();
+                        let answered = Asked { request, ..self::asked(asked.head_end, asked.heard, asked.end.is_some()) };
+                        let answered = Asked { apart: asked.apart, ..answered };
+                        short.answer_only();
+                        (Answered::Request(answered), 0)
+                    } else {
+                        short.answer(place, heard)
+                    };
+                    prop_assert_eq!(format!("{answered:?}"), format!("{wanted:?}"));
+                }
+                prop_assert_eq!(format!("{short:?}"), format!("{full:?}"));
+            }
+        }
     }
 }

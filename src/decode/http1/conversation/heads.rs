@@ -128,7 +128,7 @@ impl Conversation {
                 Parsed::Whole(head, length) => {
                     self.client = Some(side.other());
                     self.readers.of_mut(side).note_head(first.offset);
-                    self.response(side, (first, last), head.status, lines, length, cx);
+                    self.response(side, (first, last), head.status, &mut lines, length, cx);
                     return Some(length);
                 }
                 Parsed::Partial => return None,

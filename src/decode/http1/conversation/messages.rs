@@ -48,8 +48,9 @@ impl Conversation {
         self.readers.of_mut(side).state = state;
         let ended_at = (framing == Framing::Empty).then_some(last.at);
         let success_matters = self.last_host.as_ref().is_none_or(|last| last.success_matters);
+        let heard = first.heard;
         let asked =
-            Asked { request: Some(request), method, head_end, end, ended_at, heard: first.heard, success_matters };
+            Asked { request: Some(request), method, head_end, end, ended_at, heard, success_matters, apart: false };
         let given_up = self.waiting.push(asked, cx.options.pipelined_requests);
         self.count(Anomaly::PipelineOverflow, given_up, cx);
     }
@@ -59,7 +60,7 @@ impl Conversation {
         side: Side,
         (first, last): (Mark, Mark),
         status: u16,
-        lines: Lines<'_>,
+        lines: &mut Lines<'_>,
         length: usize,
         cx: &mut Context<'_>,
     ) {
@@ -74,16 +75,24 @@ impl Conversation {
             return;
         }
         self.settle_pairing(first.heard, cx);
+        let at = first.at.max(last.at);
+        let mut exchange = Exchange {
+            source: Arc::clone(&self.source),
+            client: Client::Address(*self.addresses.of(side.other())),
+            server: Some(*self.addresses.of(side)),
+            request: None,
+            response: Response { at, status, fields: std::mem::take(&mut lines.kept), body: None },
+            latency: None,
+        };
         let answers = if let Some(asked) = self.waiting.only(first.offset, first.heard) {
-            let answers = Answers::of(asked);
+            let answers = Answers::take(asked, &mut exchange.request);
             self.waiting.answer_only();
             answers
         } else {
-            self.find_asked(first, cx)
+            self.find_asked(first, &mut exchange.request, cx)
         };
-        let Answers { request, method, ended_at, success_matters, likely_end, doubtful } = answers;
-        let at = first.at.max(last.at);
-        let latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
+        let Answers { method, ended_at, success_matters, likely_end, doubtful } = answers;
+        exchange.latency = ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended));
         let may_matter = status >= 400 || success_matters;
         let tunnel = status == 101 || (method == Method::Connect && (200..300).contains(&status));
         let framing = if method == Method::Head || tunnel || matches!(status, 101 | 204 | 304) {
@@ -101,16 +110,7 @@ impl Conversation {
                 State::Lost
             }
         };
-        let wanted = wanted(status, request.as_ref(), framing, may_matter, &lines, cx.interest);
-        let exchange = Exchange {
-            source: Arc::clone(&self.source),
-            client: Client::Address(*self.addresses.of(side.other())),
-            server: Some(*self.addresses.of(side)),
-            request,
-            response: Response { at, status, fields: lines.kept, body: None },
-            latency,
-        };
-        match wanted {
+        match wanted(&exchange, framing, may_matter, lines, cx.interest) {
             None => self.give_out(exchange, likely_end, cx),
             Some(Wanted { content, codings }) => {
                 self.held = Some(Box::new(Held { exchange, codings, content: content.then(Vec::new), likely_end }));
@@ -123,16 +123,15 @@ impl Conversation {
 
     /// Finds the request of a response that is not the only one that can be meant.
     #[cold]
-    fn find_asked(&mut self, response: Mark, cx: &mut Context<'_>) -> Answers {
+    fn find_asked(&mut self, response: Mark, request: &mut Option<Request>, cx: &mut Context<'_>) -> Answers {
         let (answered, given_up) = self.waiting.answer(response.offset, response.heard);
         self.count(Anomaly::RequestUnmatched, given_up, cx);
         match answered {
-            Answered::Request(mut asked) => Answers::of(&mut asked),
-            Answered::Likely(mut asked) => Answers { likely_end: asked.end, ..Answers::of(&mut asked) },
+            Answered::Request(mut asked) => Answers::take(&mut asked, request),
+            Answered::Likely(mut asked) => Answers { likely_end: asked.end, ..Answers::take(&mut asked, request) },
             Answered::Unknown { maybe_head } => {
                 self.count(Anomaly::ResponseUnmatched, 1, cx);
                 Answers {
-                    request: None,
                     method: Method::Other,
                     ended_at: None,
                     success_matters: true,
@@ -144,9 +143,8 @@ impl Conversation {
     }
 }
 
-/// What is known of the request that a response answers.
+/// What is known of the request that a response answers, beside what is kept of it.
 struct Answers {
-    request: Option<Request>,
     method: Method,
     ended_at: Option<Timestamp>,
     success_matters: bool,
@@ -158,9 +156,9 @@ struct Answers {
 
 impl Answers {
     #[inline]
-    fn of(asked: &mut Asked) -> Self {
+    fn take(asked: &mut Asked, request: &mut Option<Request>) -> Self {
+        *request = asked.request.take();
         Self {
-            request: asked.request.take(),
             method: asked.method,
             ended_at: asked.ended_at,
             success_matters: asked.success_matters,
@@ -180,8 +178,7 @@ struct Wanted {
 /// What of a response's body is wanted, if that `may_matter`: then its exchange waits for it.
 #[inline]
 fn wanted(
-    status: u16,
-    request: Option<&Request>,
+    exchange: &Exchange,
     framing: Framing,
     may_matter: bool,
     lines: &Lines<'_>,
@@ -189,8 +186,9 @@ fn wanted(
 ) -> Option<Wanted> {
     let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
     let content = has_content && may_matter && {
+        let request = exchange.request.as_ref();
         let host = request.and_then(|request| request.host.as_deref());
-        interest.content(status, host, request.map(|request| &*request.path))
+        interest.content(exchange.response.status, host, request.map(|request| &*request.path))
     };
     let has_trailer = framing == Framing::Chunked
         && lines
