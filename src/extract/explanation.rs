@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +21,17 @@ use crate::model::Body;
 
 /// The contents that came last.
 #[derive(Debug, Clone)]
-pub(super) struct Explanations(Recent<Known>);
+pub(super) struct Explanations {
+    known: Recent<Known>,
+    keys: [RandomState; 2],
+}
 
 /// A content under a status and a provider's rules.
 #[derive(Debug, Clone)]
 struct Known {
-    /// Shown nowhere: it may hold what a client sent.
-    body: Body,
+    /// Stands for the content, which is not kept: it may hold what a client sent. Nobody can choose two contents with the same
+    /// without the keys, and chance would need 2^64 contents.
+    digest: [u64; 2],
     status: u16,
     rules: Option<WireRules>,
     found: Found,
@@ -60,8 +65,8 @@ const SETS: usize = 16;
 const LONGEST: usize = 1024;
 
 impl Explanations {
-    pub(super) const fn new() -> Self {
-        Self(Recent::new(SETS))
+    pub(super) fn new() -> Self {
+        Self { known: Recent::new(SETS), keys: [RandomState::new(), RandomState::new()] }
     }
 
     /// What a response's content says.
@@ -73,13 +78,14 @@ impl Explanations {
 
     /// What was found before, or has its place from now on.
     fn found(&mut self, body: &Body, status: u16, rules: Option<&WireRules>) -> Option<&Found> {
-        let hash = Hash::of(&[&body.octets]);
-        let is_meant = |known: &Known| known.body == *body && known.status == status && known.rules.as_ref() == rules;
-        if self.0.known(hash, is_meant).is_none() {
-            let known = Known { body: body.clone(), status, rules: rules.cloned(), found: Found::default() };
-            self.0.keep(hash, known);
+        let digest = [&self.keys[0], &self.keys[1]].map(|key| key.hash_one((&body.octets, body.truncated)));
+        let hash = Hash::of(&[&digest[0].to_le_bytes()]);
+        let is_meant = |known: &Known| known.digest == digest && known.status == status && known.rules.as_ref() == rules;
+        if self.known.known(hash, is_meant).is_none() {
+            let known = Known { digest, status, rules: rules.cloned(), found: Found::default() };
+            self.known.keep(hash, known);
         }
-        self.0.known(hash, is_meant).map(|known| &known.found)
+        self.known.known(hash, is_meant).map(|known| &known.found)
     }
 }
 
