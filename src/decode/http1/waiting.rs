@@ -108,24 +108,15 @@ pub(crate) enum Answered {
 
 impl Waiting {
     /// Appends a request; returns how many were given up to keep the bound.
+    #[inline]
     pub(crate) fn push(&mut self, mut asked: Asked, bound: usize) -> u64 {
-        let mut given_up = 0;
-        if self.places.len() >= bound.max(1) {
-            given_up = u64::from(matches!(self.pop(), Some(Place::Asked(_))));
-            self.spread = self.places.len();
-        }
+        let given_up = if self.places.len() >= bound.max(1) { self.give_up_oldest() } else { 0 };
         let progressed = match (self.last_heard, asked.heard) {
             (Some(last), Some(heard)) => heard > last,
             _ => true,
         };
         if !progressed {
-            self.pipelines = true;
-            // Nor did it wait before those that were taken for the next in turn.
-            for place in self.places.iter_mut().skip(1) {
-                if let Place::Asked(asked) = place {
-                    asked.apart = false;
-                }
-            }
+            self.note_pipelining();
         }
         asked.apart = self.places.is_empty() || (progressed && !self.pipelines);
         self.last_heard = asked.heard.or(self.last_heard);
@@ -136,6 +127,25 @@ impl Waiting {
         }
         self.places.push_back(Place::Asked(asked));
         given_up
+    }
+
+    #[cold]
+    fn give_up_oldest(&mut self) -> u64 {
+        let oldest = self.pop();
+        self.spread = self.places.len();
+        u64::from(matches!(oldest, Some(Place::Asked(_))))
+    }
+
+    /// The client does not wait for each answer before it asks again.
+    #[cold]
+    fn note_pipelining(&mut self) {
+        self.pipelines = true;
+        // Nor did it wait before those that were taken for the next in turn.
+        for place in self.places.iter_mut().skip(1) {
+            if let Place::Asked(asked) = place {
+                asked.apart = false;
+            }
+        }
     }
 
     /// The last request, while its body still comes.

@@ -13,25 +13,35 @@ use crate::model::Anomaly;
 impl Conversation {
     /// Reads a head or its next part; returns how many octets that took.
     pub(super) fn head(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> usize {
-        let opens_answer = self.answers(side) && self.readers.of(side).state == State::Opening;
-        let reader = self.readers.of_mut(side);
-        if reader.partial.is_empty() {
-            // Empty lines before a start line are ignored, but no client takes a first answer behind half a line end.
-            // Source: RFC 9112 section 2.2.
-            if let Some(b'\r' | b'\n') = octets.first() {
-                let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
-                if opens_answer && !octets.starts_with(b"\r\n") {
-                    reader.state = State::Lost;
-                    self.count(Anomaly::HeadMalformed, 1, cx);
-                    return octets.len();
-                }
-                return blank;
-            }
-            return match self.parse(side, mark, mark, octets, cx) {
-                Some(taken) => taken,
-                None => self.keep_partial(side, mark, octets, cx),
-            };
+        if !self.readers.of(side).partial.is_empty() {
+            return self.continue_head(side, mark, octets, cx);
         }
+        if matches!(octets.first(), Some(b'\r' | b'\n')) {
+            return self.blank_lines(side, octets, cx);
+        }
+        match self.parse(side, mark, mark, octets, cx) {
+            Some(taken) => taken,
+            None => self.keep_partial(side, mark, octets, cx),
+        }
+    }
+
+    /// Empty lines before a start line are ignored, but no client takes a first answer behind half a line end.
+    /// Source: RFC 9112 section 2.2.
+    #[cold]
+    fn blank_lines(&mut self, side: Side, octets: &[u8], cx: &mut Context<'_>) -> usize {
+        let opens_answer = self.answers(side) && self.readers.of(side).state == State::Opening;
+        if opens_answer && !octets.starts_with(b"\r\n") {
+            self.readers.of_mut(side).state = State::Lost;
+            self.count(Anomaly::HeadMalformed, 1, cx);
+            return octets.len();
+        }
+        octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count()
+    }
+
+    /// Reads the next part of a head whose start came before; returns how many octets that took.
+    #[inline(never)]
+    fn continue_head(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> usize {
+        let reader = self.readers.of_mut(side);
         let (mut partial, first) = (std::mem::take(&mut reader.partial), reader.partial_mark.unwrap_or(mark));
         let before = partial.len();
         let room = cx.options.head_octets.saturating_sub(before).min(octets.len());
