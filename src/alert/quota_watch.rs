@@ -85,7 +85,7 @@ impl QuotaWatch {
                 slot.worsen(rule, &self.remembered, facts);
             }
         }
-        let outlook = self.look_ahead(&levels, facts);
+        let outlook = self.look_ahead(levels, facts);
         let is_short = self.remembered.has_full_windows(facts);
         let short = is_short.then(|| facts.now.after(facts.options.flapping_span));
         self.deadline = sooner(outlook.next(facts), short).filter(|at| *at > facts.now);
@@ -106,7 +106,7 @@ impl QuotaWatch {
     }
 
     /// When time alone changes something.
-    fn look_ahead(&self, levels: &[Level; RULES.len()], facts: &Facts<'_>) -> Outlook {
+    fn look_ahead(&self, levels: [Level; RULES.len()], facts: &Facts<'_>) -> Outlook {
         let Facts { now, options, .. } = *facts;
         let mut outlook = Outlook::default();
         for index in self.active {
