@@ -340,15 +340,17 @@ mod tests {
                     at = at.after(Duration::from_millis(gap));
                     while let Some(due) = sooner(tracker.poll_timeout(), both[0].poll_timeout()).filter(|due| *due <= at) {
                         tracker.handle_timeout(due);
-                        both.iter_mut().for_each(|alerts| alerts.handle_timeout(due, &tracker));
+                        for alerts in &mut both {
+                            alerts.handle_timeout(due, &tracker);
+                        }
                     }
                     let remaining = f64::from(remaining.saturating_sub(u32::try_from(time).unwrap()));
                     tracker.handle_observation(&observation(at, remaining, refused, reset), None);
-                    both[1].quotas.values_mut().for_each(|watch| watch.forget_rest());
-                    both.iter_mut().for_each(|alerts| {
+                    both[1].quotas.values_mut().for_each(QuotaWatch::forget_rest);
+                    for alerts in &mut both {
                         alerts.handle_timeout(at, &tracker);
                         alerts.handle_observation(&observation(at, remaining, refused, reset), &tracker);
-                    });
+                    }
                     let [told, plainly] = both.each_mut().map(|alerts| {
                         let changes: Vec<Alert> = std::iter::from_fn(|| alerts.poll_alert()).collect();
                         format!("{changes:?} {:?} {:?}", alerts.current(), alerts.poll_timeout())

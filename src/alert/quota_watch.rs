@@ -85,18 +85,28 @@ impl QuotaWatch {
                 slot.worsen(rule, &self.remembered, facts);
             }
         }
-        let outlook = self.look_ahead(&levels, facts);
+        let outlook = self.look_ahead(levels, facts);
         let is_short = self.remembered.has_full_windows(facts);
         let short = is_short.then(|| facts.now.after(facts.options.flapping_span));
         self.deadline = sooner(outlook.next(facts), short).filter(|at| *at > facts.now);
-        self.rest = if rests && !is_short { Rest::of(facts, outlook) } else { None };
+        self.rest = if rests && !is_short { Rest::of(facts, outlook, self.thresholds(facts.options)) } else { None };
         if changed {
             self.tell(outbox);
         }
     }
 
+    /// The utilizations at which a machine may change: one that does not fire waits for nothing but to fire.
+    fn thresholds(&self, options: &AlertOptions) -> [f64; 4] {
+        let is_firing =
+            |rule: Rule| RULES.iter().zip(&self.slots).any(|(of, slot)| *of == rule && slot.machine.is_firing());
+        let clears = |rule: Rule, fires: f64, clears: f64| if is_firing(rule) { clears } else { fires };
+        let high = clears(Rule::UtilizationHigh, options.high, options.high_clear);
+        let utilization = clears(Rule::Utilization, options.utilization, options.utilization_clear);
+        [options.high, high, options.utilization, utilization]
+    }
+
     /// When time alone changes something.
-    fn look_ahead(&self, levels: &[Level; RULES.len()], facts: &Facts<'_>) -> Outlook {
+    fn look_ahead(&self, levels: [Level; RULES.len()], facts: &Facts<'_>) -> Outlook {
         let Facts { now, options, .. } = *facts;
         let mut outlook = Outlook::default();
         for index in self.active {

@@ -15,7 +15,7 @@ use super::quota_rules::{exhaustion, throttled_ratio};
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
     until: Timestamp,
-    /// The utilizations of one level of every rule: from the first, below the second.
+    /// The utilizations at which no machine changes: from the first, below the second.
     band: (f64, f64),
     history_at: Option<Timestamp>,
     throttled: u64,
@@ -27,8 +27,9 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// What is like a judgement that every machine stays at, and by which nothing fires that may grow worse.
-    pub(super) fn of(facts: &Facts<'_>, outlook: Outlook) -> Option<Self> {
+    /// What is like a judgement that every machine stays at, and by which nothing fires that may grow worse; at the thresholds
+    /// of utilization a machine may change.
+    pub(super) fn of(facts: &Facts<'_>, outlook: Outlook, thresholds: [f64; 4]) -> Option<Self> {
         let is_ordinary =
             facts.is_observed() && !facts.is_turn() && facts.short_window.is_none() && !facts.is_history();
         let ratio = facts.numbers.utilization.filter(|_| is_ordinary)?;
@@ -37,7 +38,7 @@ impl Rest {
         let until = sooner(sooner(outlook.fixed(), facts.history_at), leaves).unwrap_or(Timestamp::MAX);
         Some(Self {
             until,
-            band: band(ratio, facts),
+            band: band(ratio, thresholds),
             history_at: facts.history_at,
             throttled: facts.quota.throttled(),
             share: has_refusals.then(|| throttled_ratio(facts)),
@@ -63,10 +64,9 @@ impl Rest {
 }
 
 /// The utilizations between the nearest two thresholds.
-fn band(ratio: f64, facts: &Facts<'_>) -> (f64, f64) {
-    let options = facts.options;
+fn band(ratio: f64, thresholds: [f64; 4]) -> (f64, f64) {
     let (mut from, mut below) = (f64::NEG_INFINITY, f64::INFINITY);
-    for threshold in [options.utilization_clear, options.utilization, options.high_clear, options.high] {
+    for threshold in thresholds {
         if threshold > ratio {
             below = if threshold < below { threshold } else { below };
         } else if threshold > from {

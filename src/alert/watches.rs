@@ -28,7 +28,7 @@ impl Watches {
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: QuotaId) -> Option<&mut QuotaWatch> {
-        match self.at_slots.get_mut(id.slot()) {
+        match self.at_slots.get_mut(place_of(id)) {
             Some(Some((known, watch))) if *known == id => Some(watch),
             _ => self.displaced.get_mut(&id).map(|watch| &mut **watch),
         }
@@ -39,14 +39,14 @@ impl Watches {
         if !self.contains(id) {
             self.begin(id);
         }
-        match self.at_slots.get_mut(id.slot()) {
+        match self.at_slots.get_mut(place_of(id)) {
             Some(Some((known, watch))) if *known == id => watch,
             _ => self.displaced.entry(id).or_default(),
         }
     }
 
     pub(super) fn remove(&mut self, id: QuotaId) -> Option<Box<QuotaWatch>> {
-        let at_slot = self.at_slots.get_mut(id.slot()).and_then(|place| place.take_if(|(known, _)| *known == id));
+        let at_slot = self.at_slots.get_mut(place_of(id)).and_then(|place| place.take_if(|(known, _)| *known == id));
         let removed = at_slot.map(|(_, watch)| watch).or_else(|| self.displaced.remove(&id));
         self.count = self.count.saturating_sub(usize::from(removed.is_some()));
         removed
@@ -65,19 +65,42 @@ impl Watches {
     }
 
     fn at_slot(&self, id: QuotaId) -> Option<&QuotaWatch> {
-        let (known, watch) = self.at_slots.get(id.slot())?.as_ref()?;
+        let (known, watch) = self.at_slots.get(place_of(id))?.as_ref()?;
         (*known == id).then_some(watch)
     }
 
     fn begin(&mut self, id: QuotaId) {
-        if self.at_slots.len() <= id.slot() {
-            self.at_slots.resize_with(id.slot().saturating_add(1), || None);
+        if self.at_slots.len() <= place_of(id) {
+            self.at_slots.resize_with(place_of(id).saturating_add(1), || None);
         }
-        if let Some(place) = self.at_slots.get_mut(id.slot()) {
+        if let Some(place) = self.at_slots.get_mut(place_of(id)) {
             self.count = self.count.saturating_add(1);
             if let Some((before, watch)) = place.replace((id, Box::default())) {
                 self.displaced.insert(before, watch);
             }
         }
+    }
+}
+
+const fn place_of(id: QuotaId) -> usize {
+    id.slot as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_taken_over_leaves_the_watch_before_it_to_be_found() {
+        let (old, new) = (QuotaId { serial: 1, slot: 3 }, QuotaId { serial: 2, slot: 3 });
+        let mut watches = Watches::default();
+        watches.get_or_begin(old).codes_firing = 1;
+        watches.get_or_begin(new).codes_firing = 2;
+        let firing = |watches: &mut Watches, id| watches.get_mut(id).map(|watch| watch.codes_firing);
+        assert_eq!((firing(&mut watches, old), firing(&mut watches, new), watches.len()), (Some(1), Some(2), 2));
+        assert!(watches.contains(old) && watches.contains(new) && watches.iter().count() == 2);
+        assert_eq!(watches.remove(new).map(|watch| watch.codes_firing), Some(2));
+        assert_eq!(watches.get_or_begin(old).codes_firing, 1);
+        assert!(watches.remove(old).is_some() && watches.remove(old).is_none() && watches.len() == 0);
     }
 }

@@ -25,10 +25,18 @@ impl<V> Recent<V> {
     }
 
     /// What is kept under a hash and is meant.
+    #[inline]
     pub(super) fn known(&self, hash: Hash, is_meant: impl Fn(&V) -> bool) -> Option<&V> {
         let start = self.start(hash);
-        let at_place = self.slots.get(start..start + WAYS)?.iter().flatten();
-        at_place.filter(|(of, _)| *of == hash).map(|(_, value)| value).find(|value| is_meant(value))
+        for slot in self.slots.get(start..start + WAYS)? {
+            if let Some((of, value)) = slot
+                && *of == hash
+                && is_meant(value)
+            {
+                return Some(value);
+            }
+        }
+        None
     }
 
     /// Keeps what is not yet known under a hash.

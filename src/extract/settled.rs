@@ -54,9 +54,13 @@ impl Settled {
     pub(super) fn known(&self, observation: &Observation) -> Option<SettledNames> {
         let named = Named::of(observation)?;
         let same = |known: &Option<Arc<str>>, name| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, name));
+        let same_id = |known: &Option<Arc<str>>| match named.id {
+            Some(id) => same(known, id),
+            None => known.is_none(),
+        };
         let is_meant = |known: &Names| {
             Arc::ptr_eq(&known.endpoint, named.endpoint)
-                && named.id.map_or(known.scope.id.is_none(), |id| same(&known.scope.id, id))
+                && same_id(&known.scope.id)
                 && Arc::ptr_eq(&known.scope.kind, &named.scope.kind)
                 && Arc::ptr_eq(&known.host, named.host)
                 && Arc::ptr_eq(&known.owner, named.owner)

@@ -84,7 +84,7 @@ impl Pace {
         let span = if self.span.window == window { self.span } else { Span::of(window) };
         // Three seconds, so that a minute is not judged by one burst; a tenth of the span, so that an hour is not judged by
         // three seconds.
-        let least = span.nanos.min(LEAST).max(1);
+        let least = span.nanos.clamp(1, LEAST);
         if nanos_between(front.at, now) < least {
             return None;
         }

@@ -21,16 +21,9 @@ use super::trend::TrendRing;
 /// Names a quota as long as the tracker runs; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QuotaId {
-    pub(super) serial: u64,
-    pub(super) slot: u32,
-}
-
-impl QuotaId {
+    pub(crate) serial: u64,
     /// Where the tracker keeps it: at one time the place of no other.
-    #[inline]
-    pub(crate) const fn slot(self) -> usize {
-        self.slot as usize
-    }
+    pub(crate) slot: u32,
 }
 
 impl Hash for QuotaId {
