@@ -107,19 +107,18 @@ impl Ends {
 impl FlowKey {
     /// The key of a segment's connection, and which side of it sent the segment.
     pub(crate) fn of(segment: &Segment<'_>) -> (Self, Side) {
-        if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (segment.source, segment.destination) {
-            return Self::of_v4(source, destination);
-        }
-        let end = |address: SocketAddr| (address.ip(), address.port());
-        let (ends, side) = in_order(end(segment.source), end(segment.destination));
-        (Self::Other(ends), side)
+        Self::between(segment.source, segment.destination)
     }
 
-    /// The same for IPv4.
-    #[inline]
-    pub(crate) fn of_v4(source: SocketAddrV4, destination: SocketAddrV4) -> (Self, Side) {
-        let (ends, side) = in_order(word(source), word(destination));
-        (Self::V4(ends), side)
+    /// The same for any packet.
+    pub(crate) fn between(source: SocketAddr, destination: SocketAddr) -> (Self, Side) {
+        if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (source, destination) {
+            let (ends, side) = in_order(word(source), word(destination));
+            return (Self::V4(ends), side);
+        }
+        let end = |address: SocketAddr| (address.ip(), address.port());
+        let (ends, side) = in_order(end(source), end(destination));
+        (Self::Other(ends), side)
     }
 
     /// Both ends in one word, which others may have in common with them: that of [`Ends`] where they are of IPv4.

@@ -80,6 +80,7 @@ impl FrameDecoder {
 }
 
 /// Counts a frame and its octets.
+#[inline]
 pub(super) fn count(frame: &Frame<'_>, counters: &mut InputCounters) {
     counters.packets = counters.packets.saturating_add(1);
     counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
@@ -110,6 +111,7 @@ pub(super) fn address_hash(address: IpAddr) -> u64 {
 /// The finalizer of `SplitMix64`: each bit of the input changes each bit of the output with even odds.
 ///
 /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
+#[inline]
 pub(super) const fn mix(bits: u64) -> u64 {
     let bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -3,11 +3,11 @@
 //! A fragment shows no ports, and one of a tunnel's packet not even the addresses inside. So fragments are put together
 //! before the choice of a worker: what comes out is either the frame as it was, or a packet made whole.
 
-use std::net::IpAddr;
-
+use super::flow_key::FlowKey;
 use super::fragments::{Fragments, Whole};
-use super::frame::{Carrier, Found, address_hash, descend, mix};
+use super::frame::{Carrier, Found, descend, mix};
 use super::ip::Fragment;
+use super::usual;
 use crate::model::{Anomaly, Frame, InputCounters, Timestamp};
 
 /// Chooses the worker of each frame; one for each capture.
@@ -27,7 +27,16 @@ impl Sharder {
     /// The frame to hand on, and a hash that is the same for all frames of a connection in both directions, however they
     /// are tagged or tunnelled. `None` for a fragment that waits for its others; it is counted here, since no decoder
     /// will see it.
+    #[inline]
     pub fn route<'a>(&'a mut self, frame: &Frame<'a>, counters: &mut InputCounters) -> Option<(u64, Frame<'a>)> {
+        if let Some(ends) = usual::ends(frame) {
+            return Some((mix(ends.word()), *frame));
+        }
+        self.route_by_headers(frame, counters)
+    }
+
+    #[inline(never)]
+    fn route_by_headers<'a>(&'a mut self, frame: &Frame<'a>, counters: &mut InputCounters) -> Option<(u64, Frame<'a>)> {
         match descend(frame) {
             Ok(Found::Fragment(carrier, fragment)) => {
                 counters.packets = counters.packets.saturating_add(1);
@@ -59,6 +68,7 @@ impl Sharder {
 /// Of both ends, in either order; 0 for what carries nothing that is followed.
 fn hash(found: &Result<Found<'_>, Anomaly>) -> u64 {
     let Ok(Found::Tcp(carrier) | Found::Quic(carrier)) = found else { return 0 };
-    let end = |address: IpAddr, at: usize| mix(address_hash(address) ^ u64::from(carrier.payload.u16(at).unwrap_or(0)));
-    end(carrier.source, 0) ^ end(carrier.destination, 2)
+    let port = |at| carrier.payload.u16(at).unwrap_or(0);
+    let (source, destination) = ((carrier.source, port(0)), (carrier.destination, port(2)));
+    mix(FlowKey::between(source.into(), destination.into()).0.word())
 }

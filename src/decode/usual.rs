@@ -14,20 +14,27 @@ use super::tcp::Header;
 use crate::model::Frame;
 
 const ETHERNET_AND_IPV4: usize = 14 + 20;
+/// Where the addresses stand, with the ports behind them.
+const ENDS: usize = ETHERNET_AND_IPV4 - 8;
 
 /// A usual frame's headers above TCP, and the packet's payload.
 #[inline]
 fn read<'a>(frame: &Frame<'a>) -> Option<(&'a [u8; ETHERNET_AND_IPV4], &'a [u8])> {
-    let header: &[u8; ETHERNET_AND_IPV4] = frame.octets.first_chunk()?;
+    let header = frame.octets.first_chunk()?;
     let whole = frame.original_len as usize <= frame.octets.len();
-    let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
-    let is_ipv4 = u16::from_be_bytes([header[12], header[13]]) == 0x0800 && header[14] == 0x45;
-    let is_tcp = header[23] == protocol::TCP && fragment == 0;
-    if frame.link != link::ETHERNET || !whole || !is_ipv4 || !is_tcp {
+    if frame.link != link::ETHERNET || !whole || !is_unfragmented_tcp(header) {
         return None;
     }
     let length = usize::from(u16::from_be_bytes([header[16], header[17]])).checked_sub(20)?;
     Some((header, frame.octets.get(ETHERNET_AND_IPV4..)?.get(..length)?))
+}
+
+/// Whether that comes behind an IPv4 header without options.
+#[inline]
+fn is_unfragmented_tcp(header: &[u8; ETHERNET_AND_IPV4]) -> bool {
+    let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
+    let is_ipv4 = u16::from_be_bytes([header[12], header[13]]) == 0x0800 && header[14] == 0x45;
+    is_ipv4 && header[23] == protocol::TCP && fragment == 0
 }
 
 /// What carries a usual frame's segment.
@@ -46,6 +53,16 @@ pub(super) fn carrier<'a>(frame: &Frame<'a>) -> Option<Carrier<'a>> {
     })
 }
 
+/// The ends of a usual frame's packet, or of one that says more than it holds.
+#[inline]
+pub(super) fn ends(frame: &Frame<'_>) -> Option<Ends> {
+    let header = frame.octets.first_chunk()?;
+    if frame.link != link::ETHERNET || !is_unfragmented_tcp(header) {
+        return None;
+    }
+    Some(Ends::of(frame.octets.get(ENDS..)?.first_chunk()?))
+}
+
 /// The segment of a usual frame, if it is a plain one, with the ends of its connection.
 #[inline]
 pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<(Ends, Plain<'a>)> {
@@ -54,7 +71,7 @@ pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<(Ends, Plain<'a>)> {
     if header.flags(Header::FIN | Header::SYN | Header::RST | Header::ACK) != Header::ACK {
         return None;
     }
-    let ends = Ends::of(frame.octets.get(26..)?.first_chunk()?);
+    let ends = Ends::of(frame.octets.get(ENDS..)?.first_chunk()?);
     let (sequence, acknowledgment) = (header.sequence(), header.acknowledgment());
     Some((ends, Plain { at: frame.at, sequence, acknowledgment, payload: payload.octets }))
 }

@@ -57,8 +57,8 @@ const LINE_DISORDER: Duration = Duration::from_secs(5);
 /// exchanges in turn drive each other's code out of a processor's first cache.
 const TOGETHER: usize = 32;
 
-/// Observations that are kept to be used again: about those of a block of frames, a kilobyte or two each.
-const SPARE: usize = 256;
+/// Observations that are kept to be used again: about those of a few blocks of frames, a kilobyte or two each.
+const SPARE: usize = 512;
 /// One with room for more readings is not: hardly an exchange has so many.
 const FEW_READINGS: usize = 8;
 
@@ -90,6 +90,12 @@ impl Lane {
         if self.decoder.exchanges().len() >= TOGETHER {
             self.drain();
         }
+    }
+
+    /// Lets time run on to that of a frame that another lane takes.
+    #[inline]
+    pub(super) fn let_pass(&mut self, at: Timestamp) {
+        self.decoder.handle_timeout(at);
     }
 
     /// Takes frames one after the other.

@@ -58,6 +58,7 @@ impl Sequencer {
     }
 
     /// Takes an observation of a stream.
+    #[inline]
     pub(super) fn push(&mut self, made: Made, stream: usize) {
         self.arrivals += 1;
         let entry = Entry { at: made.observation.at, arrival: self.arrivals, made, stream };
@@ -93,24 +94,25 @@ impl Sequencer {
     }
 
     /// The next observation, if its turn has come, and its stream.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<(Made, usize)> {
-        let (next, is_late) = match (self.in_order.front(), self.late.peek()) {
-            (Some(in_order), Some(Reverse(late))) if late < in_order => (late.at, true),
-            (Some(in_order), _) => (in_order.at, false),
-            (None, Some(Reverse(late))) => (late.at, true),
-            (None, None) => return None,
+        let next = self.in_order.front();
+        let late = self.late.peek().filter(|late| next.is_none_or(|next| late.0 < *next));
+        let entry = match late {
+            Some(Reverse(late)) if self.is_due(late.at) => self.late.pop()?.0,
+            None if self.is_due(next?.at) => self.in_order.pop_front()?,
+            _ => return None,
         };
-        let watermark = self.watermark();
-        let due = next < watermark
-            || watermark == Timestamp::MAX
-            || (!self.ties_wait && next == watermark)
-            || self.in_order.len().saturating_add(self.late.len()) > MOST_WAITING;
-        let entry = match (due, is_late) {
-            (false, _) => None,
-            (true, true) => self.late.pop().map(|Reverse(entry)| entry),
-            (true, false) => self.in_order.pop_front(),
-        };
-        entry.map(|entry| (entry.made, entry.stream))
+        Some((entry.made, entry.stream))
+    }
+
+    /// Whether what came at `at`, and before all else that waits, is let go.
+    #[inline]
+    fn is_due(&self, at: Timestamp) -> bool {
+        at < self.watermark
+            || self.watermark == Timestamp::MAX
+            || (!self.ties_wait && at == self.watermark)
+            || self.in_order.len().saturating_add(self.late.len()) > MOST_WAITING
     }
 }
 
