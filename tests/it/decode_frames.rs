@@ -371,6 +371,16 @@ fn a_connection_never_splits_over_workers() {
     assert!(!hashes.contains(&sharder.route(&frame(RAW, &other, other.len()), &mut counters).expect("whole").0));
 }
 
+#[test]
+fn a_usual_frame_goes_where_its_copies_go() {
+    let packet = ipv4(b"GET / HTTP/1.1\r\n\r\n");
+    let (usual, tagged) = (ethernet(&[], 0x0800, &packet), ethernet(&[[0x81, 0, 0, 5]], 0x0800, &packet));
+    let (mut sharder, mut counters) = (Sharder::new(), InputCounters::default());
+    let mut hash = |link, octets: &[u8]| sharder.route(&frame(link, octets, octets.len()), &mut counters).unwrap().0;
+    let hashes = [hash(ETHERNET, &usual), hash(ETHERNET, &tagged), hash(RAW, &packet)];
+    assert_eq!(hashes, [hashes[0]; 3]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use etherparse::{PacketBuilder, VlanId};
 use proptest::prelude::*;
-use quotascope::decode::{Flags, Segment};
-use quotascope::model::{Anomaly, Exchange, Timestamp};
+use quotascope::decode::{Flags, FrameDecoder, Segment};
+use quotascope::model::{Anomaly, Exchange, Frame, InputCounters, LinkType, Timestamp};
 
 use traffic::{Dice, Packet, Truth, Wire, busy, decode, decoder, ends, exchange};
 
@@ -274,6 +275,76 @@ proptest! {
         prop_assert_eq!(counters.exchanges, given_out);
         prop_assert!(counters.responses >= counters.exchanges);
         prop_assert!(counters.connections <= segments.len() as u64);
+    }
+}
+
+proptest! {
+    /// Frames are taken as the segments that they hold are, tagged or not, in order or not.
+    #[test]
+    fn a_frame_is_taken_as_its_segment(
+        steps in prop::collection::vec(
+            (
+                (0usize..2, any::<bool>(), prop::sample::select(vec![false, false, false, true])),
+                prop::sample::select(vec!["", "", "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /b HT", "TP/1.1\r\nHost: a\r\n\r\n",
+                    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "hello", "HTTP/1.1 204 No Content\r\n\r\n"]),
+                prop::sample::select(vec![0i32, 0, 0, 0, 0, 0, -9, 9]),
+                prop::sample::select(vec![0u8, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4]),
+                prop::sample::select(vec![0i64, 1, 1, 1, 1_000, 400_000, -1]),
+            ),
+            0..60,
+        ),
+        together in 1usize..5,
+    ) {
+        let mut sent = [[1_000u32; 2]; 2];
+        let mut at = 0i64;
+        let frames: Vec<(Timestamp, Vec<u8>)> = steps.iter().map(|((connection, asks, tagged), text, jump, flags, passed)| {
+            let connection_port = 50_000 + u16::try_from(*connection).unwrap();
+            let (client, server) = (([10, 0, 0, 1], connection_port), ([192, 0, 2, 1], 80));
+            let (from, to) = if *asks { (client, server) } else { (server, client) };
+            let [own, other] = [usize::from(*asks), usize::from(!*asks)];
+            let sequence = sent[*connection][own].wrapping_add_signed(*jump);
+            let length = u32::try_from(text.len()).unwrap() + u32::from(flags & 3 != 0);
+            sent[*connection][own] = sequence.wrapping_add(length);
+            at += passed * 1_000_000;
+            let ethernet = PacketBuilder::ethernet2([2; 6], [4; 6]);
+            let ip = if *tagged {
+                ethernet.single_vlan(VlanId::try_new(5).unwrap()).ipv4(from.0, to.0, 64)
+            } else {
+                ethernet.ipv4(from.0, to.0, 64)
+            };
+            let tcp = ip.tcp(from.1, to.1, sequence, 4_096).ack(sent[*connection][other]);
+            let tcp = if flags & 1 != 0 { tcp.syn() } else { tcp };
+            let tcp = if flags & 2 != 0 { tcp.fin() } else { tcp };
+            let tcp = if flags & 4 != 0 { tcp.rst() } else { tcp };
+            let mut octets = Vec::new();
+            tcp.write(&mut octets, text.as_bytes()).unwrap();
+            (Timestamp::from_nanos(at), octets)
+        }).collect();
+        fn frame((at, octets): &(Timestamp, Vec<u8>)) -> Frame<'_> {
+            let original_len = u32::try_from(octets.len()).unwrap();
+            Frame { at: *at, link: LinkType(1), octets, original_len }
+        }
+        let source = "test".into();
+        let mut short = decoder();
+        let mut all = frames.iter().map(frame);
+        let mut exchanges = Vec::new();
+        while all.len() > 0 {
+            short.handle_frames(&source, &mut all, together);
+            exchanges.extend(short.exchanges_mut().drain(..));
+        }
+        let (mut full, mut counted, mut way_down) = (decoder(), InputCounters::default(), FrameDecoder::new());
+        for frame in frames.iter().map(frame) {
+            full.handle_timeout(frame.at);
+            way_down.segments(&frame, &mut counted, &mut |segment| full.handle_segment(&source, &segment));
+        }
+        for decoder in [&mut short, &mut full] {
+            decoder.finish();
+        }
+        exchanges.extend(short.exchanges_mut().drain(..));
+        let expected: Vec<Exchange> = full.exchanges_mut().drain(..).collect();
+        prop_assert_eq!(format!("{exchanges:?}"), format!("{expected:?}"));
+        counted.add(&full.counters());
+        prop_assert_eq!(short.counters(), counted);
     }
 }
 
