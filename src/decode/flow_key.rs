@@ -86,8 +86,8 @@ impl Ends {
     /// The ends in the octets where an IPv4 header without options meets a TCP header.
     #[inline]
     pub(crate) const fn of(octets: &[u8; 12]) -> Self {
-        let [a, b, c, d, e, f, g, h, ports @ ..] = *octets;
-        Self { addresses: u64::from_be_bytes([a, b, c, d, e, f, g, h]), ports: u32::from_be_bytes(ports) }
+        let [addresses @ .., s0, s1, d0, d1] = *octets;
+        Self { addresses: u64::from_be_bytes(addresses), ports: u32::from_be_bytes([s0, s1, d0, d1]) }
     }
 
     /// The ends of what the other side sends.

@@ -278,6 +278,11 @@ proptest! {
     }
 }
 
+fn frame((at, octets): &(Timestamp, Vec<u8>)) -> Frame<'_> {
+    let original_len = u32::try_from(octets.len()).unwrap();
+    Frame { at: *at, link: LinkType(1), octets, original_len }
+}
+
 proptest! {
     /// Frames are taken as the segments that they hold are, tagged or not, in order or not.
     #[test]
@@ -320,10 +325,6 @@ proptest! {
             tcp.write(&mut octets, text.as_bytes()).unwrap();
             (Timestamp::from_nanos(at), octets)
         }).collect();
-        fn frame((at, octets): &(Timestamp, Vec<u8>)) -> Frame<'_> {
-            let original_len = u32::try_from(octets.len()).unwrap();
-            Frame { at: *at, link: LinkType(1), octets, original_len }
-        }
         let source = "test".into();
         let mut short = decoder();
         let mut all = frames.iter().map(frame);
