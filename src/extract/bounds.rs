@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::model::{Observation, Scope, SettledNames, same_or_absent, same_text};
 
 use super::recent::{Hash, Recent};
-use super::settled::Settled;
+use super::settled::{Names, Settled};
 
 /// What stands for all that is past a bound.
 const OTHER: &str = "other";
@@ -107,8 +107,9 @@ impl Bounds {
         if known.is_some() {
             return known;
         }
+        let came = Names::of(observation);
         self.settle_all(observation);
-        self.settled.keep(observation)
+        self.settled.keep(came, observation)
     }
 
     fn settle_all(&mut self, observation: &mut Observation) {

@@ -80,7 +80,8 @@ impl Explanations {
     fn found(&mut self, body: &Body, status: u16, rules: Option<&WireRules>) -> Option<&Found> {
         let digest = [&self.keys[0], &self.keys[1]].map(|key| key.hash_one((&body.octets, body.truncated)));
         let hash = Hash::of(&[&digest[0].to_le_bytes()]);
-        let is_meant = |known: &Known| known.digest == digest && known.status == status && known.rules.as_ref() == rules;
+        let is_meant =
+            |known: &Known| known.digest == digest && known.status == status && known.rules.as_ref() == rules;
         if self.known.known(hash, is_meant).is_none() {
             let known = Known { digest, status, rules: rules.cloned(), found: Found::default() };
             self.known.keep(hash, known);

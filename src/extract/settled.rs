@@ -14,14 +14,14 @@ const SETS: usize = 512;
 /// Names in other allocations cost the search that this would have saved.
 #[derive(Debug, Clone)]
 pub(super) struct Settled {
-    recent: Recent<Names>,
+    recent: Recent<(Names, SettledNames)>,
     /// How many sets were kept so far: numbers the last one.
     last: u64,
 }
 
 /// What one exchange named.
-#[derive(Debug, Clone)]
-struct Names {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Names {
     host: Arc<str>,
     endpoint: Arc<str>,
     scope: Scope,
@@ -29,7 +29,6 @@ struct Names {
     owner: Arc<str>,
     is_profiled: bool,
     dimension: Option<Arc<str>>,
-    number: SettledNames,
 }
 
 /// The same, as an exchange says it.
@@ -58,7 +57,7 @@ impl Settled {
             Some(id) => same(known, id),
             None => known.is_none(),
         };
-        let is_meant = |known: &Names| {
+        let is_meant = |(known, _): &(Names, SettledNames)| {
             Arc::ptr_eq(&known.endpoint, named.endpoint)
                 && same_id(&known.scope.id)
                 && Arc::ptr_eq(&known.scope.kind, &named.scope.kind)
@@ -67,25 +66,38 @@ impl Settled {
                 && known.is_profiled == named.is_profiled
                 && named.dimension.is_none_or(|dimension| same(&known.dimension, dimension))
         };
-        self.recent.known(named.hash(), is_meant).map(|known| known.number)
+        self.recent.known(named.hash(), is_meant).map(|(_, number)| *number)
     }
 
-    /// Remembers what an exchange names, all of it settled, under a new number.
-    pub(super) fn keep(&mut self, observation: &Observation) -> Option<SettledNames> {
+    /// Remembers what an exchange names, all of it settled; gives its number. Where it `came` with the same names in other
+    /// allocations, those come again too: each decode thread has its own.
+    pub(super) fn keep(&mut self, came: Option<Names>, observation: &Observation) -> Option<SettledNames> {
         let named = Named::of(observation)?;
-        self.last = self.last.saturating_add(1);
-        let number = SettledNames(self.last);
-        let names = Names {
-            host: Arc::clone(named.host),
-            endpoint: Arc::clone(named.endpoint),
-            scope: named.scope.clone(),
-            owner: Arc::clone(named.owner),
-            is_profiled: named.is_profiled,
-            dimension: named.dimension.cloned(),
-            number,
-        };
-        self.recent.keep(named.hash(), names);
+        let number = self.known(observation).unwrap_or_else(|| {
+            self.last = self.last.saturating_add(1);
+            self.recent.keep(named.hash(), (named.names(), SettledNames(self.last)));
+            SettledNames(self.last)
+        });
+        if let Some(came) = came.filter(|came| *came == named.names()) {
+            let hash = came.named().hash();
+            if hash != named.hash() {
+                self.recent.keep(hash, (came, number));
+            }
+        }
         Some(number)
+    }
+}
+
+impl Names {
+    /// What an exchange names, as it does.
+    pub(super) fn of(observation: &Observation) -> Option<Self> {
+        Named::of(observation).map(Named::names)
+    }
+
+    fn named(&self) -> Named<'_> {
+        let Self { host, endpoint, scope, owner, is_profiled, dimension } = self;
+        let (id, dimension) = (scope.id.as_ref(), dimension.as_ref());
+        Named { host, endpoint, scope, id, owner, is_profiled: *is_profiled, dimension }
     }
 }
 
@@ -107,6 +119,17 @@ impl<'a> Named<'a> {
         let owner = observation.provider.as_ref().unwrap_or(host);
         let (endpoint, is_profiled) = (observation.endpoint.as_ref()?, observation.provider.is_some());
         Some(Self { host, endpoint, scope, id: scope.id.as_ref(), owner, is_profiled, dimension })
+    }
+
+    fn names(self) -> Names {
+        Names {
+            host: Arc::clone(self.host),
+            endpoint: Arc::clone(self.endpoint),
+            scope: self.scope.clone(),
+            owner: Arc::clone(self.owner),
+            is_profiled: self.is_profiled,
+            dimension: self.dimension.cloned(),
+        }
     }
 
     #[inline]
