@@ -333,7 +333,8 @@ mod tests {
 
     /// A head with values of its own where its server's heads have none in common.
     fn head_of(common: &Arc<CommonFields>, lines: &[(&str, Option<&str>)], values: &[&str]) -> (Fields, Fields) {
-        let (mut shared, mut own) = (Fields::of(common), Fields::new());
+        let (mut shared, mut own) = (Fields::new(), Fields::new());
+        shared.begin(common);
         let mut values = values.iter();
         for (name, value) in lines {
             let value = value.unwrap_or_else(|| {
