@@ -38,10 +38,10 @@ pub(super) enum Stream {
 const LINES_AT_A_TIME: usize = 4_096;
 
 impl Stream {
-    /// Capture files, decoded by so many threads; by this one where it is one.
+    /// Capture files, read and judged by this thread; where there are so many in all, decoded by the others.
     pub(super) fn of_captures(reader: CaptureReader, threads: usize, context: &Context) -> Self {
         if threads > 1 {
-            return Self::Threads(Box::new(Threads::start(reader, threads, context)));
+            return Self::Threads(Box::new(Threads::start(reader, threads - 1, context)));
         }
         Self::Captures(Box::new(Captures {
             reader,

@@ -1,6 +1,6 @@
-//! Captures decoded by several threads, each with the connections that their hash gives it.
+//! Captures decoded by other threads: by one, or by several, each with the connections that their hash gives it.
 //!
-//! This thread reads the blocks of frames and gives each to all of them, and what they found in a block is taken out
+//! This thread reads the blocks of frames, gives each to all of them and judges what they found. That of a block is taken out
 //! together: a round. What comes out is therefore the same for any number of threads, whatever the times of the frames are.
 
 use std::collections::VecDeque;
@@ -52,7 +52,7 @@ struct Worker {
 }
 
 impl Threads {
-    /// Starts them.
+    /// Starts so many, at least one.
     pub(super) fn start(reader: CaptureReader, threads: usize, context: &Context) -> Self {
         let workers = (0..threads).map(|index| {
             let (blocks, input) = unbounded();
@@ -174,7 +174,9 @@ impl Blocks {
                 newest: Timestamp::MIN,
                 used: self.used.clone(),
             };
-            block.share_out(self.threads, &mut self.sharder, &mut self.counters);
+            if self.threads > 1 {
+                block.share_out(self.threads, &mut self.sharder, &mut self.counters);
+            }
             blocks.push(Arc::new(block));
         }
         Ok(())
@@ -187,6 +189,7 @@ struct Block {
     frames: FrameBatch,
     /// Packets put together from fragments.
     whole: Vec<OwnedFrame>,
+    /// Empty where one thread decodes all.
     own: Vec<Vec<Own>>,
     /// The time of its newest frame.
     newest: Timestamp,
@@ -213,6 +216,10 @@ impl Block {
     /// Gives a lane the frames that are a thread's own.
     fn decode(&self, thread: usize, lane: &mut Lane, source: &Arc<str>) {
         lane.expect_disorder(self.disorder);
+        if self.own.is_empty() {
+            lane.handle_frames(source, &self.frames);
+            return;
+        }
         for own in self.own.get(thread).into_iter().flatten() {
             let frame = match own.place {
                 Place::Captured(index) => self.frames.frame(index),
