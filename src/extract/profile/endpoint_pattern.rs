@@ -42,7 +42,7 @@ impl EndpointPattern {
         Ok(Self { methods, path: PathPattern::parse(path).map_err(|why| wrong(&why))? })
     }
 
-    /// Whether a request is meant; `path` by [`segments`].
+    /// Whether a request is meant; `path` by [`segments`](super::segments).
     pub fn matches(&self, method: &str, path: &[&str]) -> bool {
         self.takes(method) && self.path.matches(path)
     }
