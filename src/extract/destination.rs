@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::plain;
 use super::profile::{Profile, QuotaClass, glob};
 use super::recent::{Hash, Recent};
 use super::shape;
@@ -231,8 +232,9 @@ impl Interchangeable {
         written
     }
 
+    #[inline]
     fn has_number(&self, segment: &[u8]) -> bool {
-        segment.len() > self.longest_number && segment.iter().all(u8::is_ascii_digit)
+        segment.len() > self.longest_number && plain::are_digits(segment)
     }
 
     fn contains(&self, segment: &[u8]) -> bool {
@@ -253,7 +255,7 @@ fn is_identity(segment: &[u8]) -> bool {
         let text = std::str::from_utf8(segment).ok();
         segment.iter().all(|octet| is_of_identity(*octet)) && text.is_some_and(shape::is_identity)
     };
-    segment.iter().all(u8::is_ascii_digit) || is_identity()
+    plain::are_digits(segment) || is_identity()
 }
 
 fn is_of_identity(octet: u8) -> bool {

@@ -148,15 +148,15 @@ impl Extractor {
             .as_ref()
             .map(|request| destinations.of(request, &self.interchangeable, || self.destination(request)));
         let profile = destination.and_then(|destination| destination.profile.as_deref());
-        let caller = Caller::of(exchange, addresses);
-        let response = &exchange.response;
         // What most responses say needs nothing else.
         if profile.is_none()
-            && let Some(family) = reader.read_only_quota(response, None, &mut observation.readings)
+            && let Some(family) = reader.read_only_quota(&exchange.response, None, &mut observation.readings)
         {
-            self.identities.write_usual(&caller, &mut observation.scope);
+            self.identities.move_usual(exchange, addresses, &mut observation.scope);
             overwrite::with_only_quota(family, observation);
         } else {
+            let caller = Caller::of(exchange, addresses);
+            let response = &exchange.response;
             let used = std::mem::take(&mut observation.readings);
             if let (Some(destination), Some(profile)) = (destination, profile) {
                 let mut said = reader.read_into(response, Some(profile.wire()), used);

@@ -44,6 +44,13 @@ pub(super) fn number(text: &[u8]) -> Option<f64> {
 /// The same of digits and nothing else, as many as a double holds exactly; `None` of any other text.
 #[inline]
 pub(super) fn whole(text: &[u8]) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double exactly")]
+    count(text).map(|count| count as f64)
+}
+
+/// The same, as a count.
+#[inline]
+pub(super) fn count(text: &[u8]) -> Option<u64> {
     if !(1..=15).contains(&text.len()) {
         return None;
     }
@@ -52,22 +59,41 @@ pub(super) fn whole(text: &[u8]) -> Option<f64> {
         Some((first, rest)) => (eight_digits(*first)?, rest),
         None => (0, text),
     };
-    let whole = rest.iter().try_fold(first, |sum, digit| {
+    rest.iter().try_fold(first, |sum, digit| {
         let digit = digit.wrapping_sub(b'0');
         (digit < 10).then(|| sum * 10 + u64::from(digit))
-    });
-    #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double exactly")]
-    whole.map(|whole| whole as f64)
+    })
+}
+
+/// Whether all octets are digits, looked at some at a time.
+#[inline]
+pub(super) fn are_digits(text: &[u8]) -> bool {
+    // The first and the last ones overlap, or meet.
+    match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(first), Some(last)) if text.len() <= 8 => {
+            are_eight_digits(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
+        }
+        _ => text.iter().all(u8::is_ascii_digit),
+    }
+}
+
+const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+
+#[inline]
+const fn are_eight_digits(text: u64) -> bool {
+    let digits = text ^ ZEROS;
+    // What is above 9 reaches the upper bit of its octet, or has it.
+    (digits | digits.wrapping_add(u64::from_le_bytes([0x7f - 9; 8]))) & u64::from_le_bytes([0x80; 8]) == 0
 }
 
 /// The number of eight digits: neighbours are taken together, all pairs of them at once, then all fours.
 #[inline]
 const fn eight_digits(text: [u8; 8]) -> Option<u64> {
-    let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes([b'0'; 8]);
-    // What is above 9 reaches the upper bit of its octet, or has it.
-    if (digits | digits.wrapping_add(u64::from_le_bytes([0x7f - 9; 8]))) & u64::from_le_bytes([0x80; 8]) != 0 {
+    let text = u64::from_le_bytes(text);
+    if !are_eight_digits(text) {
         return None;
     }
+    let digits = text ^ ZEROS;
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
@@ -145,6 +171,7 @@ mod tests {
             let is_whole = (1..=15).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
             let wanted = is_whole.then(|| text.parse::<f64>().unwrap());
             proptest::prop_assert_eq!(whole(text.as_bytes()), wanted);
+            proptest::prop_assert_eq!(are_digits(text.as_bytes()), text.bytes().all(|octet| octet.is_ascii_digit()));
         }
     }
 

@@ -51,14 +51,33 @@ impl Identities {
     }
 
     /// The same without a rule, written over a scope that is of no more use.
-    #[inline]
     pub(super) fn write_usual(&self, caller: &Caller<'_>, scope: &mut Option<Scope>) {
-        if let Some(id) = credential(caller.credentials, &[]) {
-            keep_scope(scope, &self.api_key, self.party(id));
-        } else if let Some(address) = caller.address() {
-            keep_scope(scope, &self.ip, self.named(&address));
+        let address;
+        let (kind, id) = if let Some(id) = credential(caller.credentials, &[]) {
+            (&self.api_key, self.party(id))
         } else {
-            *scope = None;
+            address = caller.address();
+            let Some(address) = &address else {
+                *scope = None;
+                return;
+            };
+            (&self.ip, self.named(address))
+        };
+        keep_scope(scope, kind, id);
+    }
+
+    /// The same of an exchange that is of no more use: what the scope held before is left there in its place, so that no count
+    /// that cores share is touched.
+    #[inline]
+    pub(super) fn move_usual(&self, exchange: &mut Exchange, addresses: &Addresses, scope: &mut Option<Scope>) {
+        if self.names_nobody()
+            && let Some([only]) = exchange.request.as_mut().map(|request| request.credentials.as_mut_slice())
+            && let Some(Scope { kind, id: Some(id) }) = scope
+            && Arc::ptr_eq(kind, &self.api_key)
+        {
+            std::mem::swap(id, &mut only.id);
+        } else {
+            self.write_usual(&Caller::of(exchange, addresses), scope);
         }
     }
 
@@ -85,14 +104,19 @@ impl Identities {
 
     /// The party that a credential belongs to: its pool, else its alias, else its hash.
     fn party<'a>(&'a self, id: &'a Arc<str>) -> &'a Arc<str> {
-        // Most users name nobody.
-        if self.pools.is_empty() && self.aliases.is_empty() {
+        if self.names_nobody() {
             return id;
         }
         self.pools.get(id).unwrap_or_else(|| {
             let name = self.named(id);
             self.pools.get(name).unwrap_or(name)
         })
+    }
+
+    /// Whether the user gave no party a name, as most do not.
+    #[inline]
+    fn names_nobody(&self) -> bool {
+        self.pools.is_empty() && self.aliases.is_empty()
     }
 
     fn named<'a>(&'a self, id: &'a Arc<str>) -> &'a Arc<str> {
@@ -107,10 +131,15 @@ pub(super) fn names_party((kind, id): &(Arc<str>, Option<Arc<str>>)) -> bool {
 
 /// The hash of the credential that identifies the caller: the best of the named carriers; where none is named,
 /// `authorization`, else a field before a parameter, by name, so that the order on the wire does not matter.
+#[inline]
 fn credential<'c>(credentials: &'c [Credential], carriers: &[Arc<str>]) -> Option<&'c Arc<str>> {
-    if let ([only], []) = (credentials, carriers) {
-        return Some(&only.id);
+    match (credentials, carriers) {
+        ([only], []) => Some(&only.id),
+        _ => best_credential(credentials, carriers),
     }
+}
+
+fn best_credential<'c>(credentials: &'c [Credential], carriers: &[Arc<str>]) -> Option<&'c Arc<str>> {
     let at = |carrier: &str| credentials.iter().find(|c| *c.carrier == *carrier);
     let found = if carriers.is_empty() {
         at("authorization").or_else(|| credentials.iter().min_by_key(|c| (c.carrier.starts_with('?'), &c.carrier)))

@@ -19,10 +19,11 @@ impl Amount {
     /// `None` for a number that is negative, not finite, or too large to be a count.
     #[inline]
     pub fn new(value: f64) -> Option<Self> {
-        (value.is_finite() && (0.0..LARGEST_EXACT).contains(&value)).then_some(Self(value + 0.0))
+        (0.0..LARGEST_EXACT).contains(&value).then_some(Self(value + 0.0))
     }
 
     /// From a count.
+    #[inline]
     #[expect(clippy::cast_precision_loss, reason = "clamped to what a double holds exactly")]
     pub fn from_count(count: u64) -> Self {
         Self((count as f64).min(LARGEST_EXACT - 1.0))
@@ -48,6 +49,27 @@ impl PartialOrd for Amount {
     #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
+    }
+
+    // None is a NaN or a negative zero, so that these say what the total order says, sooner.
+    #[inline]
+    fn lt(&self, other: &Self) -> bool {
+        self.0 < other.0
+    }
+
+    #[inline]
+    fn le(&self, other: &Self) -> bool {
+        self.0 <= other.0
+    }
+
+    #[inline]
+    fn gt(&self, other: &Self) -> bool {
+        self.0 > other.0
+    }
+
+    #[inline]
+    fn ge(&self, other: &Self) -> bool {
+        self.0 >= other.0
     }
 }
 

@@ -176,10 +176,22 @@ pub(super) fn read_only_quota(
     known: &mut Known,
     readings: &mut Vec<Reading>,
 ) -> Option<&'static str> {
-    let Known { layouts, policies, repeated, date } = known;
-    if let Some(family) = repeated.read(fields, seen, reset_rule, readings) {
-        return Some(family);
+    match known.repeated.read(fields, seen, reset_rule, readings) {
+        Some(family) => Some(family),
+        None => read_new_quota(fields, seen, reset_rule, known, readings),
     }
+}
+
+/// The same of a response that does not say what a former one said.
+#[cold]
+fn read_new_quota(
+    fields: &Fields,
+    seen: Timestamp,
+    reset_rule: Option<ResetUnit>,
+    known: &mut Known,
+    readings: &mut Vec<Reading>,
+) -> Option<&'static str> {
+    let Known { layouts, policies, repeated, date } = known;
     let is_shared = fields.common().is_some_and(|lines| Arc::strong_count(lines) > 1);
     let layout = layouts.layout(fields);
     let (draft, plain) = layout.only()?;

@@ -147,5 +147,8 @@ impl Plain {
 
 #[inline]
 fn amount(value: &[u8]) -> Option<Amount> {
-    plain::whole(value).or_else(|| plain::number(value)).and_then(Amount::new)
+    match plain::count(value) {
+        Some(count) => Some(Amount::from_count(count)),
+        None => plain::number(value).and_then(Amount::new),
+    }
 }

@@ -59,7 +59,7 @@ impl Numbers {
                 };
             }
         }
-        let utilization = utilization.filter(|ratio| ratio.is_finite() && *ratio >= 0.0);
+        let utilization = utilization.filter(|ratio| (0.0..=f64::MAX).contains(ratio));
         Self { limit, remaining, used, utilization, reset }
     }
 }
@@ -205,7 +205,9 @@ impl Quota {
 /// The only reading, in the place of those that are of no more use.
 #[inline]
 pub(super) fn only(readings: &mut Vec<Reading>) -> Option<&mut Reading> {
-    readings.truncate(1);
+    if readings.len() > 1 {
+        readings.truncate(1);
+    }
     if readings.is_empty() {
         // Thousands may wait for their turn: room for one, not for the four that growing would make.
         readings.reserve_exact(1);

@@ -35,6 +35,23 @@ struct Repeated {
     family: &'static str,
 }
 
+impl Repeated {
+    /// Whether a response with these lines says the same, but for the numbers that each response changes.
+    #[inline]
+    fn is_said_by(
+        &self,
+        lines: &Arc<CommonFields>,
+        fields: &Fields,
+        seen: Timestamp,
+        reset_rule: Option<ResetUnit>,
+    ) -> bool {
+        Arc::ptr_eq(&self.lines, lines)
+            && self.reset_rule == reset_rule
+            && self.credible_from <= seen
+            && self.values.iter().all(|(line, value)| *fields.value(*line) == **value)
+    }
+}
+
 impl Repetitions {
     /// Room for four times so many.
     pub(super) const fn new(sets: usize) -> Self {
@@ -52,14 +69,8 @@ impl Repetitions {
         readings: &mut Vec<Reading>,
     ) -> Option<&'static str> {
         let lines = fields.common()?;
-        let is_meant = |repeated: &Arc<Repeated>| {
-            Arc::ptr_eq(&repeated.lines, lines)
-                && repeated.reset_rule == reset_rule
-                && repeated.credible_from <= seen
-                && repeated.values.iter().all(|(line, value)| *fields.value(*line) == **value)
-        };
-        if !self.last.as_ref().is_some_and(is_meant) {
-            self.last = Some(Arc::clone(self.known.known(Hash::of_places(&[lines]), is_meant)?));
+        if !self.last.as_ref().is_some_and(|last| last.is_said_by(lines, fields, seen, reset_rule)) {
+            self.search(lines, fields, seen, reset_rule)?;
         }
         let repeated = self.last.as_ref()?;
         let (remaining, used) = repeated.plain.left_and_used(fields)?;
@@ -71,6 +82,19 @@ impl Repetitions {
         reading.used = numbers.used;
         reading.utilization = numbers.utilization;
         Some(repeated.family)
+    }
+
+    /// Makes the last one what a response says again that does not say what the last did.
+    fn search(
+        &mut self,
+        lines: &Arc<CommonFields>,
+        fields: &Fields,
+        seen: Timestamp,
+        reset_rule: Option<ResetUnit>,
+    ) -> Option<()> {
+        let is_meant = |repeated: &Arc<Repeated>| repeated.is_said_by(lines, fields, seen, reset_rule);
+        self.last = Some(Arc::clone(self.known.known(Hash::of_places(&[lines]), is_meant)?));
+        Some(())
     }
 
     /// Remembers what a response said, if another one may say the same.
