@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::capture_reader::CaptureReader;
+use super::decode_thread::DecodeThread;
 use super::disorder::Disorder;
-use super::lane::{Batch, Lane, Made};
+use super::lane::{Batch, Lane};
+use super::observed::Made;
 use super::threads::Threads;
 use crate::decode::{DecodeOptions, exchange_line};
 use crate::extract::Extractor;
@@ -31,6 +33,7 @@ pub(super) enum Feed {
 pub(super) enum Stream {
     Captures(Box<Captures>),
     Lines(Box<LineFile>),
+    DecodeThread(Box<DecodeThread>),
     Threads(Box<Threads>),
 }
 
@@ -40,16 +43,17 @@ const LINES_AT_A_TIME: usize = 4_096;
 impl Stream {
     /// Capture files, read and judged by this thread; where there are so many in all, decoded by the others.
     pub(super) fn of_captures(reader: CaptureReader, threads: usize, context: &Context) -> Self {
-        if threads > 1 {
-            return Self::Threads(Box::new(Threads::start(reader, threads - 1, context)));
+        match threads {
+            0 | 1 => Self::Captures(Box::new(Captures {
+                reader,
+                block: FrameBatch::new(),
+                disorder: Disorder::up_to(context.decode.reordering),
+                lane: context.lane(1),
+                ended: false,
+            })),
+            2 => Self::DecodeThread(Box::new(DecodeThread::start(reader, context))),
+            _ => Self::Threads(Box::new(Threads::start(reader, threads - 1, context))),
         }
-        Self::Captures(Box::new(Captures {
-            reader,
-            block: FrameBatch::new(),
-            disorder: Disorder::up_to(context.decode.reordering),
-            lane: context.lane(1),
-            ended: false,
-        }))
     }
 
     /// A file of lines.
@@ -71,6 +75,7 @@ impl Stream {
         match self {
             Self::Captures(captures) => captures.lane.take_back(made),
             Self::Lines(lines) => lines.lane.take_back(made),
+            Self::DecodeThread(thread) => thread.take_back(made),
             Self::Threads(threads) => threads.take_back(made),
         }
     }
@@ -80,6 +85,7 @@ impl Stream {
         match self {
             Self::Captures(captures) => captures.next(),
             Self::Lines(lines) => lines.next(),
+            Self::DecodeThread(thread) => thread.next(),
             Self::Threads(threads) => threads.next(),
         }
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::observed::{Made, Observed};
 use crate::decode::{DecodeOptions, Decoder};
-use crate::extract::{Extractor, Observer};
-use crate::model::{Exchange, Frame, HashKey, InputCounters, Observation, Timestamp};
+use crate::extract::Extractor;
+use crate::model::{Exchange, Frame, HashKey, InputCounters, Timestamp};
 use crate::source::FrameBatch;
 
 /// Decodes and extracts what one source gives; knows no thread and no clock.
@@ -17,25 +18,6 @@ pub(super) struct Lane {
     /// What did not come through the decoder: lines.
     lines: InputCounters,
     newest_line: Option<Timestamp>,
-}
-
-/// What its exchanges came to.
-struct Observed {
-    observer: Observer,
-    observations: Vec<Made>,
-    /// Which of its stream's decode threads it runs on.
-    thread: usize,
-    /// Observations that were judged, whose memory is used again.
-    spare: Vec<Made>,
-}
-
-/// An observation on its way to the engine and back.
-#[derive(Debug)]
-pub(super) struct Made {
-    /// In an allocation of its own, because it moves through several queues.
-    pub(super) observation: Box<Observation>,
-    /// Which of its stream's decode threads made it.
-    pub(super) thread: usize,
 }
 
 /// What a lane gives to the engine at a time.
@@ -57,22 +39,12 @@ const LINE_DISORDER: Duration = Duration::from_secs(5);
 /// exchanges in turn drive each other's code out of a processor's first cache.
 const TOGETHER: usize = 32;
 
-/// Observations that are kept to be used again: about those of a few blocks of frames, a kilobyte or two each.
-const SPARE: usize = 512;
-/// One with room for more readings is not: hardly an exchange has so many.
-const FEW_READINGS: usize = 8;
-
 impl Lane {
     pub(super) fn new(extractor: Arc<Extractor>, options: DecodeOptions, key: HashKey) -> Self {
         Self {
             disorder: options.reordering,
             decoder: Decoder::new(options, key, extractor.interest()),
-            observed: Observed {
-                observer: Observer::new(extractor),
-                observations: Vec::new(),
-                thread: 0,
-                spare: Vec::new(),
-            },
+            observed: Observed::new(extractor, 0),
             lines: InputCounters::default(),
             newest_line: None,
         }
@@ -80,7 +52,7 @@ impl Lane {
 
     /// The same on the decode thread of that number.
     pub(super) fn on_thread(mut self, thread: usize) -> Self {
-        self.observed.thread = thread;
+        self.observed = self.observed.on_thread(thread);
         self
     }
 
@@ -116,10 +88,7 @@ impl Lane {
 
     /// Takes back what was judged.
     pub(super) fn take_back(&mut self, made: Made) {
-        // Room for many quotas would be lent to exchanges that have none.
-        if self.observed.spare.len() < SPARE && made.observation.readings.capacity() <= FEW_READINGS {
-            self.observed.spare.push(made);
-        }
+        self.observed.take_back(made);
     }
 
     /// Takes an exchange that a line held.
@@ -152,7 +121,7 @@ impl Lane {
 
     /// How many exchanges wait to be taken.
     pub(super) fn waiting(&self) -> usize {
-        self.observed.observations.len().saturating_add(self.decoder.exchanges().len())
+        self.observed.waiting().saturating_add(self.decoder.exchanges().len())
     }
 
     /// Takes out what has come together.
@@ -164,9 +133,7 @@ impl Lane {
         };
         let mut counters = self.decoder.counters();
         counters.add(&self.lines);
-        // The next batch will likely be as large.
-        let room = Vec::with_capacity(self.observed.observations.len());
-        Batch { observations: std::mem::replace(&mut self.observed.observations, room), watermark, counters }
+        Batch { observations: self.observed.take(), watermark, counters }
     }
 
     /// Most frames end no exchange.
@@ -179,14 +146,5 @@ impl Lane {
             }
             exchanges.clear();
         }
-    }
-}
-
-impl Observed {
-    fn add(&mut self, exchange: &mut Exchange) {
-        let new = || Made { observation: Box::default(), thread: self.thread };
-        let mut made = self.spare.pop().unwrap_or_else(new);
-        self.observer.observe_into(exchange, &mut made.observation);
-        self.observations.push(made);
     }
 }

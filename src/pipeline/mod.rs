@@ -5,11 +5,13 @@
 //! [`Sequencer`], so that live traffic and its recording are judged alike.
 
 mod capture_reader;
+mod decode_thread;
 mod disorder;
 mod engine;
 mod feed;
 mod lane;
 mod live;
+mod observed;
 mod recorder;
 mod replay;
 mod sequencer;

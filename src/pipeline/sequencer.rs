@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 
-use super::lane::Made;
+use super::observed::Made;
 use crate::model::{Client, Observation, Timestamp};
 
 /// Puts the observations of several lanes in the order of their response's time, whatever the number of lanes.

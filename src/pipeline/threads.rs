@@ -1,4 +1,4 @@
-//! Captures decoded by other threads: by one, or by several, each with the connections that their hash gives it.
+//! Captures decoded by several other threads, each with the connections that their hash gives it.
 //!
 //! This thread reads the blocks of frames, gives each to all of them and judges what they found. That of a block is taken out
 //! together: a round. What comes out is therefore the same for any number of threads, whatever the times of the frames are.
@@ -12,7 +12,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use super::capture_reader::CaptureReader;
 use super::disorder::Disorder;
 use super::feed::{Context, Feed};
-use super::lane::{Batch, Lane, Made};
+use super::lane::{Batch, Lane};
+use super::observed::Made;
 use super::sequencer;
 use crate::decode::Sharder;
 use crate::model::{InputCounters, OwnedFrame, Timestamp};
@@ -52,7 +53,7 @@ struct Worker {
 }
 
 impl Threads {
-    /// Starts so many, at least one.
+    /// Starts so many.
     pub(super) fn start(reader: CaptureReader, threads: usize, context: &Context) -> Self {
         let workers = (0..threads).map(|index| {
             let (blocks, input) = unbounded();
@@ -174,9 +175,7 @@ impl Blocks {
                 newest: Timestamp::MIN,
                 used: self.used.clone(),
             };
-            if self.threads > 1 {
-                block.share_out(self.threads, &mut self.sharder, &mut self.counters);
-            }
+            block.share_out(self.threads, &mut self.sharder, &mut self.counters);
             blocks.push(Arc::new(block));
         }
         Ok(())
@@ -189,7 +188,6 @@ struct Block {
     frames: FrameBatch,
     /// Packets put together from fragments.
     whole: Vec<OwnedFrame>,
-    /// Empty where one thread decodes all.
     own: Vec<Vec<Own>>,
     /// The time of its newest frame.
     newest: Timestamp,
@@ -216,10 +214,6 @@ impl Block {
     /// Gives a lane the frames that are a thread's own.
     fn decode(&self, thread: usize, lane: &mut Lane, source: &Arc<str>) {
         lane.expect_disorder(self.disorder);
-        if self.own.is_empty() {
-            lane.handle_frames(source, &self.frames);
-            return;
-        }
         for own in self.own.get(thread).into_iter().flatten() {
             let frame = match own.place {
                 Place::Captured(index) => self.frames.frame(index),

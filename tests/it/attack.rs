@@ -20,6 +20,9 @@ const LIMIT_MIB: u32 = 8 + 24;
 /// What the hosts, scopes and quotas of thousands of hostile exchanges take.
 const STATE_MIB: u32 = 64;
 
+/// What the second thread of a replay takes, and what is on its way between the two.
+const THREAD_MIB: u32 = 32;
+
 /// Hostile frames behind each of the thousand honest ones.
 const EACH: u32 = 10;
 
@@ -35,18 +38,25 @@ fn memory_is_bounded_and_other_connections_lose_nothing() {
         let limit = LIMIT_MIB + if attack.reach == hostile::Reach::Exchanges { STATE_MIB } else { 0 };
         hostile::write(attack, EACH, &mut octets).expect("memory takes it");
         std::fs::write(&file, octets).expect("the folder is writable");
-        let output = Command::new("sh")
-            .args(["-c", &format!("ulimit -d {} && exec \"$0\" \"$@\"", limit << 10)])
-            .arg(env!("CARGO_BIN_EXE_quotascope"))
-            .args(["replay", "--json", "--events=all", "--threads", "1", "--config"])
-            .arg(&config)
-            .arg(&file)
-            .env("STATE_DIRECTORY", folder.path().join("state"))
-            .output()
-            .expect("the program runs");
-        if !output.status.success() {
+        let run = |threads: &str, limit: u32| {
+            Command::new("sh")
+                .args(["-c", &format!("ulimit -d {} && exec \"$0\" \"$@\"", limit << 10)])
+                .arg(env!("CARGO_BIN_EXE_quotascope"))
+                .args(["replay", "--json", "--events=all", "--threads", threads, "--config"])
+                .arg(&config)
+                .arg(&file)
+                .env("STATE_DIRECTORY", folder.path().join("state"))
+                .output()
+                .expect("the program runs")
+        };
+        let (one, two) = (run("1", limit), run("2", limit + THREAD_MIB));
+        for output in [&one, &two].into_iter().filter(|output| !output.status.success()) {
             faults.push(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)));
-        } else if hostile::honest_paths(&output.stdout) != hostile::all_paths() {
+        }
+        if one.stdout != two.stdout {
+            faults.push(format!("{name}: two threads say something else than one"));
+        }
+        if hostile::honest_paths(&one.stdout) != hostile::all_paths() {
             faults.push(format!("{name}: other connections lost something"));
         }
     }
