@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::frame::{self, FrameDecoder};
+use super::connection::Ordinary;
+use super::frame::FrameDecoder;
 use super::options::DecodeOptions;
 use super::segment::Segment;
 use super::streams::Streams;
@@ -45,20 +46,26 @@ impl Decoder {
         frames: &mut impl Iterator<Item = Frame<'a>>,
         enough: usize,
     ) {
+        let (mut taken, mut octets) = (0u64, 0u64);
         for frame in frames {
             // Time passes first: else a silent connection would live on where it has a decoder for itself.
             self.streams.advance(frame.at);
-            if let Some((ends, segment)) = usual::plain(&frame)
-                && self.streams.handle_usual(ends, &segment)
-            {
-                frame::count(&frame, &mut self.counted);
-            } else {
-                self.descend(source, &frame);
+            match usual::plain(&frame).and_then(|(ends, segment)| self.streams.handle_usual(ends, &segment)) {
+                Some(ordinary) => {
+                    taken = taken.wrapping_add(1);
+                    octets = octets.wrapping_add(frame.octets.len() as u64);
+                    if ordinary == Ordinary::Done {
+                        continue;
+                    }
+                }
+                None => self.descend(source, &frame),
             }
             if self.exchanges().len() >= enough {
                 break;
             }
         }
+        self.counted.packets = self.counted.packets.saturating_add(taken);
+        self.counted.bytes = self.counted.bytes.saturating_add(octets);
     }
 
     /// Takes the frame header by header.

@@ -1,25 +1,37 @@
 //! Where connections were found last, so that the keyed hash of their ends is seldom needed.
 
+use super::flow_key::{Ends, Side};
 use super::table::Place;
 
 /// A place for each value of a cheap hash of a connection's ends.
 ///
-/// It may be that of another connection: who asks compares the ends. Whoever chooses addresses that collide here only
-/// makes the table look them up.
+/// Whoever chooses addresses that collide here only makes the table look them up.
 #[derive(Debug)]
 pub(crate) struct Recent {
+    /// By both ends, whichever side sends. It may be that of another connection: who asks compares the ends.
     places: Box<[Place; SLOTS]>,
+    /// By the ends of what one side sends in usual frames.
+    usual: Box<[Usual; SLOTS]>,
 }
 
-/// 4 KiB of places, of which a few hundred connections at a time rarely share one.
+/// Which connection has these ends, and which of its sides sends with them.
+#[derive(Debug, Clone, Copy)]
+struct Usual {
+    ends: Ends,
+    place: Place,
+    side: Side,
+}
+
+/// Few enough to stay in a processor's caches, of which a few hundred connections at a time rarely share one.
 const SLOTS: usize = 1 << BITS;
-const BITS: u32 = 10;
+const BITS: u32 = 11;
 /// What leaves the upper [`BITS`] of a word.
 const SHIFT: u32 = u64::BITS - BITS;
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { places: Box::new([Place::MAX; SLOTS]) }
+        let nothing = Usual { ends: Ends::default(), place: Place::MAX, side: Side::Low };
+        Self { places: Box::new([Place::MAX; SLOTS]), usual: Box::new([nothing; SLOTS]) }
     }
 }
 
@@ -34,6 +46,33 @@ impl Recent {
     pub(crate) fn note(&mut self, ends: u64, place: Place) {
         if let Some(known) = self.places.get_mut(slot(ends)) {
             *known = place;
+        }
+    }
+
+    /// The place of the connection with which somebody sends usual frames with these ends, and who.
+    #[inline]
+    pub(crate) fn usual(&self, ends: Ends) -> Option<(Place, Side)> {
+        let known = self.usual.get(slot(ends.directed_word()))?;
+        (known.ends == ends).then_some((known.place, known.side))
+    }
+
+    /// Notes where the connection is whose lower side sends usual frames with these ends.
+    pub(crate) fn note_usual(&mut self, low: Ends, place: Place) {
+        for (ends, side) in [(low, Side::Low), (low.turned(), Side::High)] {
+            if let Some(known) = self.usual.get_mut(slot(ends.directed_word())) {
+                *known = Usual { ends, place, side };
+            }
+        }
+    }
+
+    /// Forgets it.
+    pub(crate) fn forget_usual(&mut self, low: Ends) {
+        for ends in [low, low.turned()] {
+            if let Some(known) = self.usual.get_mut(slot(ends.directed_word()))
+                && known.ends == ends
+            {
+                known.place = Place::MAX;
+            }
         }
     }
 }

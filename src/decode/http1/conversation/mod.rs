@@ -67,11 +67,13 @@ impl Conversation {
     }
 
     /// Whether a side's octets need no order: it only looks for a head at a segment's start, or for nothing at all.
+    #[inline]
     pub(crate) fn takes_any_order(&self, side: Side) -> bool {
         matches!(self.readers.of(side).state, State::Lost | State::Opaque)
     }
 
     /// Whether a side's framing is lost, so that any segment may start with a head.
+    #[inline]
     pub(crate) fn is_lost(&self, side: Side) -> bool {
         self.readers.of(side).state == State::Lost
     }
@@ -139,6 +141,7 @@ impl Conversation {
     }
 
     /// Notes that a side sent octets up to `end`, whether they were read or stepped over.
+    #[inline]
     pub(crate) fn passed(&mut self, side: Side, end: u64, at: Timestamp) {
         if self.client == Some(side)
             && let Some(asked) = self.waiting.last_mut()
