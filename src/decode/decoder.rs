@@ -50,7 +50,7 @@ impl Decoder {
         for frame in frames {
             // Time passes first: else a silent connection would live on where it has a decoder for itself.
             self.streams.advance(frame.at);
-            match usual::plain(&frame).and_then(|(ends, segment)| self.streams.handle_usual(ends, &segment)) {
+            match usual::plain(&frame).and_then(|(ends, segment)| self.streams.handle_usual(ends, segment)) {
                 Some(ordinary) => {
                     taken = taken.wrapping_add(1);
                     octets = octets.wrapping_add(frame.octets.len() as u64);
@@ -58,7 +58,7 @@ impl Decoder {
                         continue;
                     }
                 }
-                None => self.descend(source, &frame),
+                None => self.descend(source, frame),
             }
             if self.exchanges().len() >= enough {
                 break;
@@ -70,9 +70,9 @@ impl Decoder {
 
     /// Takes the frame header by header.
     #[inline(never)]
-    fn descend(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
+    fn descend(&mut self, source: &Arc<str>, frame: Frame<'_>) {
         let Self { frames, counted, streams } = self;
-        frames.segments(frame, counted, &mut |segment| streams.handle_segment(source, &segment));
+        frames.segments(&frame, counted, &mut |segment| streams.handle_segment(source, &segment));
     }
 
     /// Takes one TCP segment, which was seen on `source`.

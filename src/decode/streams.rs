@@ -95,8 +95,8 @@ impl Streams {
     /// what was left to do, and was done.
     #[expect(clippy::inline_always, reason = "nearly all frames end here, in the loop over them")]
     #[inline(always)]
-    pub(crate) fn handle_usual(&mut self, ends: Ends, segment: &Plain<'_>) -> Option<Ordinary> {
-        let pass = |connection: &mut Connection, side| connection.pass(segment, side);
+    pub(crate) fn handle_usual(&mut self, ends: Ends, segment: Plain<'_>) -> Option<Ordinary> {
+        let pass = |connection: &mut Connection, side| connection.pass(&segment, side);
         let (place, side, ordinary) = self.table.use_recent(ends, self.now, pass)?;
         if ordinary == Ordinary::Read {
             self.read_ordinary(place, side, segment);
@@ -110,15 +110,15 @@ impl Streams {
         let Some(ordinary) = connection.pass(segment, side) else { return false };
         self.table.touch(place, Stage::Open, self.now);
         if ordinary == Ordinary::Read {
-            self.read_ordinary(place, side, segment);
+            self.read_ordinary(place, side, *segment);
         }
         true
     }
 
     /// Reads the payload of an ordinary segment.
     #[inline(never)]
-    fn read_ordinary(&mut self, place: Place, side: Side, segment: &Plain<'_>) {
-        if self.on_connection(place, |connection, cx| connection.read_ordinary(segment, side, cx)) {
+    fn read_ordinary(&mut self, place: Place, side: Side, segment: Plain<'_>) {
+        if self.on_connection(place, |connection, cx| connection.read_ordinary(&segment, side, cx)) {
             self.keep_bound();
         }
     }

@@ -32,10 +32,9 @@ fn read<'a>(frame: &Frame<'a>) -> Option<(&'a [u8; ETHERNET_AND_IPV4], &'a [u8])
 /// Whether that comes behind an IPv4 header without options.
 #[inline]
 fn is_unfragmented_tcp(header: &[u8; ETHERNET_AND_IPV4]) -> bool {
+    let word = |at| header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
     // The EtherType, the version and the header's length; then the fragment's flag and offset, and the protocol.
-    let ipv4 = u32::from_be_bytes([header[12], header[13], header[14], header[15]]) & 0xffff_ff00;
-    let carries = u32::from_be_bytes([header[20], header[21], header[22], header[23]]) & 0x3fff_00ff;
-    ipv4 == 0x0800_4500 && carries == u32::from(protocol::TCP)
+    word(12) & 0xffff_ff00 == 0x0800_4500 && word(20) & 0x3fff_00ff == u32::from(protocol::TCP)
 }
 
 /// What carries a usual frame's segment.
@@ -79,7 +78,7 @@ pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<(Ends, Plain<'a>)> {
         return None;
     }
     let end = 14 + usize::from(u16::from_be_bytes([above[16], above[17]]));
-    let payload = octets.get(ETHERNET_AND_IPV4 + tcp.length()..end)?;
+    let payload = octets.get(..end)?.get(ETHERNET_AND_IPV4 + tcp.length()..)?;
     let ends = Ends::of(headers.get(ENDS..)?.first_chunk()?);
     Some((ends, Plain { at, sequence: tcp.sequence(), acknowledgment: tcp.acknowledgment(), payload }))
 }
