@@ -10,8 +10,8 @@ use super::table::Place;
 pub(crate) struct Recent {
     /// By both ends, whichever side sends. It may be that of another connection: who asks compares the ends.
     places: Box<[Place; SLOTS]>,
-    /// By the ends of what one side sends in usual frames.
-    usual: Box<[Usual; SLOTS]>,
+    /// By the ends of what one side sends in usual frames: of those that share a slot, the two that were noted last.
+    usual: Box<[[Usual; 2]; SLOTS]>,
 }
 
 /// Which connection has these ends, and which of its sides sends with them.
@@ -24,14 +24,14 @@ struct Usual {
 
 /// Few enough to stay in a processor's caches, of which a few hundred connections at a time rarely share one.
 const SLOTS: usize = 1 << BITS;
-const BITS: u32 = 11;
+const BITS: u32 = 10;
 /// What leaves the upper [`BITS`] of a word.
 const SHIFT: u32 = u64::BITS - BITS;
 
 impl Default for Recent {
     fn default() -> Self {
         let nothing = Usual { ends: Ends::default(), place: Place::MAX, side: Side::Low };
-        Self { places: Box::new([Place::MAX; SLOTS]), usual: Box::new([nothing; SLOTS]) }
+        Self { places: Box::new([Place::MAX; SLOTS]), usual: Box::new([[nothing; 2]; SLOTS]) }
     }
 }
 
@@ -52,15 +52,19 @@ impl Recent {
     /// The place of the connection with which somebody sends usual frames with these ends, and who.
     #[inline]
     pub(crate) fn usual(&self, ends: Ends) -> Option<(Place, Side)> {
-        let known = self.usual.get(slot(ends.directed_word()))?;
+        let [newer, older] = self.usual.get(slot(ends.directed_word()))?;
+        let known = if newer.ends == ends { newer } else { older };
         (known.ends == ends).then_some((known.place, known.side))
     }
 
     /// Notes where the connection is whose lower side sends usual frames with these ends.
     pub(crate) fn note_usual(&mut self, low: Ends, place: Place) {
         for (ends, side) in [(low, Side::Low), (low.turned(), Side::High)] {
-            if let Some(known) = self.usual.get_mut(slot(ends.directed_word())) {
-                *known = Usual { ends, place, side };
+            if let Some([newer, older]) = self.usual.get_mut(slot(ends.directed_word())) {
+                if newer.ends != ends {
+                    *older = *newer;
+                }
+                *newer = Usual { ends, place, side };
             }
         }
     }
@@ -68,9 +72,8 @@ impl Recent {
     /// Forgets it.
     pub(crate) fn forget_usual(&mut self, low: Ends) {
         for ends in [low, low.turned()] {
-            if let Some(known) = self.usual.get_mut(slot(ends.directed_word()))
-                && known.ends == ends
-            {
+            let known = self.usual.get_mut(slot(ends.directed_word())).into_iter().flatten();
+            for known in known.filter(|known| known.ends == ends) {
                 known.place = Place::MAX;
             }
         }

@@ -97,7 +97,7 @@ impl Streams {
     #[inline(always)]
     pub(crate) fn handle_usual(&mut self, ends: Ends, segment: Plain<'_>) -> Option<Ordinary> {
         let pass = |connection: &mut Connection, side| connection.pass(&segment, side);
-        let (place, side, ordinary) = self.table.use_recent(ends, self.now, pass)?;
+        let (place, side, ordinary) = self.table.use_recent(ends, &self.now, pass)?;
         if ordinary == Ordinary::Read {
             self.read_ordinary(place, side, segment);
         }

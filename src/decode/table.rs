@@ -1,7 +1,7 @@
 //! The connections that are followed: found by their ends, forgotten when silent for longest.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::BTreeSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::hash::RandomState;
 
 use super::connection::Connection;
@@ -119,14 +119,14 @@ impl Table {
     pub(crate) fn use_recent<R>(
         &mut self,
         ends: Ends,
-        now: Timestamp,
+        now: &Timestamp,
         act: impl FnOnce(&mut Connection, Side) -> Option<R>,
     ) -> Option<(Place, Side, R)> {
         let (place, side) = self.recent.usual(ends)?;
         let slot = self.slots.get_mut(usize::try_from(place).ok()?)?;
         let result = act(slot.connection.as_deref_mut()?, side)?;
         self.turn = self.turn.wrapping_add(1);
-        slot.last_use = LastUse { turn: self.turn, at: now };
+        slot.last_use = LastUse { turn: self.turn, at: *now };
         Some((place, side, result))
     }
 
@@ -243,7 +243,8 @@ impl Table {
     /// All places with a connection: those that are over first, and of either stage those that were silent for longest.
     pub(crate) fn by_last_use(&self) -> Vec<Place> {
         let used = self.slots.iter().zip(0..).filter(|(slot, _)| slot.connection.is_some());
-        let mut places: Vec<_> = used.map(|(slot, place)| (slot.stage == Stage::Open, slot.last_use.turn, place)).collect();
+        let mut places: Vec<_> =
+            used.map(|(slot, place)| (slot.stage == Stage::Open, slot.last_use.turn, place)).collect();
         places.sort_unstable();
         places.into_iter().map(|(.., place)| place).collect()
     }

@@ -32,7 +32,8 @@ fn read<'a>(frame: &Frame<'a>) -> Option<(&'a [u8; ETHERNET_AND_IPV4], &'a [u8])
 /// Whether that comes behind an IPv4 header without options.
 #[inline]
 fn is_unfragmented_tcp(header: &[u8; ETHERNET_AND_IPV4]) -> bool {
-    let word = |at| header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
+    let word =
+        |at| header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
     // The EtherType, the version and the header's length; then the fragment's flag and offset, and the protocol.
     word(12) & 0xffff_ff00 == 0x0800_4500 && word(20) & 0x3fff_00ff == u32::from(protocol::TCP)
 }

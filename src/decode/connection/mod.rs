@@ -138,7 +138,7 @@ impl Connection {
             !half.early.is_empty() || !half.holes.is_empty()
         };
         let is_steady = self.even || (self.stalled.is_none() && !Side::BOTH.into_iter().any(waits));
-        is_steady && !self.conversation.holds_back() && self.conversation.footprint() <= USUAL
+        is_steady && self.conversation.is_small(USUAL)
     }
 
     /// The connection ends here: everything that waits is read as far as it goes.

@@ -100,6 +100,13 @@ impl Conversation {
         heads.fold(held.saturating_add(self.waiting.footprint()), usize::saturating_add)
     }
 
+    /// Whether it surely holds nothing back, and takes no more memory than that beyond its own record: told by few compares.
+    #[inline]
+    pub(crate) fn is_small(&self, bound: usize) -> bool {
+        let has_partial = |side| self.readers.of(side).partial.capacity() > 0;
+        !self.holds_back() && !Side::BOTH.into_iter().any(has_partial) && self.waiting.footprint() <= bound
+    }
+
     /// Lets go of all that it holds, to keep a bound.
     pub(crate) fn shed(&mut self, cx: &mut Context<'_>) {
         self.release(true, cx);
