@@ -109,6 +109,11 @@ impl Decoder {
         self.streams.watermark(disorder)
     }
 
+    /// How far the time of the frames ran back so far, behind the latest.
+    pub const fn ran_back(&self) -> Duration {
+        self.streams.ran_back()
+    }
+
     /// The input has ended: everything that waits is given out.
     pub fn finish(&mut self) {
         self.streams.finish();

@@ -29,6 +29,10 @@ const BITS: u32 = 10;
 const SHIFT: u32 = u64::BITS - BITS;
 
 impl Default for Recent {
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "once for each decoder, and an index needs no check against its length"
+    )]
     fn default() -> Self {
         let nothing = Usual { ends: Ends::default(), place: Place::MAX, side: Side::Low };
         Self { places: Box::new([Place::MAX; SLOTS]), usual: Box::new([[nothing; 2]; SLOTS]) }
@@ -87,4 +91,43 @@ impl Recent {
 fn slot(ends: u64) -> usize {
     let product = ends.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(product >> SHIFT).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Ends that all come to the same slot.
+    fn ends(ports: u8) -> Ends {
+        Ends::of(&[0, 0, 0, 0, 0, 0, 0, 7 ^ ports, 0, 0, 0, ports])
+    }
+
+    proptest! {
+        /// What was noted last is found, and never what is not so any more.
+        #[test]
+        fn finds_what_is_so_or_nothing(steps in prop::collection::vec((0u8..4, prop::option::of(0u32..9)), 0..30)) {
+            let mut recent = Recent::default();
+            let mut model = HashMap::new();
+            for (ports, place) in steps {
+                let low = ends(ports);
+                if let Some(place) = place {
+                    recent.note_usual(low, place);
+                    model.insert(ports, place);
+                    prop_assert_eq!(recent.usual(low), Some((place, Side::Low)));
+                    prop_assert_eq!(recent.usual(low.turned()), Some((place, Side::High)));
+                } else {
+                    recent.forget_usual(low);
+                    model.remove(&ports);
+                }
+                for ports in 0..4 {
+                    let known = recent.usual(ends(ports)).filter(|(place, _)| *place != Place::MAX);
+                    prop_assert!(known.is_none_or(|(place, side)| side == Side::Low && model.get(&ports) == Some(&place)));
+                }
+            }
+        }
+    }
 }

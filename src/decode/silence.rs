@@ -40,8 +40,9 @@ impl Silence {
                 Some(turn) => *first = Reverse((turn, place)),
                 None => {
                     PeekMut::pop(first);
-                    let is_noted = usize::try_from(place).ok().and_then(|index| self.is_noted.get_mut(index));
-                    is_noted.map(|is_noted| *is_noted = false);
+                    if let Some(is_noted) = usize::try_from(place).ok().and_then(|index| self.is_noted.get_mut(index)) {
+                        *is_noted = false;
+                    }
                 }
             }
         }

@@ -27,6 +27,8 @@ pub(crate) struct Streams {
     /// How many exchanges had been given out, and when, as something began to hold up the others.
     held_up: Option<(u64, Timestamp)>,
     now: Timestamp,
+    /// How far time ran back at most, behind the latest.
+    ran_back: Duration,
     /// Until then time passes with nothing to do: nothing is held back, and no connection was silent for too long.
     quiet_until: Timestamp,
     /// Until then no connection can have been silent for too long.
@@ -53,6 +55,7 @@ impl Streams {
             footprint: 0,
             held_up: None,
             now: Timestamp::MIN,
+            ran_back: Duration::ZERO,
             quiet_until: Timestamp::MIN,
             used_until: Timestamp::MIN,
             finished: false,
@@ -97,7 +100,7 @@ impl Streams {
     #[inline(always)]
     pub(crate) fn handle_usual(&mut self, ends: Ends, segment: Plain<'_>) -> Option<Ordinary> {
         let pass = |connection: &mut Connection, side| connection.pass(&segment, side);
-        let (place, side, ordinary) = self.table.use_recent(ends, &self.now, pass)?;
+        let (place, side, ordinary) = self.table.use_recent(ends, self.now, pass)?;
         if ordinary == Ordinary::Read {
             self.read_ordinary(place, side, segment);
         }
@@ -143,6 +146,10 @@ impl Streams {
         self.table.held_since().map_or(now, |held| held.min(now))
     }
 
+    pub(crate) const fn ran_back(&self) -> Duration {
+        self.ran_back
+    }
+
     pub(crate) fn finish(&mut self) {
         for place in self.table.by_last_use() {
             self.on_connection(place, Connection::end);
@@ -160,6 +167,7 @@ impl Streams {
     #[inline]
     pub(crate) fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
+            self.ran_back = self.ran_back.max(self.now.since(now));
             return;
         }
         self.now = now;

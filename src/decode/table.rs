@@ -119,14 +119,14 @@ impl Table {
     pub(crate) fn use_recent<R>(
         &mut self,
         ends: Ends,
-        now: &Timestamp,
+        now: Timestamp,
         act: impl FnOnce(&mut Connection, Side) -> Option<R>,
     ) -> Option<(Place, Side, R)> {
         let (place, side) = self.recent.usual(ends)?;
         let slot = self.slots.get_mut(usize::try_from(place).ok()?)?;
         let result = act(slot.connection.as_deref_mut()?, side)?;
         self.turn = self.turn.wrapping_add(1);
-        slot.last_use = LastUse { turn: self.turn, at: *now };
+        slot.last_use = LastUse { turn: self.turn, at: now };
         Some((place, side, result))
     }
 

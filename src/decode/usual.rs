@@ -78,8 +78,8 @@ pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<(Ends, Plain<'a>)> {
     if link != link::ETHERNET || !whole || !is_unfragmented_tcp(above) || !acknowledges_only || tcp.length() < 20 {
         return None;
     }
-    let end = 14 + usize::from(u16::from_be_bytes([above[16], above[17]]));
-    let payload = octets.get(..end)?.get(ETHERNET_AND_IPV4 + tcp.length()..)?;
+    let end = usize::from(u16::from_be_bytes([above[16], above[17]])).saturating_add(14);
+    let payload = octets.get(..end)?.get(tcp.length().saturating_add(ETHERNET_AND_IPV4)..)?;
     let ends = Ends::of(headers.get(ENDS..)?.first_chunk()?);
     Some((ends, Plain { at, sequence: tcp.sequence(), acknowledgment: tcp.acknowledgment(), payload }))
 }
