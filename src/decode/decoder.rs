@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::frame::{self, FrameDecoder};
+use super::connection::Ordinary;
+use super::frame::FrameDecoder;
 use super::options::DecodeOptions;
 use super::segment::Segment;
 use super::streams::Streams;
@@ -45,27 +46,33 @@ impl Decoder {
         frames: &mut impl Iterator<Item = Frame<'a>>,
         enough: usize,
     ) {
+        let (mut taken, mut octets) = (0u64, 0u64);
         for frame in frames {
             // Time passes first: else a silent connection would live on where it has a decoder for itself.
             self.streams.advance(frame.at);
-            if let Some((ends, segment)) = usual::plain(&frame)
-                && self.streams.handle_usual(ends, &segment)
-            {
-                frame::count(&frame, &mut self.counted);
-            } else {
-                self.descend(source, &frame);
+            match usual::plain(&frame).and_then(|(ends, segment)| self.streams.handle_usual(ends, segment)) {
+                Some(ordinary) => {
+                    taken = taken.wrapping_add(1);
+                    octets = octets.wrapping_add(frame.octets.len() as u64);
+                    if ordinary == Ordinary::Done {
+                        continue;
+                    }
+                }
+                None => self.descend(source, frame),
             }
             if self.exchanges().len() >= enough {
                 break;
             }
         }
+        self.counted.packets = self.counted.packets.saturating_add(taken);
+        self.counted.bytes = self.counted.bytes.saturating_add(octets);
     }
 
     /// Takes the frame header by header.
     #[inline(never)]
-    fn descend(&mut self, source: &Arc<str>, frame: &Frame<'_>) {
+    fn descend(&mut self, source: &Arc<str>, frame: Frame<'_>) {
         let Self { frames, counted, streams } = self;
-        frames.segments(frame, counted, &mut |segment| streams.handle_segment(source, &segment));
+        frames.segments(&frame, counted, &mut |segment| streams.handle_segment(source, &segment));
     }
 
     /// Takes one TCP segment, which was seen on `source`.
@@ -100,6 +107,11 @@ impl Decoder {
     /// `disorder`. It stays behind the last frame by that, and by at most [`DecodeOptions::hold`].
     pub fn watermark(&self, disorder: Duration) -> Timestamp {
         self.streams.watermark(disorder)
+    }
+
+    /// How far the time of the frames ran back so far, behind the latest.
+    pub const fn ran_back(&self) -> Duration {
+        self.streams.ran_back()
     }
 
     /// The input has ended: everything that waits is given out.

@@ -19,7 +19,7 @@ pub(crate) enum FlowKey {
 /// The two ends of an IPv4 packet in the order of its headers: the sender's first.
 ///
 /// Of two packets of one connection these are the same, or [turned](Self::turned): found without a key's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Ends {
     addresses: u64,
     ports: u32,
@@ -101,6 +101,12 @@ impl Ends {
     pub(crate) fn word(self) -> u64 {
         let turned = self.turned();
         (self.addresses ^ turned.addresses) ^ u64::from(self.ports ^ turned.ports)
+    }
+
+    /// Both ends in one word, another one for each side.
+    #[inline]
+    pub(crate) const fn directed_word(self) -> u64 {
+        self.addresses ^ self.ports as u64
     }
 }
 

@@ -39,7 +39,8 @@ impl FrameDecoder {
     pub fn segments(&mut self, frame: &Frame<'_>, counters: &mut InputCounters, sink: &mut impl FnMut(Segment<'_>)) {
         // The fragments of a packet made whole were counted as they came.
         if frame.link != link::REASSEMBLED {
-            count(frame, counters);
+            counters.packets = counters.packets.saturating_add(1);
+            counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
         }
         let outcome = descend(frame).and_then(|found| self.deliver(&found, frame.at, counters, sink));
         if let Err(anomaly) = outcome {
@@ -77,13 +78,6 @@ impl FrameDecoder {
             }
         }
     }
-}
-
-/// Counts a frame and its octets.
-#[inline]
-pub(super) fn count(frame: &Frame<'_>, counters: &mut InputCounters) {
-    counters.packets = counters.packets.saturating_add(1);
-    counters.bytes = counters.bytes.saturating_add(frame.octets.len() as u64);
 }
 
 /// A hash by which the frames of one connection, both directions, come to the same worker, without looking at other frames.

@@ -24,6 +24,7 @@ mod recent;
 pub mod response_text;
 mod segment;
 mod shard;
+mod silence;
 mod streams;
 mod table;
 mod tcp;

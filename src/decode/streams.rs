@@ -27,8 +27,12 @@ pub(crate) struct Streams {
     /// How many exchanges had been given out, and when, as something began to hold up the others.
     held_up: Option<(u64, Timestamp)>,
     now: Timestamp,
+    /// How far time ran back at most, behind the latest.
+    ran_back: Duration,
     /// Until then time passes with nothing to do: nothing is held back, and no connection was silent for too long.
     quiet_until: Timestamp,
+    /// Until then no connection can have been silent for too long.
+    used_until: Timestamp,
     finished: bool,
 }
 
@@ -51,7 +55,9 @@ impl Streams {
             footprint: 0,
             held_up: None,
             now: Timestamp::MIN,
+            ran_back: Duration::ZERO,
             quiet_until: Timestamp::MIN,
+            used_until: Timestamp::MIN,
             finished: false,
         }
     }
@@ -63,7 +69,7 @@ impl Streams {
         {
             return;
         }
-        let mut known = self.find(&key, segment, side);
+        let (mut known, has_others) = self.find(&key, segment, side);
         if let Some(place) = known
             && self.table.connection(place).is_some_and(|connection| connection.is_replaced_by(segment, side))
         {
@@ -74,9 +80,10 @@ impl Streams {
             Some(place) => place,
             // Nothing is to be learned from the end of a connection that was not followed.
             None if segment.payload.is_empty() && !segment.flags.syn => return,
-            None => self.admit(source, key, segment),
+            None => self.admit(source, key, segment, has_others),
         };
-        let over = self.on_connection(place, |connection, cx| connection.handle(segment, side, cx));
+        self.on_connection(place, |connection, cx| connection.handle(segment, side, cx));
+        let over = self.table.connection(place).is_some_and(Connection::is_over);
         self.table.touch(place, if over { Stage::Over } else { Stage::Open }, self.now);
         if over
             && self.table.len(Stage::Over) > self.options.closed_connections
@@ -88,17 +95,16 @@ impl Streams {
     }
 
     /// Takes the plain segment of a usual frame, if its connection was looked up lately and it comes in its order; says
-    /// whether it was taken.
+    /// what was left to do, and was done.
     #[expect(clippy::inline_always, reason = "nearly all frames end here, in the loop over them")]
     #[inline(always)]
-    pub(crate) fn handle_usual(&mut self, ends: Ends, segment: &Plain<'_>) -> bool {
-        let Some((place, side, connection)) = self.table.recent_usual(ends) else { return false };
-        let Some(ordinary) = connection.pass(segment, side) else { return false };
-        self.table.touch(place, Stage::Open, self.now);
+    pub(crate) fn handle_usual(&mut self, ends: Ends, segment: Plain<'_>) -> Option<Ordinary> {
+        let pass = |connection: &mut Connection, side| connection.pass(&segment, side);
+        let (place, side, ordinary) = self.table.use_recent(ends, self.now, pass)?;
         if ordinary == Ordinary::Read {
             self.read_ordinary(place, side, segment);
         }
-        true
+        Some(ordinary)
     }
 
     /// Takes a plain segment in the same way, whatever its frame is.
@@ -107,16 +113,17 @@ impl Streams {
         let Some(ordinary) = connection.pass(segment, side) else { return false };
         self.table.touch(place, Stage::Open, self.now);
         if ordinary == Ordinary::Read {
-            self.read_ordinary(place, side, segment);
+            self.read_ordinary(place, side, *segment);
         }
         true
     }
 
     /// Reads the payload of an ordinary segment.
     #[inline(never)]
-    fn read_ordinary(&mut self, place: Place, side: Side, segment: &Plain<'_>) {
-        self.on_connection(place, |connection, cx| connection.read_ordinary(segment, side, cx));
-        self.keep_bound();
+    fn read_ordinary(&mut self, place: Place, side: Side, segment: Plain<'_>) {
+        if self.on_connection(place, |connection, cx| connection.read_ordinary(&segment, side, cx)) {
+            self.keep_bound();
+        }
     }
 
     /// The exchanges that wait to be taken, in their order.
@@ -139,12 +146,16 @@ impl Streams {
         self.table.held_since().map_or(now, |held| held.min(now))
     }
 
+    pub(crate) const fn ran_back(&self) -> Duration {
+        self.ran_back
+    }
+
     pub(crate) fn finish(&mut self) {
-        for stage in [Stage::Over, Stage::Open] {
-            while let Some((place, _)) = self.table.oldest(stage) {
-                self.forget(place);
-            }
+        for place in self.table.by_last_use() {
+            self.on_connection(place, Connection::end);
         }
+        self.table = Table::default();
+        self.footprint = 0;
         self.finished = true;
     }
 
@@ -156,6 +167,7 @@ impl Streams {
     #[inline]
     pub(crate) fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
+            self.ran_back = self.ran_back.max(self.now.since(now));
             return;
         }
         self.now = now;
@@ -177,49 +189,59 @@ impl Streams {
             }
         }
         self.let_pass();
+        if now > self.used_until {
+            self.forget_silent(now);
+        }
+        let waits = self.table.next_deadline().is_some() || self.table.held_since().is_some() || self.held_up.is_some();
+        self.quiet_until = if waits { Timestamp::MIN } else { self.used_until };
+    }
+
+    /// Forgets the connections that were silent for too long, and finds until when no other will have been.
+    fn forget_silent(&mut self, now: Timestamp) {
         let horizon = now.before(self.options.idle);
+        let mut oldest = now;
         for stage in [Stage::Over, Stage::Open] {
-            while let Some((place, at)) = self.table.oldest(stage)
-                && at < horizon
-            {
+            while let Some((place, at)) = self.table.oldest(stage) {
+                if at >= horizon {
+                    oldest = oldest.min(at);
+                    break;
+                }
                 self.forget(place);
             }
         }
-        let waits = self.table.next_deadline().is_some() || self.table.held_since().is_some() || self.held_up.is_some();
-        let silent_for_longest = [Stage::Over, Stage::Open].into_iter().filter_map(|stage| self.table.oldest(stage));
-        self.quiet_until = if waits {
-            Timestamp::MIN
-        } else {
-            silent_for_longest.map(|(_, at)| at).min().unwrap_or(now).after(self.options.idle)
-        };
+        self.used_until = oldest.after(self.options.idle);
     }
 
-    /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers.
-    fn find(&mut self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> Option<Place> {
+    /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers. Also
+    /// whether others may have the same ends.
+    fn find(&mut self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> (Option<Place>, bool) {
         if let Some((place, _)) = self.table.recent(key, segment.tunnel) {
-            return Some(place);
+            return (Some(place), true);
         }
         let mut copied = None;
+        let mut has_others = false;
         for (place, tunnel, connection) in self.table.with_ends(key) {
             if tunnel == segment.tunnel {
-                return Some(place);
+                return (Some(place), true);
             }
+            has_others = true;
             if copied.is_none() && connection.carries(segment, side) {
                 copied = Some(place);
             }
         }
-        copied
+        (copied, has_others)
     }
 
     /// Starts to follow a connection; the one that was silent for longest makes room.
-    fn admit(&mut self, source: &Arc<str>, key: FlowKey, segment: &Segment<'_>) -> Place {
+    fn admit(&mut self, source: &Arc<str>, key: FlowKey, segment: &Segment<'_>, has_others: bool) -> Place {
         while self.table.len(Stage::Open) >= self.options.connections.max(1)
             && let Some((place, _)) = self.table.oldest(Stage::Open)
         {
             self.counters.count(Anomaly::ConnectionEvicted);
             self.forget(place);
         }
-        if self.table.with_ends(&key).count() >= SAME_ENDS
+        if has_others
+            && self.table.with_ends(&key).count() >= SAME_ENDS
             && let Some((place, ..)) = self.table.with_ends(&key).last()
         {
             self.counters.count(Anomaly::ConnectionEvicted);
@@ -239,7 +261,7 @@ impl Streams {
         self.table.remove(place);
     }
 
-    /// Does something with a connection, then notes what it waits for; returns whether it is over.
+    /// Does something with a connection, then notes what it waits for; returns whether there was anything to note.
     #[inline]
     fn on_connection(&mut self, place: Place, act: impl FnOnce(&mut Connection, &mut Context<'_>)) -> bool {
         let Some((connection, is_scheduled)) = self.table.connection_mut(place) else { return false };
@@ -252,23 +274,24 @@ impl Streams {
             exchanges: &mut self.exchanges,
         };
         act(connection, &mut cx);
-        let goes_on = connection.is_calm() && !is_scheduled;
-        !goes_on && self.note(place)
+        let waits = is_scheduled || !connection.is_calm();
+        if waits {
+            self.note(place);
+        }
+        waits
     }
 
-    /// Notes what a connection waits for; returns whether it is over.
+    /// Notes what a connection waits for.
     #[inline(never)]
-    fn note(&mut self, place: Place) -> bool {
-        let Some((connection, _)) = self.table.connection_mut(place) else { return false };
+    fn note(&mut self, place: Place) {
+        let Some(connection) = self.table.connection(place) else { return };
         let footprint = connection.footprint();
         let (held_since, deadline) = (connection.held_since(), connection.deadline(&self.options));
-        let over = connection.is_over();
         if held_since.is_some() || deadline.is_some() {
             self.quiet_until = Timestamp::MIN;
         }
         let before = self.table.schedule(place, held_since, deadline, footprint);
         self.footprint = self.footprint.saturating_sub(before).saturating_add(footprint);
-        over
     }
 
     #[inline]

@@ -1,11 +1,13 @@
 //! The connections that are followed: found by their ends, forgotten when silent for longest.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::hash::RandomState;
 
 use super::connection::Connection;
 use super::flow_key::{Ends, FlowKey, Side};
 use super::recent::Recent;
+use super::silence::Silence;
 use crate::model::Timestamp;
 
 /// The place of a connection in the table.
@@ -31,8 +33,10 @@ pub(crate) struct Table {
     recent: Recent,
     slots: Vec<Slot>,
     free: Vec<Place>,
-    open: List,
-    over: List,
+    open: Members,
+    over: Members,
+    /// Counts the uses of connections.
+    turn: u64,
     /// When the connections that hold something back must let go.
     deadlines: BTreeSet<(Timestamp, Place)>,
     /// Since when they hold it back.
@@ -48,43 +52,51 @@ pub(crate) enum Stage {
     Over,
 }
 
-/// The ends of a list in the order of the last use.
-#[derive(Debug)]
-struct List {
-    oldest: Place,
-    newest: Place,
+/// The connections of a stage.
+#[derive(Debug, Default)]
+struct Members {
     len: usize,
+    silence: Silence,
 }
 
-impl Default for List {
-    fn default() -> Self {
-        Self { oldest: NONE, newest: NONE, len: 0 }
-    }
+/// When a connection was used last.
+#[derive(Debug, Clone, Copy)]
+struct LastUse {
+    turn: u64,
+    /// The decoder's time, which never runs back as the segments' own may.
+    at: Timestamp,
 }
 
 #[derive(Debug)]
 struct Slot {
-    /// The ends of what the lower side sends in usual frames: those of IPv4 and in no tunnel.
-    ends: Option<Ends>,
     key: FlowKey,
     tunnel: u64,
     connection: Option<Box<Connection>>,
     stage: Stage,
-    /// The decoder's time at its last segment, which never runs back as the segments' own may.
-    used_at: Timestamp,
-    older: Place,
-    newer: Place,
+    last_use: LastUse,
     /// The next connection with the same ends.
     same_ends: Place,
     deadline: Option<Timestamp>,
     held_since: Option<Timestamp>,
     footprint: usize,
+    /// Whether something of the last three is noted.
+    is_scheduled: bool,
+}
+
+impl Slot {
+    /// The ends of what the lower side sends in usual frames: those of IPv4 and in no tunnel.
+    fn ends(&self) -> Option<Ends> {
+        self.key.ends().filter(|_| self.tunnel == 0)
+    }
 }
 
 impl Table {
     /// How many connections there are.
     pub(crate) const fn len(&self, stage: Stage) -> usize {
-        self.list(stage).len
+        match stage {
+            Stage::Open => self.open.len,
+            Stage::Over => self.over.len,
+        }
     }
 
     /// The connections between the ends of a key, with the tunnel of each.
@@ -100,46 +112,54 @@ impl Table {
         })
     }
 
-    /// The connection in no tunnel between these ends, if it was looked up lately and is the first with them; and the side
-    /// that sent a packet with them.
-    #[inline]
-    pub(crate) fn recent_usual(&mut self, ends: Ends) -> Option<(Place, Side, &mut Connection)> {
-        let place = self.recent.place(ends.word())?;
-        let slot = self.slot_mut(place)?;
-        let low = slot.ends?;
-        let side = if low == ends {
-            Side::Low
-        } else if low == ends.turned() {
-            Side::High
-        } else {
-            return None;
-        };
-        Some((place, side, slot.connection.as_deref_mut()?))
+    /// Does something with the connection in no tunnel between these ends, if it was looked up lately; `act` is told which
+    /// side sent a packet with these ends, and gives `None` where that is no use of it.
+    #[expect(clippy::inline_always, reason = "part of what is done for nearly all frames, in the loop over them")]
+    #[inline(always)]
+    pub(crate) fn use_recent<R>(
+        &mut self,
+        ends: Ends,
+        now: Timestamp,
+        act: impl FnOnce(&mut Connection, Side) -> Option<R>,
+    ) -> Option<(Place, Side, R)> {
+        let (place, side) = self.recent.usual(ends)?;
+        let slot = self.slots.get_mut(usize::try_from(place).ok()?)?;
+        let result = act(slot.connection.as_deref_mut()?, side)?;
+        self.turn = self.turn.wrapping_add(1);
+        slot.last_use = LastUse { turn: self.turn, at: now };
+        Some((place, side, result))
     }
 
     /// The connection in a tunnel between the ends of a key, if it was looked up lately and is the first with these ends.
     pub(crate) fn recent(&mut self, key: &FlowKey, tunnel: u64) -> Option<(Place, &mut Connection)> {
-        let place = self.recent.place(key.word())?;
-        let slot = self.slot_mut(place).filter(|slot| slot.tunnel == tunnel && slot.key == *key)?;
+        let Self { recent, slots, .. } = self;
+        let place = recent.place(key.word())?;
+        let slot = slots.get_mut(usize::try_from(place).ok()?)?;
+        if slot.tunnel != tunnel || slot.key != *key {
+            return None;
+        }
+        // Another connection may have taken its place there.
+        if let Some(ends) = slot.ends() {
+            recent.note_usual(ends, place);
+        }
         Some((place, slot.connection.as_deref_mut()?))
     }
 
     /// Adds a connection.
     pub(crate) fn insert(&mut self, key: FlowKey, tunnel: u64, connection: Connection, now: Timestamp) -> Place {
         let slot = Slot {
-            ends: key.ends().filter(|_| tunnel == 0),
             key,
             tunnel,
             connection: Some(Box::new(connection)),
             stage: Stage::Open,
-            used_at: now,
-            older: NONE,
-            newer: NONE,
+            last_use: self.use_now(now),
             same_ends: NONE,
             deadline: None,
             held_since: None,
             footprint: 0,
+            is_scheduled: false,
         };
+        let ends = slot.ends();
         let place = if let Some(place) = self.free.pop() {
             if let Some(free) = self.slot_mut(place) {
                 *free = slot;
@@ -150,12 +170,15 @@ impl Table {
             Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
         };
         self.recent.note(key.word(), place);
+        if let Some(ends) = ends {
+            self.recent.note_usual(ends, place);
+        }
         if let Some(first) = self.places.insert(key, place)
             && let Some(slot) = self.slot_mut(place)
         {
             slot.same_ends = first;
         }
-        self.append(place);
+        self.enter(place, Stage::Open);
         place
     }
 
@@ -168,61 +191,75 @@ impl Table {
     #[inline]
     pub(crate) fn connection_mut(&mut self, place: Place) -> Option<(&mut Connection, bool)> {
         let slot = self.slot_mut(place)?;
-        let is_scheduled = slot.deadline.is_some() || slot.held_since.is_some() || slot.footprint > 0;
-        Some((slot.connection.as_deref_mut()?, is_scheduled))
+        Some((slot.connection.as_deref_mut()?, slot.is_scheduled))
     }
 
     /// Notes that a connection was used just now, and in which stage it is.
-    #[inline]
     pub(crate) fn touch(&mut self, place: Place, stage: Stage, now: Timestamp) {
-        if let Some(slot) = self.slot_mut(place) {
-            slot.used_at = now;
+        let last_use = self.use_now(now);
+        let Some(slot) = self.slot_mut(place) else { return };
+        slot.last_use = last_use;
+        let before = std::mem::replace(&mut slot.stage, stage);
+        if before != stage {
+            self.leave(before);
+            self.enter(place, stage);
         }
-        if self.list(stage).newest != place {
-            self.move_to_newest(place, stage);
-        }
-    }
-
-    #[inline(never)]
-    fn move_to_newest(&mut self, place: Place, stage: Stage) {
-        self.detach(place);
-        if let Some(slot) = self.slot_mut(place) {
-            slot.stage = stage;
-        }
-        self.append(place);
     }
 
     /// Takes a connection out.
     pub(crate) fn remove(&mut self, place: Place) {
         self.schedule(place, None, None, 0);
-        self.detach(place);
         let Some(slot) = self.slot_mut(place) else { return };
         slot.connection = None;
-        let (key, behind) = (slot.key, slot.same_ends);
-        let mut before = self.places.get(&key).copied().unwrap_or(NONE);
-        if before == place {
-            self.recent.note(key.word(), behind);
-            if behind == NONE {
-                self.places.remove(&key);
-            } else {
-                self.places.insert(key, behind);
-            }
-        } else {
-            while let Some(slot) = self.slot_mut(before) {
-                if slot.same_ends == place {
-                    slot.same_ends = behind;
-                    break;
+        let (key, ends, behind, stage) = (slot.key, slot.ends(), slot.same_ends, slot.stage);
+        if let Some(ends) = ends {
+            self.recent.forget_usual(ends);
+        }
+        let mut before = NONE;
+        if let Entry::Occupied(mut first) = self.places.entry(key) {
+            before = *first.get();
+            if before == place {
+                self.recent.note(key.word(), behind);
+                if behind == NONE {
+                    first.remove();
+                } else {
+                    first.insert(behind);
                 }
-                before = slot.same_ends;
             }
         }
+        while before != place
+            && let Some(slot) = self.slot_mut(before)
+        {
+            if slot.same_ends == place {
+                slot.same_ends = behind;
+                break;
+            }
+            before = slot.same_ends;
+        }
+        self.leave(stage);
         self.free.push(place);
     }
 
+    /// All places with a connection: those that are over first, and of either stage those that were silent for longest.
+    pub(crate) fn by_last_use(&self) -> Vec<Place> {
+        let used = self.slots.iter().zip(0..).filter(|(slot, _)| slot.connection.is_some());
+        let mut places: Vec<_> =
+            used.map(|(slot, place)| (slot.stage == Stage::Open, slot.last_use.turn, place)).collect();
+        places.sort_unstable();
+        places.into_iter().map(|(.., place)| place).collect()
+    }
+
     /// The connection of a stage that was silent for longest, and when it had its last segment.
-    pub(crate) fn oldest(&self, stage: Stage) -> Option<(Place, Timestamp)> {
-        let place = self.list(stage).oldest;
-        Some((place, self.slot(place)?.used_at))
+    pub(crate) fn oldest(&mut self, stage: Stage) -> Option<(Place, Timestamp)> {
+        let slots = &self.slots;
+        let slot = |place| slots.get(usize::try_from(place).ok()?);
+        let members = match stage {
+            Stage::Open => &mut self.open,
+            Stage::Over => &mut self.over,
+        };
+        let is_member = |slot: &&Slot| slot.connection.is_some() && slot.stage == stage;
+        let place = members.silence.longest(|place| Some(slot(place).filter(is_member)?.last_use.turn))?;
+        Some((place, slot(place)?.last_use.at))
     }
 
     /// Notes since when a connection holds something back, when it must let go, and how much memory it takes beyond its
@@ -239,6 +276,7 @@ impl Table {
         slot.held_since = held_since;
         slot.deadline = deadline;
         let footprint_before = std::mem::replace(&mut slot.footprint, footprint);
+        slot.is_scheduled = held_since.is_some() || deadline.is_some() || footprint > 0;
         if footprint_before != footprint && footprint_before.max(footprint) > BIG {
             self.big.remove(&(footprint_before, place));
             if footprint > BIG {
@@ -286,55 +324,28 @@ impl Table {
         self.slots.get_mut(usize::try_from(place).ok()?)
     }
 
-    #[inline]
-    const fn list(&self, stage: Stage) -> &List {
-        match stage {
-            Stage::Open => &self.open,
-            Stage::Over => &self.over,
-        }
-    }
-
-    const fn list_mut(&mut self, stage: Stage) -> &mut List {
+    const fn members_mut(&mut self, stage: Stage) -> &mut Members {
         match stage {
             Stage::Open => &mut self.open,
             Stage::Over => &mut self.over,
         }
     }
 
-    fn append(&mut self, place: Place) {
-        let Some(stage) = self.slot(place).map(|slot| slot.stage) else { return };
-        let list = self.list_mut(stage);
-        let newest = std::mem::replace(&mut list.newest, place);
-        list.len = list.len.saturating_add(1);
-        if newest == NONE {
-            list.oldest = place;
-        }
-        if let Some(slot) = self.slot_mut(newest) {
-            slot.newer = place;
-        }
-        if let Some(slot) = self.slot_mut(place) {
-            slot.older = newest;
-            slot.newer = NONE;
-        }
+    /// The next use of a connection.
+    const fn use_now(&mut self, at: Timestamp) -> LastUse {
+        self.turn = self.turn.wrapping_add(1);
+        LastUse { turn: self.turn, at }
     }
 
-    fn detach(&mut self, place: Place) {
-        let Some((stage, older, newer)) = self.slot(place).map(|slot| (slot.stage, slot.older, slot.newer)) else {
-            return;
-        };
-        if let Some(slot) = self.slot_mut(older) {
-            slot.newer = newer;
-        }
-        if let Some(slot) = self.slot_mut(newer) {
-            slot.older = older;
-        }
-        let list = self.list_mut(stage);
-        list.len = list.len.saturating_sub(1);
-        if list.oldest == place {
-            list.oldest = newer;
-        }
-        if list.newest == place {
-            list.newest = older;
-        }
+    fn enter(&mut self, place: Place, stage: Stage) {
+        let turn = self.turn;
+        let members = self.members_mut(stage);
+        members.len = members.len.saturating_add(1);
+        members.silence.add(place, turn);
+    }
+
+    const fn leave(&mut self, stage: Stage) {
+        let members = self.members_mut(stage);
+        members.len = members.len.saturating_sub(1);
     }
 }

@@ -32,9 +32,10 @@ fn read<'a>(frame: &Frame<'a>) -> Option<(&'a [u8; ETHERNET_AND_IPV4], &'a [u8])
 /// Whether that comes behind an IPv4 header without options.
 #[inline]
 fn is_unfragmented_tcp(header: &[u8; ETHERNET_AND_IPV4]) -> bool {
-    let fragment = u16::from_be_bytes([header[20], header[21]]) & 0x3fff;
-    let is_ipv4 = u16::from_be_bytes([header[12], header[13]]) == 0x0800 && header[14] == 0x45;
-    is_ipv4 && header[23] == protocol::TCP && fragment == 0
+    let word =
+        |at| header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
+    // The EtherType, the version and the header's length; then the fragment's flag and offset, and the protocol.
+    word(12) & 0xffff_ff00 == 0x0800_4500 && word(20) & 0x3fff_00ff == u32::from(protocol::TCP)
 }
 
 /// What carries a usual frame's segment.
@@ -66,12 +67,19 @@ pub(super) fn ends(frame: &Frame<'_>) -> Option<Ends> {
 /// The segment of a usual frame, if it is a plain one, with the ends of its connection.
 #[inline]
 pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<(Ends, Plain<'a>)> {
-    let (_, octets) = read(frame)?;
-    let (header, payload) = Header::split(Part { octets, cut: 0 }).ok()?;
-    if header.flags(Header::FIN | Header::SYN | Header::RST | Header::ACK) != Header::ACK {
+    /// All of them, without TCP's options.
+    const HEADERS: usize = ETHERNET_AND_IPV4 + 20;
+    let Frame { at, link, octets, original_len } = *frame;
+    let headers: &[u8; HEADERS] = octets.first_chunk()?;
+    let (above, tcp) = headers.split_first_chunk()?;
+    let tcp = Header::of(tcp.first_chunk()?);
+    let whole = original_len as usize <= octets.len();
+    let acknowledges_only = tcp.flags(Header::FIN | Header::SYN | Header::RST | Header::ACK) == Header::ACK;
+    if link != link::ETHERNET || !whole || !is_unfragmented_tcp(above) || !acknowledges_only || tcp.length() < 20 {
         return None;
     }
-    let ends = Ends::of(frame.octets.get(ENDS..)?.first_chunk()?);
-    let (sequence, acknowledgment) = (header.sequence(), header.acknowledgment());
-    Some((ends, Plain { at: frame.at, sequence, acknowledgment, payload: payload.octets }))
+    let end = usize::from(u16::from_be_bytes([above[16], above[17]])).saturating_add(14);
+    let payload = octets.get(..end)?.get(tcp.length().saturating_add(ETHERNET_AND_IPV4)..)?;
+    let ends = Ends::of(headers.get(ENDS..)?.first_chunk()?);
+    Some((ends, Plain { at, sequence: tcp.sequence(), acknowledgment: tcp.acknowledgment(), payload }))
 }

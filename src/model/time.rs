@@ -18,6 +18,7 @@ impl Timestamp {
     pub const MAX: Self = Self(i64::MAX);
 
     /// From nanoseconds since the Unix epoch.
+    #[inline]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
@@ -35,6 +36,7 @@ impl Timestamp {
     }
 
     /// Nanoseconds since the Unix epoch.
+    #[inline]
     pub const fn as_nanos(self) -> i64 {
         self.0
     }

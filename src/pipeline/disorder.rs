@@ -32,9 +32,15 @@ impl Disorder {
             if at >= self.newest {
                 self.newest = at;
             } else {
-                self.seen = self.seen.max(self.newest.since(at)).min(self.most);
+                self.note(self.newest.since(at));
             }
         }
+        self.seen
+    }
+
+    /// Takes note of how far time ran back; gives the same.
+    pub(super) fn note(&mut self, ran_back: Duration) -> Duration {
+        self.seen = self.seen.max(ran_back).min(self.most);
         self.seen
     }
 }

@@ -118,8 +118,9 @@ impl Captures {
         }
         match self.reader.next_batch(&mut self.block, self.lane.counters_mut()) {
             Ok(Some(source)) => {
-                self.lane.expect_disorder(self.disorder.see(&self.block));
                 self.lane.handle_frames(&source, &self.block);
+                // What has been read so far waits until it is taken: it is early enough to learn this now.
+                self.lane.expect_disorder(self.disorder.note(self.lane.ran_back()));
             }
             Ok(None) => {
                 self.lane.finish();

@@ -86,6 +86,11 @@ impl Lane {
         self.disorder = disorder;
     }
 
+    /// How far the time of its frames ran back so far.
+    pub(super) const fn ran_back(&self) -> Duration {
+        self.decoder.ran_back()
+    }
+
     /// Takes back what was judged.
     pub(super) fn take_back(&mut self, made: Made) {
         self.observed.take_back(made);

@@ -62,7 +62,17 @@ impl Sequencer {
     pub(super) fn push(&mut self, made: Made, stream: usize) {
         self.arrivals += 1;
         let entry = Entry { at: made.observation.at, arrival: self.arrivals, made, stream };
-        if self.in_order.back().is_none_or(|last| last.at < entry.at || *last < entry) {
+        if self.in_order.back().is_none_or(|last| last.at < entry.at) {
+            self.in_order.push_back(entry);
+        } else {
+            self.push_out_of_order(entry);
+        }
+    }
+
+    /// Takes one that did not come later than the last one: it may still be next by its connection.
+    #[inline(never)]
+    fn push_out_of_order(&mut self, entry: Entry) {
+        if self.in_order.back().is_none_or(|last| *last < entry) {
             self.in_order.push_back(entry);
         } else {
             self.late.push(Reverse(entry));
@@ -96,6 +106,15 @@ impl Sequencer {
     /// The next observation, if its turn has come, and its stream.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(Made, usize)> {
+        if self.late.is_empty() && self.in_order.front()?.at < self.watermark {
+            return self.in_order.pop_front().map(|entry| (entry.made, entry.stream));
+        }
+        self.pop_out_of_order()
+    }
+
+    /// The next one, where some came late, or where it may have to wait.
+    #[inline(never)]
+    fn pop_out_of_order(&mut self) -> Option<(Made, usize)> {
         let next = self.in_order.front();
         let late = self.late.peek().filter(|late| next.is_none_or(|next| late.0 < *next));
         let entry = match late {
@@ -107,7 +126,6 @@ impl Sequencer {
     }
 
     /// Whether what came at `at`, and before all else that waits, is let go.
-    #[inline]
     fn is_due(&self, at: Timestamp) -> bool {
         at < self.watermark
             || self.watermark == Timestamp::MAX

@@ -9,14 +9,14 @@ pub struct FrameBatch {
     pub(super) records: Vec<Record>,
 }
 
-/// Where a frame lies in the block.
+/// Where a frame lies in the block, in few octets: a block has a thousand of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record {
     pub(super) at: Timestamp,
     pub(super) link: LinkType,
-    pub(super) start: usize,
-    pub(super) length: usize,
     pub(super) original_len: u32,
+    start: u32,
+    length: u32,
 }
 
 impl FrameBatch {
@@ -27,15 +27,9 @@ impl FrameBatch {
 
     /// Copies a frame in.
     pub fn push(&mut self, frame: &Frame<'_>) {
-        let start = self.octets.len();
-        self.octets.extend_from_slice(frame.octets);
-        self.records.push(Record {
-            at: frame.at,
-            link: frame.link,
-            start,
-            length: frame.octets.len(),
-            original_len: frame.original_len,
-        });
+        let Frame { at, link, octets, original_len } = *frame;
+        self.records.push(Record::new(at, link, original_len, self.octets.len(), octets.len()));
+        self.octets.extend_from_slice(octets);
     }
 
     /// The frames in their order.
@@ -76,14 +70,32 @@ impl FrameBatch {
 }
 
 impl Record {
+    /// Of a frame whose octets start there and are so many.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a block is far shorter than 4 GiB")]
+    pub(super) fn new(at: Timestamp, link: LinkType, original_len: u32, start: usize, length: usize) -> Self {
+        Self { at, link, original_len, start: start as u32, length: length as u32 }
+    }
+
+    /// The same frame in a block where its record starts at `position`.
+    pub(super) fn moved(self, position: usize) -> Self {
+        Self::new(self.at, self.link, self.original_len, position + self.start as usize, self.length as usize)
+    }
+
     #[inline]
     pub(super) fn frame(self, octets: &[u8]) -> Frame<'_> {
-        let end = self.start.saturating_add(self.length);
+        let start = self.start as usize;
         Frame {
             at: self.at,
             link: self.link,
-            octets: octets.get(self.start..end).unwrap_or_default(),
+            octets: octets.get(start..start + self.length as usize).unwrap_or_else(outside),
             original_len: self.original_len,
         }
     }
+}
+
+/// What a record that lies outside its block holds. It does not happen: the hint keeps that out of the way.
+#[cold]
+fn outside<'a>() -> &'a [u8] {
+    &[]
 }

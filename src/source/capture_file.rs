@@ -77,8 +77,7 @@ impl CaptureFile {
                 Step::Again => {}
                 Step::MustRead | Step::End => break,
                 Step::Frame(record, used) => {
-                    let start = self.window.position() + record.start;
-                    batch.records.push(Record { start, ..record });
+                    batch.records.push(record.moved(self.window.position()));
                     self.window.advance(used);
                     if let Format::Pcap(pcap) = &mut self.format {
                         let start = self.window.position();

@@ -114,23 +114,24 @@ impl Pcap {
     /// Takes the records from `start` of a block on that follow one another without anything to doubt; returns where they
     /// end. [`Self::parse`] finds the same of them, and whatever is wrong with the next one.
     pub(super) fn parse_run(&mut self, block: &[u8], start: usize, records: &mut Vec<Record>) -> usize {
-        let mut at = start;
-        let Some(mut last) = self.last else { return at };
-        while let Some(octets) = block.get(at..)
-            && let Some(header) = octets.first_chunk()
-        {
+        let Some(mut last) = self.last else { return start };
+        let mut rest = block.get(start..).unwrap_or_default();
+        while let Some(header) = rest.first_chunk() {
             let header = self.fields(header);
-            let end = self.record_header + header.captured;
-            let doubtful = header.captured > header.original_len as usize || header.seconds.abs_diff(last) > DAY;
-            if doubtful || header.captured > self.longest || end > octets.len() {
+            // Most records are of the same second as the one before.
+            if header.seconds != last && header.seconds.abs_diff(last) > DAY {
                 break;
             }
-            records.push(self.record(&header, at));
+            if header.captured > header.original_len as usize || header.captured > self.longest {
+                break;
+            }
+            let Some(behind) = rest.get(self.record_header + header.captured..) else { break };
+            records.push(self.record(&header, block.len() - rest.len()));
             last = header.seconds;
-            at += end;
+            rest = behind;
         }
         self.last = Some(last);
-        at
+        block.len() - rest.len()
     }
 
     /// The header at the start of these octets; all 0 where they end inside it.
@@ -147,13 +148,8 @@ impl Pcap {
     #[inline]
     fn record(&self, header: &Header, at: usize) -> Record {
         let nanos = i64::from(header.seconds) * 1_000_000_000 + i64::from(header.fraction) * self.unit;
-        Record {
-            at: Timestamp::from_nanos(nanos),
-            link: self.link,
-            start: at + self.record_header,
-            length: header.captured,
-            original_len: header.original_len,
-        }
+        let start = at + self.record_header;
+        Record::new(Timestamp::from_nanos(nanos), self.link, header.original_len, start, header.captured)
     }
 
     /// Whether a record may start at `at`: where the next one would be.

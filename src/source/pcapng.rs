@@ -146,8 +146,7 @@ impl Pcapng {
         }
         let ticks = u64::from(field(12)) << 32 | u64::from(field(16));
         self.last = interface.time(ticks);
-        let record =
-            Record { at: self.last, link: interface.link, start: HEAD, length: captured, original_len: field(24) };
+        let record = Record::new(self.last, interface.link, field(24), HEAD, captured);
         Parsed::Frame { record, used: block.len() }
     }
 
@@ -159,7 +158,7 @@ impl Pcapng {
         let original_len = u32_at(block, 8, self.big_endian);
         let snaplen = if interface.snaplen == 0 { usize::MAX } else { interface.snaplen };
         let length = (original_len as usize).min(snaplen).min(block.len() - HEAD - 4);
-        let record = Record { at: self.last, link: interface.link, start: HEAD, length, original_len };
+        let record = Record::new(self.last, interface.link, original_len, HEAD, length);
         Parsed::Frame { record, used: block.len() }
     }
 }

@@ -56,9 +56,7 @@ impl Window {
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() < self.start.saturating_add(room) {
-            self.buffer.resize(self.start.saturating_add(room), 0);
-        }
+        grow(&mut self.buffer, self.start.saturating_add(room));
         while self.end.saturating_sub(self.start) < count && !self.ended {
             // Never more than that, so that where a file's blocks end does not depend on which memory is used again.
             let room = self.buffer.get_mut(self.end..self.start + room).unwrap_or_default();
@@ -76,14 +74,22 @@ impl Window {
     pub(super) fn swap(&mut self, other: &mut Vec<u8>) {
         let rest = self.end.saturating_sub(self.start);
         // The block keeps its length: growing it again would write zeros over all of it for each read.
-        if other.len() < rest.saturating_add(READ) {
-            other.resize(rest.saturating_add(READ), 0);
-        }
+        grow(other, rest.saturating_add(READ));
         if let Some(front) = other.get_mut(..rest) {
             front.copy_from_slice(self.octets());
         }
         std::mem::swap(&mut self.buffer, other);
         self.start = 0;
         self.end = rest;
+    }
+}
+
+/// Makes a block that long, if it is shorter.
+fn grow(block: &mut Vec<u8>, length: usize) {
+    if block.is_empty() {
+        // The system gives large memory full of zeros, and none is touched before it is read into.
+        *block = vec![0; length];
+    } else if block.len() < length {
+        block.resize(length, 0);
     }
 }

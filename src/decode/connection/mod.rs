@@ -23,8 +23,8 @@ pub(crate) struct Connection {
     stalled: Option<(Timestamp, u32)>,
     /// When the connection was reset.
     reset_at: Option<Timestamp>,
-    /// Whether both halves are known, and nothing came before its turn, is missing, ends or has ended. Noted behind each
-    /// segment that may change it.
+    /// Whether both halves are known, their framing too, and nothing came before its turn, is missing, ends or has ended.
+    /// Noted behind all that may change it.
     even: bool,
 }
 
@@ -120,16 +120,25 @@ impl Connection {
             self.count_stall(segment.at, cx);
         }
         self.count_holes(segment.at, cx);
-        self.even = Side::BOTH.iter().all(|side| self.halves.of(*side).is_even())
-            && self.stalled.is_none()
-            && self.reset_at.is_none();
+        self.settle();
     }
 
-    /// Whether it holds nothing back and waits for nothing.
+    /// Notes whether it is even.
+    fn settle(&mut self) {
+        let is_even = |side| self.halves.of(side).is_even() && !self.conversation.is_lost(side);
+        self.even = Side::BOTH.into_iter().all(is_even) && self.stalled.is_none() && self.reset_at.is_none();
+    }
+
+    /// Whether it holds nothing back, waits for nothing, and takes no more memory than usual.
     #[inline]
     pub(crate) fn is_calm(&self) -> bool {
-        // Where the halves are even, they take no memory.
-        self.even && !self.conversation.holds_back() && self.conversation.footprint() <= USUAL
+        // Halves that wait for nothing take no memory.
+        let waits = |side| {
+            let half = self.halves.of(side);
+            !half.early.is_empty() || !half.holes.is_empty()
+        };
+        let is_steady = self.even || (self.stalled.is_none() && !Side::BOTH.into_iter().any(waits));
+        is_steady && self.conversation.is_small(USUAL)
     }
 
     /// The connection ends here: everything that waits is read as far as it goes.

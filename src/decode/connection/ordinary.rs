@@ -32,7 +32,7 @@ impl Connection {
         let mut ordinary = Ordinary::Done;
         if !segment.payload.is_empty() {
             let start = half.offset(segment.sequence);
-            if start > half.high || self.conversation.is_lost(side) {
+            if start > half.high {
                 return None;
             }
             let end = start.saturating_add(segment.payload.len() as u64);
@@ -59,16 +59,12 @@ impl Connection {
         let start = half.offset(segment.sequence);
         let end = start.saturating_add(segment.payload.len() as u64);
         half.high = half.high.max(end);
-        let mark = Mark { at: segment.at, offset: start, heard };
-        if self.conversation.takes_any_order(side) {
-            self.read(side, mark, segment.payload, 0, cx);
-        } else {
-            let next = half.next;
-            let came_already = usize::try_from(next.saturating_sub(start)).unwrap_or(usize::MAX);
-            let fresh = segment.payload.get(came_already..).unwrap_or_default();
-            let unneeded = self.conversation.octets(side, Mark { offset: next, ..mark }, fresh, cx);
-            self.halves.of_mut(side).next = end.saturating_add(unneeded);
-        }
+        let next = half.next;
+        let came_already = usize::try_from(next.saturating_sub(start)).unwrap_or(usize::MAX);
+        let fresh = segment.payload.get(came_already..).unwrap_or_default();
+        let unneeded = self.conversation.octets(side, Mark { at: segment.at, offset: next, heard }, fresh, cx);
+        self.halves.of_mut(side).next = end.saturating_add(unneeded);
+        self.even = !self.conversation.is_lost(side);
         self.conversation.passed(side, end, segment.at);
     }
 }

@@ -39,6 +39,7 @@ impl Connection {
         let reset = self.reset_at.is_some_and(|at| at.after(cx.options.reordering) <= now);
         self.release(now.before(cx.options.hold), reset, cx);
         self.count_holes(now, cx);
+        self.settle();
     }
 
     /// Gives out what has been held back since `horizon`; all of it after a reset.
@@ -62,6 +63,7 @@ impl Connection {
             half.early = OutOfOrder::default();
             half.holes.settle();
         }
+        self.settle();
     }
 
     /// Gives out what has been held back since `horizon`, so that others need not wait for it.
@@ -69,6 +71,7 @@ impl Connection {
         if self.held_since().is_some_and(|at| at <= horizon) {
             cx.counters.count(Anomaly::HeldPastBound);
             self.release(horizon, false, cx);
+            self.settle();
         }
     }
 

@@ -149,6 +149,7 @@ impl Waiting {
     }
 
     /// The last request, while its body still comes.
+    #[inline]
     pub(crate) fn last_mut(&mut self) -> Option<&mut Asked> {
         match self.places.back_mut() {
             Some(Place::Asked(asked)) => Some(asked),

@@ -62,6 +62,7 @@ impl Half {
     /// The offset that a sequence number stands for: the nearest to the furthest octet seen.
     ///
     /// Source: RFC 9293 section 3.4, arithmetic modulo 2^32.
+    #[inline]
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "modulo 2^32 by intent")]
     pub(crate) const fn offset(&self, sequence: u32) -> u64 {
         let distance = sequence.wrapping_sub(self.high as u32) as i32;

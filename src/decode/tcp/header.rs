@@ -20,16 +20,29 @@ impl<'a> Header<'a> {
     #[inline]
     pub(in crate::decode) fn split(part: Part<'a>) -> Result<(Self, Part<'a>), Anomaly> {
         let octets: &[u8; 20] = part.octets.first_chunk().ok_or_else(|| ip::too_short(part))?;
-        let length = usize::from(octets[12] >> 4).saturating_mul(4);
+        let header = Self(octets);
+        let length = header.length();
         if length < octets.len() {
             return Err(Anomaly::HeaderMalformed);
         }
         if let Some(payload) = part.skip(length) {
-            return Ok((Self(octets), payload));
+            return Ok((header, payload));
         }
         let beyond = u32::try_from(length.saturating_sub(part.octets.len())).unwrap_or(u32::MAX);
         let cut = part.cut.checked_sub(beyond).ok_or(Anomaly::HeaderMalformed)?;
-        Ok((Self(octets), Part { octets: &[], cut }))
+        Ok((header, Part { octets: &[], cut }))
+    }
+
+    /// The header in these octets.
+    #[inline]
+    pub(in crate::decode) const fn of(octets: &'a [u8; 20]) -> Self {
+        Self(octets)
+    }
+
+    /// Its length with its options, as far as that is to be believed: at least 20 octets.
+    #[inline]
+    pub(crate) fn length(self) -> usize {
+        usize::from(self.0[12] >> 4).saturating_mul(4)
     }
 
     #[inline]

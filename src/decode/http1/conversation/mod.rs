@@ -67,11 +67,13 @@ impl Conversation {
     }
 
     /// Whether a side's octets need no order: it only looks for a head at a segment's start, or for nothing at all.
+    #[inline]
     pub(crate) fn takes_any_order(&self, side: Side) -> bool {
         matches!(self.readers.of(side).state, State::Lost | State::Opaque)
     }
 
     /// Whether a side's framing is lost, so that any segment may start with a head.
+    #[inline]
     pub(crate) fn is_lost(&self, side: Side) -> bool {
         self.readers.of(side).state == State::Lost
     }
@@ -96,6 +98,13 @@ impl Conversation {
         let likely = self.likely.as_ref().map_or(0, |likely| likely.footprint());
         let held = self.held.as_ref().map_or(likely, |held| held.footprint().saturating_add(likely));
         heads.fold(held.saturating_add(self.waiting.footprint()), usize::saturating_add)
+    }
+
+    /// Whether it surely holds nothing back, and takes no more memory than that beyond its own record: told by few compares.
+    #[inline]
+    pub(crate) fn is_small(&self, bound: usize) -> bool {
+        let has_partial = |side| self.readers.of(side).partial.capacity() > 0;
+        !self.holds_back() && !Side::BOTH.into_iter().any(has_partial) && self.waiting.footprint() <= bound
     }
 
     /// Lets go of all that it holds, to keep a bound.
@@ -139,6 +148,7 @@ impl Conversation {
     }
 
     /// Notes that a side sent octets up to `end`, whether they were read or stepped over.
+    #[inline]
     pub(crate) fn passed(&mut self, side: Side, end: u64, at: Timestamp) {
         if self.client == Some(side)
             && let Some(asked) = self.waiting.last_mut()
