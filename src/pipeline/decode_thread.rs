@@ -35,7 +35,6 @@ const CONTENT: usize = 1 << 20;
 pub(super) struct DecodeThread {
     reader: CaptureReader,
     counters: InputCounters,
-    disorder: Disorder,
     /// Gone once there are no more blocks.
     input: Option<Sender<Vec<Block>>>,
     output: Receiver<Found>,
@@ -52,8 +51,6 @@ pub(super) struct DecodeThread {
 struct Block {
     source: Arc<str>,
     frames: FrameBatch,
-    /// How far the time of frames ran back up to their end.
-    disorder: Duration,
     /// What the decode thread found. They go back there once they were looked at: the counts of texts that they share stay with
     /// one core.
     exchanges: VecDeque<Exchange>,
@@ -79,6 +76,7 @@ impl DecodeThread {
         let decoding = Decoding {
             decoder: Decoder::new(context.decode.clone(), context.key.clone(), context.extractor.interest()),
             output: found,
+            disorder: Disorder::up_to(context.decode.reordering),
             watermark: Timestamp::MIN,
             counters: InputCounters::default(),
         };
@@ -86,7 +84,6 @@ impl DecodeThread {
         Self {
             reader,
             counters: InputCounters::default(),
-            disorder: Disorder::up_to(context.decode.reordering),
             input: Some(input),
             output,
             on_their_way: 0,
@@ -147,7 +144,6 @@ impl DecodeThread {
                 // The name is counted with each exchange: the other thread has one of its own.
                 block.source = Arc::from(&*source);
             }
-            block.disorder = self.disorder.see(&block.frames);
             blocks.push(block);
         }
         Ok(())
@@ -174,6 +170,7 @@ impl DecodeThread {
 struct Decoding {
     decoder: Decoder,
     output: Sender<Found>,
+    disorder: Disorder,
     /// Of the last block that is done.
     watermark: Timestamp,
     counters: InputCounters,
@@ -189,7 +186,8 @@ impl Decoding {
                 std::mem::swap(self.decoder.exchanges_mut(), &mut block.exchanges);
                 self.decode(&block.source, &block.frames, &mut found)?;
                 std::mem::swap(self.decoder.exchanges_mut(), &mut block.exchanges);
-                (self.watermark, self.counters) = (self.decoder.watermark(block.disorder), self.decoder.counters());
+                let disorder = self.disorder.note(self.decoder.ran_back());
+                (self.watermark, self.counters) = (self.decoder.watermark(disorder), self.decoder.counters());
                 (block.watermark, block.counters) = (self.watermark, self.counters.clone());
                 found.push(block);
             }
