@@ -107,6 +107,14 @@ pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(RequestHead<'_>, usiz
     is_whole.then_some((RequestHead { method, target, is_path }, octets.len().saturating_sub(behind.len())))
 }
 
+/// The path at the start of `octets`, and what follows it, where it stands alone in the target of an ordinary request line, which
+/// is over then.
+#[inline]
+pub(crate) fn ordinary_path(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (path, behind) = octets.split_at_checked(path_end(octets))?;
+    (path.first() == Some(&b'/')).then_some((path, behind.strip_prefix(b" HTTP/1.1\r\n")?))
+}
+
 /// The status code and the length of a status line that ends with CR LF and keeps to the grammar otherwise as well.
 #[inline]
 pub(crate) fn plain_status_line(octets: &[u8]) -> Option<(u16, usize)> {
@@ -156,7 +164,8 @@ pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
         [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9']
             if is_known && matches!(end.first(), None | Some(b' ' | b'\r')) =>
         {
-            Some(number(&[*a, *b, *c]))
+            let digit = |octet: u8| u16::from(octet.wrapping_sub(b'0'));
+            Some(digit(*a).wrapping_mul(100).wrapping_add(digit(*b).wrapping_mul(10)).wrapping_add(digit(*c)))
         }
         _ => None,
     }

@@ -7,12 +7,6 @@ const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 /// Where a line ends: the place of the first LF.
 #[inline]
 pub(super) fn line_end(octets: &[u8]) -> Option<usize> {
-    // Most values that vary are short.
-    let marked = octets.first_chunk().map_or(0, |word| equal(u64::from_le_bytes(*word), b'\n'));
-    if marked == 0 { far_line_end(octets) } else { Some(marked.trailing_zeros() as usize / 8) }
-}
-
-fn far_line_end(octets: &[u8]) -> Option<usize> {
     first(octets, |word| equal(word, b'\n'))
 }
 
@@ -35,28 +29,29 @@ pub(super) fn path_end(octets: &[u8]) -> usize {
 /// one that is rightly marked.
 #[inline]
 fn first(octets: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
-    let place = |start: usize, marked: u64| start.saturating_add(marked.trailing_zeros() as usize / 8);
+    let mut start = 0usize;
     let mut tail = octets;
-    while let Some((word, behind)) = tail.split_first_chunk::<8>() {
+    while let Some((word, behind)) = tail.split_first_chunk() {
         let marked = marks(u64::from_le_bytes(*word));
         if marked != 0 {
-            return Some(place(octets.len().saturating_sub(tail.len()), marked));
+            return Some(start.wrapping_add(place(marked)));
         }
-        tail = behind;
+        (start, tail) = (start.wrapping_add(size_of::<u64>()), behind);
     }
-    if let Some(last) = octets.last_chunk::<8>() {
-        // Its first octets were looked at already, and are not marked.
-        let marked = marks(u64::from_le_bytes(*last));
-        return (marked != 0).then(|| place(octets.len().saturating_sub(8), marked));
-    }
-    // What fills the word up is behind all that is looked for.
-    let mut word = [0; 8];
-    word.get_mut(..tail.len())?.copy_from_slice(tail);
-    let place = place(0, marks(u64::from_le_bytes(word)));
-    (place < tail.len()).then_some(place)
+    // What fills the last word up is behind all that is looked for.
+    let word = tail.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet));
+    let place = place(marks(word));
+    (place < tail.len()).then(|| start.wrapping_add(place))
+}
+
+/// The place of the first octet that is marked.
+#[inline]
+const fn place(marked: u64) -> usize {
+    marked.trailing_zeros() as usize / 8
 }
 
 /// Marks the octets that are the given one.
+#[inline]
 const fn equal(word: u64, octet: u8) -> u64 {
     let differs = word ^ u64::from_le_bytes([octet; 8]);
     differs.wrapping_sub(ONES) & !differs & HIGH

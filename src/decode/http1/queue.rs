@@ -1,0 +1,118 @@
+//! A queue that holds one element at most, nearly always.
+
+use std::collections::VecDeque;
+
+/// A queue whose first element stands in the record itself.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    /// Absent where the queue is empty.
+    first: Option<T>,
+    rest: VecDeque<T>,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self { first: None, rest: VecDeque::new() }
+    }
+}
+
+impl<T> Queue<T> {
+    /// Appends an element.
+    #[inline]
+    pub(super) fn push_back(&mut self, element: T) {
+        if self.first.is_none() {
+            self.first = Some(element);
+        } else {
+            self.rest.push_back(element);
+        }
+    }
+
+    /// Puts an element before all others.
+    pub(super) fn push_front(&mut self, element: T) {
+        if let Some(second) = self.first.replace(element) {
+            self.rest.push_front(second);
+        }
+    }
+
+    /// Takes the first element out.
+    pub(super) fn pop_front(&mut self) -> Option<T> {
+        std::mem::replace(&mut self.first, self.rest.pop_front())
+    }
+
+    /// Empties a queue of one element.
+    #[inline]
+    pub(super) fn drop_only(&mut self) {
+        self.first = None;
+    }
+
+    /// The first element, if it is the only one.
+    #[inline]
+    pub(super) fn only_mut(&mut self) -> Option<&mut T> {
+        self.first.as_mut().filter(|_| self.rest.is_empty())
+    }
+
+    /// The last element.
+    pub(super) fn back_mut(&mut self) -> Option<&mut T> {
+        self.rest.back_mut().or(self.first.as_mut())
+    }
+
+    /// The elements behind the first one.
+    pub(super) fn rest_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.rest.iter_mut()
+    }
+
+    /// All elements.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.rest.len().saturating_add(usize::from(self.first.is_some()))
+    }
+
+    /// The memory that its places take, with the one in the record.
+    #[inline]
+    pub(super) fn footprint(&self) -> usize {
+        self.rest.capacity().saturating_add(1).saturating_mul(size_of::<T>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn does_what_any_queue_does(steps in prop::collection::vec(0u8..4, 0..20)) {
+            let (mut queue, mut wanted) = (Queue::default(), VecDeque::new());
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    0 => {
+                        queue.push_front(number);
+                        wanted.push_front(number);
+                    }
+                    1 => prop_assert_eq!(queue.pop_front(), wanted.pop_front()),
+                    _ => {
+                        queue.push_back(number);
+                        wanted.push_back(number);
+                    }
+                }
+                prop_assert!(queue.iter().eq(&wanted));
+                prop_assert!(queue.iter().rev().eq(wanted.iter().rev()));
+                prop_assert_eq!((queue.len(), queue.is_empty()), (wanted.len(), wanted.is_empty()));
+                let single = wanted.len() == 1;
+                prop_assert_eq!(queue.only_mut(), wanted.front_mut().filter(|_| single));
+                prop_assert_eq!(queue.back_mut(), wanted.back_mut());
+                prop_assert!(queue.rest_mut().eq(wanted.iter_mut().skip(1)));
+            }
+        }
+    }
+}
