@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::lines::Roles;
+use super::search::same;
 use super::waiting::Method;
 use crate::model::{Credential, HashKey, Interest};
 
@@ -135,12 +136,18 @@ impl Names {
     }
 
     /// The credential that a field line of that name holds; `None` where the name is no text.
+    #[inline]
     pub(super) fn credential(&mut self, key: &HashKey, name: &[u8], value: &[u8]) -> Option<Credential> {
         let fingerprint = key.fingerprint(value);
-        let is_same = |known: &&Known| known.fingerprint == fingerprint && *known.name == *name;
-        if let Some(known) = self.credentials.iter().find(is_same) {
-            return Some(known.credential.clone());
+        let is_same = |known: &&Known| known.fingerprint == fingerprint && same(&known.name, name);
+        match self.credentials.iter().find(is_same) {
+            Some(known) => Some(known.credential.clone()),
+            None => self.new_credential(key, name, value, fingerprint),
         }
+    }
+
+    #[cold]
+    fn new_credential(&mut self, key: &HashKey, name: &[u8], value: &[u8], fingerprint: u64) -> Option<Credential> {
         let carrier = self.share_lower(std::str::from_utf8(name).ok()?);
         let credential = Credential { carrier, id: key.identity(value) };
         let known = Known { name: name.into(), fingerprint, credential: credential.clone() };

@@ -27,6 +27,13 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts an element into an empty queue.
+    #[expect(clippy::inline_always, reason = "a big element is written in its place then, instead of moved there")]
+    #[inline(always)]
+    pub(super) fn push_only(&mut self, element: T) {
+        self.first = Some(element);
+    }
+
     /// Puts an element before all others.
     pub(super) fn push_front(&mut self, element: T) {
         if let Some(second) = self.first.replace(element) {
@@ -48,7 +55,7 @@ impl<T> Queue<T> {
     /// The first element, if it is the only one.
     #[inline]
     pub(super) fn only_mut(&mut self) -> Option<&mut T> {
-        self.first.as_mut().filter(|_| self.rest.is_empty())
+        if self.rest.is_empty() { self.first.as_mut() } else { None }
     }
 
     /// The last element.
@@ -95,6 +102,10 @@ mod tests {
             let (mut queue, mut wanted) = (Queue::default(), VecDeque::new());
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
+                    2 if wanted.is_empty() => {
+                        queue.push_only(number);
+                        wanted.push_back(number);
+                    }
                     0 => {
                         queue.push_front(number);
                         wanted.push_front(number);

@@ -112,17 +112,27 @@ pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(RequestHead<'_>, usiz
 #[inline]
 pub(crate) fn ordinary_path(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     let (path, behind) = octets.split_at_checked(path_end(octets))?;
-    (path.first() == Some(&b'/')).then_some((path, behind.strip_prefix(b" HTTP/1.1\r\n")?))
+    let (version, lines) = behind.split_first_chunk()?;
+    (path.first() == Some(&b'/') && version == b" HTTP/1.1\r\n").then_some((path, lines))
+}
+
+/// The status code of the status line at the start of `octets`, and what follows it; see [`plain_status_line`].
+#[inline]
+pub(crate) fn ordinary_status(octets: &[u8]) -> Option<(u16, &[u8])> {
+    if let Some((line, lines)) = octets.split_first_chunk()
+        && line == b"HTTP/1.1 200 OK\r\n"
+    {
+        return Some((200, lines));
+    }
+    plain_status_line(octets).and_then(|(status, length)| Some((status, octets.get(length..)?)))
 }
 
 /// The status code and the length of a status line that ends with CR LF and keeps to the grammar otherwise as well.
-#[inline]
 pub(crate) fn plain_status_line(octets: &[u8]) -> Option<(u16, usize)> {
     let status = status_line(octets)?;
     let (_, reason) = octets.split_at_checked(STATUS_OCTETS)?;
-    let end = line_end(reason)?;
-    let has_cr = end.checked_sub(1).is_some_and(|before| reason.get(before) == Some(&b'\r'));
-    has_cr.then(|| (status, STATUS_OCTETS.saturating_add(end).saturating_add(1)))
+    let line = reason.get(..=line_end(reason))?;
+    line.ends_with(b"\r\n").then(|| (status, STATUS_OCTETS.saturating_add(line.len())))
 }
 
 /// A request of HTTP/0.9.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::framing::BodyEnd;
 use super::lines::{Lines, Roles};
-use super::search::line_end;
+use super::search::{line_end, same};
 use super::shape::KnownLine;
 
 /// Octets that stand in each head, one line's or many lines', and what lines among them say something to the decoder.
@@ -37,6 +37,13 @@ impl Run {
     pub(super) fn compare<'a>(&self, octets: &'a [u8]) -> Option<&'a [u8]> {
         let (start, behind) = octets.split_at_checked(self.octets.len())?;
         (start == self.octets).then_some(behind)
+    }
+
+    /// [`Self::compare`], made for few octets.
+    #[inline]
+    pub(super) fn compare_few<'a>(&self, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let (start, behind) = octets.split_at_checked(self.octets.len())?;
+        same(start, &self.octets).then_some(behind)
     }
 
     /// Compares it with the start of `octets` and takes its lines; gives what follows.
@@ -81,7 +88,7 @@ impl Varying {
     pub(super) fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<&'a [u8]> {
         let (value, end) = split_value(self.before.read(octets, lines)?)?;
         if self.is_length {
-            lines.body_end = Some(BodyEnd::of_length(value.trim_ascii()));
+            lines.body_end = Some(BodyEnd::of_length(value));
         }
         if !self.roles.is_empty() {
             lines.push_varying(octets.get(self.name.clone())?, value.trim_ascii(), self.roles);
@@ -93,7 +100,7 @@ impl Varying {
 /// A value that ends with its line, and the line's end with what follows it.
 #[inline]
 fn split_value(octets: &[u8]) -> Option<(&[u8], &[u8])> {
-    octets.split_at_checked(line_end(octets)?.checked_sub(1)?)
+    octets.split_at_checked(line_end(octets).checked_sub(1)?)
 }
 
 /// Puts together what is compared at once: up to each value that varies, and from there to the end. Of the lines that say

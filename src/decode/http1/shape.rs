@@ -8,6 +8,7 @@ use super::lines::{Lines, Roles};
 use super::recognize::is_token;
 use super::request::CREDENTIALS;
 use super::run::{Run, Varying, runs};
+use super::search::trimmed;
 use crate::model::CommonFields;
 
 /// What heads have in common, from behind their first line to behind the empty one.
@@ -191,13 +192,13 @@ impl Shape {
             let (value, behind) = varying.compare(rest)?;
             rest = behind;
             if varying.is_length() {
-                said = BodyEnd::of_length(value.trim_ascii());
+                said = BodyEnd::of_length(value);
             }
             if varying.roles().has(roles) {
-                take(varying.name(), value.trim_ascii());
+                take(varying.name(), trimmed(value));
             }
         }
-        Some((said, self.last.compare(rest)?))
+        Some((said, self.last.compare_few(rest)?))
     }
 
     /// Whether other lines have the same names, written the same.

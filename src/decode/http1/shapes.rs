@@ -45,6 +45,12 @@ impl Shapes {
         self.known.get(usize::from(id)).filter(|shape| shape.is_plain())
     }
 
+    /// What a new connection likely sends.
+    #[inline]
+    pub(super) const fn last(&self) -> ShapeId {
+        self.last
+    }
+
     /// Notes that a head was of the shape that `id` names.
     #[inline]
     pub(super) const fn met(&mut self, id: ShapeId) {

@@ -61,11 +61,13 @@ pub(crate) const STRAY_OCTETS: u64 = 4;
 impl Asked {
     /// Whether the server had this request when it sent a response that starts at `start`, and not before the client
     /// had sent it.
+    #[inline]
     fn may_be_heard(&self, start: u64, heard: Option<u64>) -> bool {
         heard.is_none_or(|heard| self.head_end <= heard) && self.heard.is_none_or(|before| before <= start)
     }
 
     /// The memory that it takes beyond its place.
+    #[inline]
     fn footprint(&self) -> usize {
         self.request.as_ref().map_or(0, |request| {
             let credentials = request.credentials.capacity().saturating_mul(size_of::<Credential>());
@@ -74,6 +76,7 @@ impl Asked {
     }
 
     /// Whether the server had received another request behind this one.
+    #[inline]
     fn is_behind(&self, heard: Option<u64>) -> bool {
         matches!((heard, self.end), (Some(heard), Some(end)) if heard > end.saturating_add(STRAY_OCTETS))
     }
@@ -118,21 +121,43 @@ pub(crate) enum Answered {
 
 impl Waiting {
     /// Appends a request; returns how many were given up to keep the bound.
-    #[inline]
     pub(crate) fn push(&mut self, mut asked: Asked, bound: usize) -> u64 {
         let given_up = if self.places.len() >= bound.max(1) { self.give_up_oldest() } else { 0 };
-        let progressed = match (self.last_heard, asked.heard) {
+        let progressed = self.hear(asked.heard);
+        asked.apart = self.places.is_empty() || (progressed && !self.pipelines);
+        self.octets = self.octets.saturating_add(asked.footprint());
+        self.places.push_back(Place::Asked(asked));
+        given_up
+    }
+
+    /// [`Self::push`] of a request while none waits.
+    #[expect(clippy::inline_always, reason = "the request is written in its place then, instead of moved there")]
+    #[inline(always)]
+    pub(crate) fn push_only(&mut self, mut asked: Asked) {
+        self.hear(asked.heard);
+        asked.apart = true;
+        self.octets = self.octets.saturating_add(asked.footprint());
+        self.places.push_only(Place::Asked(asked));
+    }
+
+    /// Notes how far the client had heard the server when it sent a request; returns whether that may be further than before.
+    #[inline]
+    fn hear(&mut self, heard: Option<u64>) -> bool {
+        let progressed = match (self.last_heard, heard) {
             (Some(last), Some(heard)) => heard > last,
             _ => true,
         };
         if !progressed {
             self.note_pipelining();
         }
-        asked.apart = self.places.is_empty() || (progressed && !self.pipelines);
-        self.last_heard = asked.heard.or(self.last_heard);
-        self.octets = self.octets.saturating_add(asked.footprint());
-        self.places.push_back(Place::Asked(asked));
-        given_up
+        self.last_heard = heard.or(self.last_heard);
+        progressed
+    }
+
+    /// Whether no request waits, seen or not.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
     #[cold]

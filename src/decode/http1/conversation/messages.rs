@@ -47,12 +47,6 @@ impl Conversation {
         let heard = first.heard;
         let asked =
             Asked { request: Some(request), method, head_end, end, ended_at, heard, success_matters, apart: false };
-        self.wait(asked, cx);
-    }
-
-    /// A request waits for its response.
-    #[inline]
-    pub(super) fn wait(&mut self, asked: Asked, cx: &mut Context<'_>) {
         let given_up = self.waiting.push(asked, cx.options.pipelined_requests);
         self.count(Anomaly::PipelineOverflow, given_up, cx);
     }

@@ -10,7 +10,7 @@ use super::super::framing::BodyEnd;
 use super::super::lines::Roles;
 use super::super::memory::Memory;
 use super::super::reader::{Chunk, Mark, State};
-use super::super::recognize::{ordinary_path, plain_status_line};
+use super::super::recognize::{ordinary_path, ordinary_status};
 use super::super::target::PATH_OCTETS;
 use super::super::waiting::{Asked, Method};
 use super::{Context, Conversation};
@@ -28,10 +28,12 @@ impl Conversation {
         cx: &mut Context<'_>,
     ) -> Option<usize> {
         let reader = self.readers.of(side);
-        if reader.state != (State::Head { found: false }) || !reader.partial.is_empty() || self.holds_back() {
+        let in_turn = matches!(reader.state, State::Head { found: false } | State::Opening);
+        if !in_turn || !reader.partial.is_empty() || self.holds_back() {
             return None;
         }
-        if self.client? == side {
+        // Where nobody said anything yet, only a client may.
+        if self.client.unwrap_or(side) == side {
             self.ordinary_request(side, mark, octets, cx)
         } else {
             self.ordinary_response(side, mark, octets, cx)
@@ -42,12 +44,13 @@ impl Conversation {
         let Memory { names, requests, .. } = &mut *cx.memory;
         let (known, target) = names.known_method(octets)?;
         let (path, lines) = ordinary_path(target)?;
-        if path.len() > PATH_OCTETS || known.method == Method::Connect {
+        if path.len() > PATH_OCTETS || known.method == Method::Connect || !self.waiting.is_empty() {
             return None;
         }
         let (method, text) = (known.method, Arc::clone(&known.text));
         let reader = self.readers.of_mut(side);
-        let shape = requests.plain(reader.shape)?;
+        let id = reader.likely_shape(requests.last());
+        let shape = requests.plain(id)?;
         let host = shape.host()?;
         let mut credentials = SmallVec::new();
         let (said, behind) = shape.compare(lines, Roles::CREDENTIAL, |name, value| {
@@ -63,15 +66,17 @@ impl Conversation {
             _ => return None,
         };
         let path = Path::of_ascii(path)?;
+        self.client = Some(side);
         cx.counters.requests = cx.counters.requests.saturating_add(1);
         reader.note_head(mark.offset);
         reader.state = state;
+        reader.shape = id;
         if self.last_host.as_ref().is_none_or(|last| !Arc::ptr_eq(last, host)) {
             self.last_host = Some(Arc::clone(host));
         }
         let success_matters = host.success_matters;
         let host = Some(Arc::clone(&host.name));
-        requests.met(reader.shape);
+        requests.met(id);
         let asked = Asked {
             request: Some(Request { at: Some(mark.at), method: text, host, path, credentials }),
             method,
@@ -82,21 +87,22 @@ impl Conversation {
             success_matters,
             apart: false,
         };
-        self.wait(asked, cx);
+        self.waiting.push_only(asked);
         Some(length)
     }
 
     fn ordinary_response(&mut self, side: Side, mark: &Mark, octets: &[u8], cx: &mut Context<'_>) -> Option<usize> {
-        let (status, line) = plain_status_line(octets)?;
+        let (status, lines) = ordinary_status(octets)?;
         let asked = self.waiting.only(mark.offset, mark.heard)?;
         let is_success = (200..400).contains(&status) && !matches!(status, 204 | 304);
         if !is_success || asked.success_matters || asked.method != Method::Other {
             return None;
         }
         let reader = self.readers.of_mut(side);
-        let shape = cx.memory.responses.plain(reader.shape)?;
+        let id = reader.likely_shape(cx.memory.responses.last());
+        let shape = cx.memory.responses.plain(id)?;
         let mut fields = Fields::default();
-        let (said, behind) = shape.compare(octets.get(line..)?, Roles::KEPT, |_, value| fields.push_value(value))?;
+        let (said, behind) = shape.compare(lines, Roles::KEPT, |_, value| fields.push_value(value))?;
         let state = match said {
             BodyEnd::Length(0) => State::Head { found: false },
             BodyEnd::Length(left) => State::Length { left, doubtful: false },
@@ -106,18 +112,19 @@ impl Conversation {
         if let Some(common) = shape.kept() {
             fields.begin(common);
         }
-        cx.memory.responses.met(reader.shape);
+        cx.memory.responses.met(id);
         reader.note_head(mark.offset);
         reader.state = state;
+        reader.shape = id;
         cx.counters.responses = cx.counters.responses.saturating_add(1);
         cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
         let at = mark.at;
         cx.exchanges.push_back(Exchange {
             source: Arc::clone(&self.source),
-            client: Client::Address(*self.addresses.of(side.other())),
-            server: Some(*self.addresses.of(side)),
             latency: asked.ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended)),
             request: asked.request.take(),
+            client: Client::Address(*self.addresses.of(side.other())),
+            server: Some(*self.addresses.of(side)),
             response: Response { at, status, fields, body: None },
         });
         self.waiting.answer_only();
@@ -246,6 +253,10 @@ mod tests {
             for (count, (method, target, asked, status, answered, body, (number, text), oddity, cut)) in
                 messages.into_iter().enumerate()
             {
+                if oddity == 6 {
+                    // What the former conversation taught helps the next one.
+                    (short.conversation, full.conversation, next) = (Watched::new().conversation, Watched::new().conversation, [0, 0]);
+                }
                 let filled = |lines: &str| lines.replace('#', &number.to_string()).replace('%', &text);
                 // Where all is as usual, many a head is of the shape of the former one.
                 let (asked, answered) = if usual { (REQUEST_LINES[1], RESPONSE_LINES[1]) } else { (asked, answered) };
