@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-/// A queue whose first element stands in the record itself.
+/// A queue whose first element has a place of its own.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    /// Absent where the queue is empty.
-    first: Option<T>,
+    /// The place, kept when the element is gone: the next one is written there. It is made when it is first used, so that a
+    /// queue that never is takes little memory.
+    first: Option<Box<Option<T>>>,
     rest: VecDeque<T>,
 }
 
@@ -18,10 +19,9 @@ impl<T> Default for Queue<T> {
 
 impl<T> Queue<T> {
     /// Appends an element.
-    #[inline]
     pub(super) fn push_back(&mut self, element: T) {
-        if self.first.is_none() {
-            self.first = Some(element);
+        if self.is_empty() {
+            self.push_only(element);
         } else {
             self.rest.push_back(element);
         }
@@ -31,36 +31,40 @@ impl<T> Queue<T> {
     #[expect(clippy::inline_always, reason = "a big element is written in its place then, instead of moved there")]
     #[inline(always)]
     pub(super) fn push_only(&mut self, element: T) {
-        self.first = Some(element);
+        let place = self.first.get_or_insert_default();
+        **place = Some(element);
     }
 
     /// Puts an element before all others.
     pub(super) fn push_front(&mut self, element: T) {
-        if let Some(second) = self.first.replace(element) {
+        if let Some(second) = self.first.get_or_insert_default().replace(element) {
             self.rest.push_front(second);
         }
     }
 
     /// Takes the first element out.
     pub(super) fn pop_front(&mut self) -> Option<T> {
-        std::mem::replace(&mut self.first, self.rest.pop_front())
+        let place = self.first.as_deref_mut()?;
+        std::mem::replace(place, self.rest.pop_front())
     }
 
     /// Empties a queue of one element.
     #[inline]
     pub(super) fn drop_only(&mut self) {
-        self.first = None;
+        if let Some(place) = self.first.as_deref_mut() {
+            *place = None;
+        }
     }
 
     /// The first element, if it is the only one.
     #[inline]
     pub(super) fn only_mut(&mut self) -> Option<&mut T> {
-        if self.rest.is_empty() { self.first.as_mut() } else { None }
+        if self.rest.is_empty() { self.first.as_deref_mut()?.as_mut() } else { None }
     }
 
     /// The last element.
     pub(super) fn back_mut(&mut self) -> Option<&mut T> {
-        self.rest.back_mut().or(self.first.as_mut())
+        if self.rest.is_empty() { self.only_mut() } else { self.rest.back_mut() }
     }
 
     /// The elements behind the first one.
@@ -70,23 +74,27 @@ impl<T> Queue<T> {
 
     /// All elements.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.first.iter().chain(&self.rest)
+        self.first().into_iter().chain(&self.rest)
     }
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first().is_none()
     }
 
-    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.rest.len().saturating_add(usize::from(self.first.is_some()))
+        self.rest.len().saturating_add(usize::from(!self.is_empty()))
     }
 
-    /// The memory that its places take, with the one in the record.
+    /// The memory that its places take.
     #[inline]
     pub(super) fn footprint(&self) -> usize {
-        self.rest.capacity().saturating_add(1).saturating_mul(size_of::<T>())
+        self.rest.capacity().saturating_add(usize::from(self.first.is_some())).saturating_mul(size_of::<T>())
+    }
+
+    #[inline]
+    fn first(&self) -> Option<&T> {
+        self.first.as_deref()?.as_ref()
     }
 }
 

@@ -19,9 +19,10 @@ pub(super) struct Run {
 pub(super) struct Varying {
     before: Run,
     name: Range<usize>,
-    roles: Roles,
+    /// What it is good for, beside what is settled.
+    pub(super) roles: Roles,
     /// Whether it alone says where the body ends.
-    is_length: bool,
+    pub(super) is_length: bool,
 }
 
 #[derive(Debug)]
@@ -63,18 +64,6 @@ impl Varying {
     #[inline]
     pub(super) fn compare<'a>(&self, octets: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         split_value(self.before.compare(octets)?)
-    }
-
-    /// Whether it alone says where the body ends.
-    #[inline]
-    pub(super) const fn is_length(&self) -> bool {
-        self.is_length
-    }
-
-    /// What it is good for beside that.
-    #[inline]
-    pub(super) const fn roles(&self) -> Roles {
-        self.roles
     }
 
     /// As it stands in each head.

@@ -1,5 +1,5 @@
-//! Searches for octets, eight at a time: made for the few octets of a value or a target, before which a search for long runs
-//! would only begin.
+//! Searches for octets, eight at a time, and the like: made for the few octets of a value or a target, before which a search
+//! for long runs would only begin.
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
@@ -30,7 +30,7 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
 #[inline]
 pub(super) fn trimmed(value: &[u8]) -> &[u8] {
     match value {
-        [b'!'..=u8::MAX, .., b'!'..=u8::MAX] => value,
+        [b'!'..=u8::MAX] | [b'!'..=u8::MAX, .., b'!'..=u8::MAX] => value,
         _ => any_trimmed(value),
     }
 }
@@ -55,8 +55,8 @@ pub(super) fn path_end(octets: &[u8]) -> usize {
     first(octets, |word| (low(word) | word | equal(word | EITHER, 0x7f)) & HIGH)
 }
 
-/// The place of the first octet that is marked, or behind all of them: `marks` sets the high bit of such octets. It may do so in vain for octets behind
-/// one that is rightly marked.
+/// The place of the first octet that is marked, or behind all of them: `marks` sets the high bit of such octets. It may do so
+/// in vain for octets behind one that is rightly marked.
 #[inline]
 fn first(octets: &[u8], marks: impl Fn(u64) -> u64) -> usize {
     let mut start = 0usize;

@@ -19,12 +19,12 @@ pub(super) struct Shape {
     varying: Vec<Varying>,
     last: Run,
     /// What the lines that are kept with an exchange have in common; absent where none is kept.
-    kept: Option<Arc<CommonFields>>,
+    pub(super) kept: Option<Arc<CommonFields>>,
     body_end: KnownEnd,
     /// Which host is meant, where one line says so that is the same in each head.
-    host: Option<Arc<Host>>,
+    pub(super) host: Option<Arc<Host>>,
     /// Whether nothing but what [`Self::compare`] finds says something, beside what is the same in each head.
-    is_plain: bool,
+    pub(super) is_plain: bool,
 }
 
 /// What is known of where the body ends.
@@ -156,24 +156,6 @@ impl Shape {
             && (self.host.is_some() || count(Roles::HOST) == 0);
     }
 
-    /// See the field.
-    #[inline]
-    pub(super) const fn is_plain(&self) -> bool {
-        self.is_plain
-    }
-
-    /// See the field.
-    #[inline]
-    pub(super) const fn host(&self) -> Option<&Arc<Host>> {
-        self.host.as_ref()
-    }
-
-    /// See the field.
-    #[inline]
-    pub(super) const fn kept(&self) -> Option<&Arc<CommonFields>> {
-        self.kept.as_ref()
-    }
-
     /// Compares the lines of a head with it; gives what they say of where the body ends, and what follows them. `take` gets the
     /// values that vary of the lines of some `roles`, with the name.
     #[inline]
@@ -191,10 +173,10 @@ impl Shape {
         for varying in &self.varying {
             let (value, behind) = varying.compare(rest)?;
             rest = behind;
-            if varying.is_length() {
+            if varying.is_length {
                 said = BodyEnd::of_length(value);
             }
-            if varying.roles().has(roles) {
+            if varying.roles.has(roles) {
                 take(varying.name(), trimmed(value));
             }
         }

@@ -42,7 +42,7 @@ impl Shapes {
     /// The shape that `id` names, if all that its lines say is found by [`Shape::compare`].
     #[inline]
     pub(super) fn plain(&self, id: ShapeId) -> Option<&Shape> {
-        self.known.get(usize::from(id)).filter(|shape| shape.is_plain())
+        self.known.get(usize::from(id)).filter(|shape| shape.is_plain)
     }
 
     /// What a new connection likely sends.

@@ -51,7 +51,7 @@ impl Conversation {
         let reader = self.readers.of_mut(side);
         let id = reader.likely_shape(requests.last());
         let shape = requests.plain(id)?;
-        let host = shape.host()?;
+        let host = shape.host.as_ref()?;
         let mut credentials = SmallVec::new();
         let (said, behind) = shape.compare(lines, Roles::CREDENTIAL, |name, value| {
             if let Some(credential) = names.credential(cx.key, name, value) {
@@ -109,7 +109,7 @@ impl Conversation {
             BodyEnd::Chunked => State::Chunked(Chunk::Size { size: 0, digits: 0 }),
             _ => return None,
         };
-        if let Some(common) = shape.kept() {
+        if let Some(common) = &shape.kept {
             fields.begin(common);
         }
         cx.memory.responses.met(id);
