@@ -12,6 +12,7 @@ mod common_fields;
 mod coverage;
 mod credential;
 mod exchange;
+mod few_octets;
 mod fields;
 mod frame;
 mod input;

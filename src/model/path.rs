@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Deref;
 
+use super::few_octets::copy_few;
+
 /// A path. Most are short and ASCII: those stand in the record itself, so that they cost no allocation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Path(Octets);
@@ -22,17 +24,18 @@ impl Path {
     /// From octets that are all ASCII; `None` of others.
     #[inline]
     pub fn of_ascii(text: &[u8]) -> Option<Self> {
-        if !text.is_ascii() {
-            return None;
-        }
         let mut octets = [0; FEW];
-        match (octets.get_mut(..text.len()), u8::try_from(text.len())) {
-            (Some(place), Ok(length)) => {
-                place.copy_from_slice(text);
-                Some(Self(Octets::Few(length, octets)))
-            }
-            _ => str::from_utf8(text).ok().map(|text| Self(Octets::Many(text.into()))),
-        }
+        let (Some(place), Ok(length)) = (octets.get_mut(..text.len()), u8::try_from(text.len())) else {
+            return Self::of_many(text);
+        };
+        copy_few(text, place);
+        are_ascii(&octets).then_some(Self(Octets::Few(length, octets)))
+    }
+
+    #[cold]
+    fn of_many(text: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(text).ok().filter(|text| text.is_ascii())?;
+        Some(Self(Octets::Many(text.into())))
     }
 
     /// Its octets.
@@ -55,12 +58,21 @@ impl Path {
     }
 
     /// The memory that it takes beyond its own record, in octets.
+    #[inline]
     pub fn footprint(&self) -> usize {
         match &self.0 {
             Octets::Few(..) => 0,
             Octets::Many(text) => text.len(),
         }
     }
+}
+
+/// Whether all are ASCII: made for few octets, of which a look at their words is enough.
+#[inline]
+fn are_ascii(octets: &[u8; FEW]) -> bool {
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let words = octets.as_chunks().0.iter().chain(octets.last_chunk());
+    words.fold(0, |all, word| all | u64::from_le_bytes(*word)) & HIGH == 0
 }
 
 impl Default for Path {
@@ -117,6 +129,7 @@ mod tests {
             proptest::prop_assert_eq!(&path, &Path::from(text.clone()));
             proptest::prop_assert_eq!((&*path, path.as_bytes(), path.len()), (&*text, text.as_bytes(), text.len()));
             proptest::prop_assert_eq!(path.footprint() == 0, text.len() <= FEW && text.is_ascii());
+            proptest::prop_assert_eq!(Path::of_ascii(text.as_bytes()), text.is_ascii().then_some(path));
         }
     }
 }

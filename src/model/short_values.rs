@@ -1,5 +1,7 @@
 //! Values that are mostly few and short.
 
+use super::few_octets::copy_few;
+
 /// Octet strings that are appended: the first ones stand in the record itself, so that few cost no allocation.
 #[derive(Clone)]
 pub(super) struct ShortValues {
@@ -34,7 +36,7 @@ impl ShortValues {
             && let Some(place) = self.room.get_mut(from..to)
             && let Ok(to) = u8::try_from(to)
         {
-            place.copy_from_slice(value);
+            copy_few(value, place);
             *end = to;
             self.count = self.count.saturating_add(1);
         } else {

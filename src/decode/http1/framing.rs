@@ -47,10 +47,18 @@ impl BodyEnd {
         }
     }
 
-    /// By the one line that says something of it: a `Content-Length`.
+    /// By the one line that says something of it: a `Content-Length`, with the blanks around its value.
     #[inline]
     pub(crate) fn of_length(value: &[u8]) -> Self {
-        length(value).map_or_else(|| Self::of_lengths(std::iter::once(value)), Self::Length)
+        match length(value) {
+            Some(length) => Self::Length(length),
+            None => Self::of_odd_length(value.trim_ascii()),
+        }
+    }
+
+    #[cold]
+    fn of_odd_length(value: &[u8]) -> Self {
+        Self::of_lengths(std::iter::once(value))
     }
 
     fn of_lengths<'a>(mut values: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
@@ -109,6 +117,7 @@ fn is_chunked(codings: &[u8]) -> Option<bool> {
     Some(coding.eq_ignore_ascii_case(b"chunked"))
 }
 
+#[inline]
 fn length(digits: &[u8]) -> Option<u64> {
     /// So many digits stay below the bound.
     const FEW: usize = 18;
@@ -121,6 +130,11 @@ fn length(digits: &[u8]) -> Option<u64> {
             (digit < 10).then(|| number.wrapping_mul(10).wrapping_add(u64::from(digit)))
         });
     }
+    long_length(digits)
+}
+
+#[cold]
+fn long_length(digits: &[u8]) -> Option<u64> {
     let number = digits.iter().try_fold(0u64, |number, digit| {
         digit.is_ascii_digit().then_some(())?;
         number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))

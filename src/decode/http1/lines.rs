@@ -58,6 +58,7 @@ impl Roles {
     }
 
     /// Whether one of the others is among them.
+    #[inline]
     pub(crate) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }

@@ -11,6 +11,7 @@ mod lenient;
 mod lines;
 mod memory;
 mod names;
+mod queue;
 mod reader;
 mod recognize;
 mod request;

@@ -3,20 +3,31 @@
 use std::sync::Arc;
 
 use super::lines::Roles;
+use super::search::same;
+use super::waiting::Method;
 use crate::model::{Credential, HashKey, Interest};
 
 /// Methods and carriers of credentials that were seen, shared by all connections.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     known: Vec<Arc<str>>,
-    /// Short methods, each with its octets as a number.
-    methods: Vec<(u64, Arc<str>)>,
+    methods: Vec<KnownMethod>,
     /// Names as they were written, and in lower case.
     lowered: Vec<(Box<str>, Arc<str>)>,
     credentials: Vec<Known>,
     oldest_credential: usize,
     request_fields: Fields,
     response_fields: Fields,
+}
+
+/// A short method that came before.
+#[derive(Debug)]
+pub(super) struct KnownMethod {
+    pub(super) text: Arc<str>,
+    pub(super) method: Method,
+    /// It and the blank behind it in one word, and which of a word's octets that takes.
+    start: u64,
+    mask: u64,
 }
 
 /// A credential that came before: the same few callers come again and again.
@@ -73,6 +84,22 @@ impl Fields {
     }
 }
 
+impl KnownMethod {
+    /// What is to be known of a method; `None` where it is too long.
+    fn of(method: &[u8], text: &Arc<str>) -> Option<Self> {
+        let (mut start, mut mask) = ([0; size_of::<u64>()], [0; size_of::<u64>()]);
+        start.get_mut(..method.len())?.copy_from_slice(method);
+        *start.get_mut(method.len())? = b' ';
+        mask.get_mut(..=method.len())?.fill(u8::MAX);
+        Some(Self {
+            text: Arc::clone(text),
+            method: Method::of(method),
+            start: u64::from_le_bytes(start),
+            mask: u64::from_le_bytes(mask),
+        })
+    }
+}
+
 /// Past this many different words a new one is allocated each time: the list is searched from its start.
 const WORDS: usize = 64;
 
@@ -109,12 +136,18 @@ impl Names {
     }
 
     /// The credential that a field line of that name holds; `None` where the name is no text.
+    #[inline]
     pub(super) fn credential(&mut self, key: &HashKey, name: &[u8], value: &[u8]) -> Option<Credential> {
         let fingerprint = key.fingerprint(value);
-        let is_same = |known: &&Known| known.fingerprint == fingerprint && *known.name == *name;
-        if let Some(known) = self.credentials.iter().find(is_same) {
-            return Some(known.credential.clone());
+        let is_same = |known: &&Known| known.fingerprint == fingerprint && same(&known.name, name);
+        match self.credentials.iter().find(is_same) {
+            Some(known) => Some(known.credential.clone()),
+            None => self.new_credential(key, name, value, fingerprint),
         }
+    }
+
+    #[cold]
+    fn new_credential(&mut self, key: &HashKey, name: &[u8], value: &[u8], fingerprint: u64) -> Option<Credential> {
         let carrier = self.share_lower(std::str::from_utf8(name).ok()?);
         let credential = Credential { carrier, id: key.identity(value) };
         let known = Known { name: name.into(), fingerprint, credential: credential.clone() };
@@ -129,16 +162,22 @@ impl Names {
 
     /// The shared form of a method, a token.
     pub(super) fn method(&mut self, method: &[u8]) -> Arc<str> {
-        let number = method.iter().fold(0u64, |number, octet| number << 8 | u64::from(*octet));
-        let is_short = method.len() <= size_of::<u64>();
-        if let Some((_, known)) = self.methods.iter().find(|(known, _)| *known == number && is_short) {
-            return Arc::clone(known);
+        if let Some(known) = self.methods.iter().find(|known| known.text.as_bytes() == method) {
+            return Arc::clone(&known.text);
         }
-        let known = self.share(&String::from_utf8_lossy(method));
-        if is_short && self.methods.len() < WORDS {
-            self.methods.push((number, Arc::clone(&known)));
+        let text = self.share(&String::from_utf8_lossy(method));
+        if self.methods.len() < WORDS {
+            self.methods.extend(KnownMethod::of(method, &text));
         }
-        known
+        text
+    }
+
+    /// The method that a request line starts with, if it is short and came before, and what follows the blank behind it.
+    #[inline]
+    pub(super) fn known_method<'a>(&self, line: &'a [u8]) -> Option<(&KnownMethod, &'a [u8])> {
+        let word = u64::from_le_bytes(*line.first_chunk()?);
+        let known = self.methods.iter().find(|known| word & known.mask == known.start)?;
+        Some((known, line.get(known.text.len().saturating_add(1)..)?))
     }
 
     /// The shared form of a word.

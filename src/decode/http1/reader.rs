@@ -70,7 +70,14 @@ pub(crate) struct Reader {
 const COPIES: usize = 4;
 
 impl Reader {
+    /// The shape that the next head likely has, where a stream that begins has the one that came `last`.
+    #[inline]
+    pub(crate) fn likely_shape(&self, last: ShapeId) -> ShapeId {
+        if matches!(self.state, State::Opening) { last } else { self.shape }
+    }
+
     /// Notes that a head starts at this offset.
+    #[inline]
     pub(crate) fn note_head(&mut self, start: u64) {
         let [newest, second, third, _] = self.heads;
         self.heads = [start, newest, second, third];

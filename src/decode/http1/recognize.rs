@@ -107,14 +107,32 @@ pub(crate) fn plain_request_line(octets: &[u8]) -> Option<(RequestHead<'_>, usiz
     is_whole.then_some((RequestHead { method, target, is_path }, octets.len().saturating_sub(behind.len())))
 }
 
-/// The status code and the length of a status line that ends with CR LF and keeps to the grammar otherwise as well.
+/// The path at the start of `octets`, and what follows it, where it stands alone in the target of an ordinary request line, which
+/// is over then.
 #[inline]
+pub(crate) fn ordinary_path(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (path, behind) = octets.split_at_checked(path_end(octets))?;
+    let (version, lines) = behind.split_first_chunk()?;
+    (path.first() == Some(&b'/') && version == b" HTTP/1.1\r\n").then_some((path, lines))
+}
+
+/// The status code of the status line at the start of `octets`, and what follows it; see [`plain_status_line`].
+#[inline]
+pub(crate) fn ordinary_status(octets: &[u8]) -> Option<(u16, &[u8])> {
+    if let Some((line, lines)) = octets.split_first_chunk()
+        && line == b"HTTP/1.1 200 OK\r\n"
+    {
+        return Some((200, lines));
+    }
+    plain_status_line(octets).and_then(|(status, length)| Some((status, octets.get(length..)?)))
+}
+
+/// The status code and the length of a status line that ends with CR LF and keeps to the grammar otherwise as well.
 pub(crate) fn plain_status_line(octets: &[u8]) -> Option<(u16, usize)> {
     let status = status_line(octets)?;
     let (_, reason) = octets.split_at_checked(STATUS_OCTETS)?;
-    let end = line_end(reason)?;
-    let has_cr = end.checked_sub(1).is_some_and(|before| reason.get(before) == Some(&b'\r'));
-    has_cr.then(|| (status, STATUS_OCTETS.saturating_add(end).saturating_add(1)))
+    let line = reason.get(..=line_end(reason))?;
+    line.ends_with(b"\r\n").then(|| (status, STATUS_OCTETS.saturating_add(line.len())))
 }
 
 /// A request of HTTP/0.9.
@@ -156,7 +174,8 @@ pub(crate) fn status_line(line: &[u8]) -> Option<u16> {
         [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9']
             if is_known && matches!(end.first(), None | Some(b' ' | b'\r')) =>
         {
-            Some(number(&[*a, *b, *c]))
+            let digit = |octet: u8| u16::from(octet.wrapping_sub(b'0'));
+            Some(digit(*a).wrapping_mul(100).wrapping_add(digit(*b).wrapping_mul(10)).wrapping_add(digit(*c)))
         }
         _ => None,
     }

@@ -13,7 +13,7 @@ use super::target::Target;
 use crate::model::{Credential, HashKey, Interest, Path, Request, Timestamp};
 
 /// More credentials than this in one request are not looked at.
-const CREDENTIALS: usize = 8;
+pub(super) const CREDENTIALS: usize = 8;
 /// A longer name of a query parameter carries no credential.
 const PARAMETER_OCTETS: usize = 64;
 

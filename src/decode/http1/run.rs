@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::framing::BodyEnd;
 use super::lines::{Lines, Roles};
-use super::search::line_end;
+use super::search::{line_end, same};
 use super::shape::KnownLine;
 
 /// Octets that stand in each head, one line's or many lines', and what lines among them say something to the decoder.
@@ -19,9 +19,10 @@ pub(super) struct Run {
 pub(super) struct Varying {
     before: Run,
     name: Range<usize>,
-    roles: Roles,
+    /// What it is good for, beside what is settled.
+    pub(super) roles: Roles,
     /// Whether it alone says where the body ends.
-    is_length: bool,
+    pub(super) is_length: bool,
 }
 
 #[derive(Debug)]
@@ -32,13 +33,24 @@ struct FixedLine {
 }
 
 impl Run {
+    /// Compares it with the start of `octets`; gives what follows.
+    #[inline]
+    pub(super) fn compare<'a>(&self, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let (start, behind) = octets.split_at_checked(self.octets.len())?;
+        (start == self.octets).then_some(behind)
+    }
+
+    /// [`Self::compare`], made for few octets.
+    #[inline]
+    pub(super) fn compare_few<'a>(&self, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let (start, behind) = octets.split_at_checked(self.octets.len())?;
+        same(start, &self.octets).then_some(behind)
+    }
+
     /// Compares it with the start of `octets` and takes its lines; gives what follows.
     #[inline]
     pub(super) fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<&'a [u8]> {
-        let (start, behind) = octets.split_at_checked(self.octets.len())?;
-        if start != self.octets {
-            return None;
-        }
+        let behind = self.compare(octets)?;
         for line in &self.fixed {
             lines.push_for_decoder(octets.get(line.name.clone())?, octets.get(line.value.clone())?, line.roles);
         }
@@ -47,19 +59,37 @@ impl Run {
 }
 
 impl Varying {
+    /// Compares the run with the start of `octets`; gives the value with the blanks around it, and what follows, which begins
+    /// with the line's end.
+    #[inline]
+    pub(super) fn compare<'a>(&self, octets: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        split_value(self.before.compare(octets)?)
+    }
+
+    /// As it stands in each head.
+    #[inline]
+    pub(super) fn name(&self) -> &[u8] {
+        self.before.octets.get(self.name.clone()).unwrap_or_default()
+    }
+
     /// Reads the run and the line; gives what follows, which begins with the line's end.
     #[inline]
     pub(super) fn read<'a>(&self, octets: &'a [u8], lines: &mut Lines<'a>) -> Option<&'a [u8]> {
-        let behind = self.before.read(octets, lines)?;
-        let (value, end) = behind.split_at_checked(line_end(behind)?.checked_sub(1)?)?;
+        let (value, end) = split_value(self.before.read(octets, lines)?)?;
         if self.is_length {
-            lines.body_end = Some(BodyEnd::of_length(value.trim_ascii()));
+            lines.body_end = Some(BodyEnd::of_length(value));
         }
         if !self.roles.is_empty() {
             lines.push_varying(octets.get(self.name.clone())?, value.trim_ascii(), self.roles);
         }
         Some(end)
     }
+}
+
+/// A value that ends with its line, and the line's end with what follows it.
+#[inline]
+fn split_value(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    octets.split_at_checked(line_end(octets).checked_sub(1)?)
 }
 
 /// Puts together what is compared at once: up to each value that varies, and from there to the end. Of the lines that say

@@ -6,7 +6,9 @@ use super::framing::BodyEnd;
 use super::hosts::Host;
 use super::lines::{Lines, Roles};
 use super::recognize::is_token;
+use super::request::CREDENTIALS;
 use super::run::{Run, Varying, runs};
+use super::search::trimmed;
 use crate::model::CommonFields;
 
 /// What heads have in common, from behind their first line to behind the empty one.
@@ -17,10 +19,12 @@ pub(super) struct Shape {
     varying: Vec<Varying>,
     last: Run,
     /// What the lines that are kept with an exchange have in common; absent where none is kept.
-    kept: Option<Arc<CommonFields>>,
+    pub(super) kept: Option<Arc<CommonFields>>,
     body_end: KnownEnd,
     /// Which host is meant, where one line says so that is the same in each head.
-    host: Option<Arc<Host>>,
+    pub(super) host: Option<Arc<Host>>,
+    /// Whether nothing but what [`Self::compare`] finds says something, beside what is the same in each head.
+    pub(super) is_plain: bool,
 }
 
 /// What is known of where the body ends.
@@ -127,6 +131,7 @@ impl Shape {
             kept: None,
             body_end: KnownEnd::Varies,
             host: None,
+            is_plain: false,
         };
         shape.settle(host);
         shape
@@ -144,6 +149,38 @@ impl Shape {
         let body_end = if self.body_end == KnownEnd::Varies { Roles::default() } else { Roles::BODY_END };
         let host = if self.host.is_some() { Roles::HOST } else { Roles::default() };
         (self.varying, self.last) = runs(&self.lines, body_end.and(host));
+        let count = |roles| self.lines.iter().filter(|line| line.roles.has(roles)).count();
+        self.is_plain = self.body_end != KnownEnd::Varies
+            && count(Roles::TRAILER) == 0
+            && count(Roles::CREDENTIAL) <= CREDENTIALS
+            && (self.host.is_some() || count(Roles::HOST) == 0);
+    }
+
+    /// Compares the lines of a head with it; gives what they say of where the body ends, and what follows them. `take` gets the
+    /// values that vary of the lines of some `roles`, with the name.
+    #[inline]
+    pub(super) fn compare<'a>(
+        &self,
+        octets: &'a [u8],
+        roles: Roles,
+        mut take: impl FnMut(&[u8], &'a [u8]),
+    ) -> Option<(BodyEnd, &'a [u8])> {
+        let mut said = match self.body_end {
+            KnownEnd::Same(end) => end,
+            KnownEnd::Length | KnownEnd::Varies => BodyEnd::Unsaid,
+        };
+        let mut rest = octets;
+        for varying in &self.varying {
+            let (value, behind) = varying.compare(rest)?;
+            rest = behind;
+            if varying.is_length {
+                said = BodyEnd::of_length(value);
+            }
+            if varying.roles.has(roles) {
+                take(varying.name(), trimmed(value));
+            }
+        }
+        Some((said, self.last.compare_few(rest)?))
     }
 
     /// Whether other lines have the same names, written the same.

@@ -39,6 +39,24 @@ impl Shapes {
         read(self.last)
     }
 
+    /// The shape that `id` names, if all that its lines say is found by [`Shape::compare`].
+    #[inline]
+    pub(super) fn plain(&self, id: ShapeId) -> Option<&Shape> {
+        self.known.get(usize::from(id)).filter(|shape| shape.is_plain)
+    }
+
+    /// What a new connection likely sends.
+    #[inline]
+    pub(super) const fn last(&self) -> ShapeId {
+        self.last
+    }
+
+    /// Notes that a head was of the shape that `id` names.
+    #[inline]
+    pub(super) const fn met(&mut self, id: ShapeId) {
+        self.last = id;
+    }
+
     /// Remembers the shape of field lines, up to and with the empty one, if they are plain. `roles` knows what the lines of a
     /// name are good for, `host` the host that an authority names.
     #[cold]

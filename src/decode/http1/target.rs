@@ -11,7 +11,7 @@ use crate::model::Path;
 /// Longer hosts are none: a domain name has at most 253 octets, a port six more.
 const HOST_OCTETS: usize = 264;
 /// What is kept of a path.
-const PATH_OCTETS: usize = 2048;
+pub(super) const PATH_OCTETS: usize = 2048;
 
 /// A target in its parts.
 #[derive(Debug, Clone, Copy, Default)]

@@ -12,8 +12,7 @@
 //!
 //! Where more than one request remains, the response is left without one rather than given a wrong one.
 
-use std::collections::VecDeque;
-
+use super::queue::Queue;
 use crate::model::{Credential, Request, Timestamp};
 
 /// What a method means for the framing of its response.
@@ -22,6 +21,17 @@ pub(crate) enum Method {
     Head,
     Connect,
     Other,
+}
+
+impl Method {
+    /// What the name of a method means.
+    pub(crate) fn of(name: &[u8]) -> Self {
+        match name {
+            b"HEAD" => Self::Head,
+            b"CONNECT" => Self::Connect,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A request that waits for its response.
@@ -51,11 +61,13 @@ pub(crate) const STRAY_OCTETS: u64 = 4;
 impl Asked {
     /// Whether the server had this request when it sent a response that starts at `start`, and not before the client
     /// had sent it.
+    #[inline]
     fn may_be_heard(&self, start: u64, heard: Option<u64>) -> bool {
         heard.is_none_or(|heard| self.head_end <= heard) && self.heard.is_none_or(|before| before <= start)
     }
 
     /// The memory that it takes beyond its place.
+    #[inline]
     fn footprint(&self) -> usize {
         self.request.as_ref().map_or(0, |request| {
             let credentials = request.credentials.capacity().saturating_mul(size_of::<Credential>());
@@ -64,6 +76,7 @@ impl Asked {
     }
 
     /// Whether the server had received another request behind this one.
+    #[inline]
     fn is_behind(&self, heard: Option<u64>) -> bool {
         matches!((heard, self.end), (Some(heard), Some(end)) if heard > end.saturating_add(STRAY_OCTETS))
     }
@@ -80,7 +93,7 @@ enum Place {
 /// The requests of a connection that wait for their responses, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    places: VecDeque<Place>,
+    places: Queue<Place>,
     /// What the requests take beyond their places.
     octets: usize,
     /// How many places behind the first one may be the next to be answered, for answers that a gap hid.
@@ -108,25 +121,43 @@ pub(crate) enum Answered {
 
 impl Waiting {
     /// Appends a request; returns how many were given up to keep the bound.
-    #[inline]
     pub(crate) fn push(&mut self, mut asked: Asked, bound: usize) -> u64 {
         let given_up = if self.places.len() >= bound.max(1) { self.give_up_oldest() } else { 0 };
-        let progressed = match (self.last_heard, asked.heard) {
+        let progressed = self.hear(asked.heard);
+        asked.apart = self.places.is_empty() || (progressed && !self.pipelines);
+        self.octets = self.octets.saturating_add(asked.footprint());
+        self.places.push_back(Place::Asked(asked));
+        given_up
+    }
+
+    /// [`Self::push`] of a request while none waits.
+    #[expect(clippy::inline_always, reason = "the request is written in its place then, instead of moved there")]
+    #[inline(always)]
+    pub(crate) fn push_only(&mut self, mut asked: Asked) {
+        self.hear(asked.heard);
+        asked.apart = true;
+        self.octets = self.octets.saturating_add(asked.footprint());
+        self.places.push_only(Place::Asked(asked));
+    }
+
+    /// Notes how far the client had heard the server when it sent a request; returns whether that may be further than before.
+    #[inline]
+    fn hear(&mut self, heard: Option<u64>) -> bool {
+        let progressed = match (self.last_heard, heard) {
             (Some(last), Some(heard)) => heard > last,
             _ => true,
         };
         if !progressed {
             self.note_pipelining();
         }
-        asked.apart = self.places.is_empty() || (progressed && !self.pipelines);
-        self.last_heard = asked.heard.or(self.last_heard);
-        self.octets = self.octets.saturating_add(asked.footprint());
-        // Most clients have one request under way: room for four would double what a connection takes.
-        if self.places.capacity() == 0 {
-            self.places.reserve_exact(1);
-        }
-        self.places.push_back(Place::Asked(asked));
-        given_up
+        self.last_heard = heard.or(self.last_heard);
+        progressed
+    }
+
+    /// Whether no request waits, seen or not.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
     #[cold]
@@ -141,7 +172,7 @@ impl Waiting {
     fn note_pipelining(&mut self) {
         self.pipelines = true;
         // Nor did it wait before those that were taken for the next in turn.
-        for place in self.places.iter_mut().skip(1) {
+        for place in self.places.rest_mut() {
             if let Place::Asked(asked) = place {
                 asked.apart = false;
             }
@@ -159,10 +190,7 @@ impl Waiting {
 
     /// Notes that any number of requests may have gone unseen.
     pub(crate) fn note_unseen_requests(&mut self) {
-        if !matches!(self.places.back(), Some(Place::Unseen)) {
-            if self.places.capacity() == 0 {
-                self.places.reserve_exact(2);
-            }
+        if !matches!(self.places.back_mut(), Some(Place::Unseen)) {
             self.places.push_back(Place::Unseen);
         }
     }
@@ -200,15 +228,14 @@ impl Waiting {
     /// always. Any other is left to [`Self::answer`].
     #[inline]
     pub(crate) fn only(&mut self, start: u64, heard: Option<u64>) -> Option<&mut Asked> {
-        let is_only = self.places.len() == 1;
-        let Some(Place::Asked(asked)) = self.places.front_mut().filter(|_| is_only) else { return None };
+        let Some(Place::Asked(asked)) = self.places.only_mut() else { return None };
         (asked.may_be_heard(start, heard) && (self.pipelines || !asked.is_behind(heard))).then_some(asked)
     }
 
     /// The one that [`Self::only`] gave is answered.
     #[inline]
     pub(crate) fn answer_only(&mut self) {
-        self.places.pop_front();
+        self.places.drop_only();
         self.octets = 0;
         self.spread = 0;
     }
@@ -253,7 +280,7 @@ impl Waiting {
     /// The memory that they take.
     #[inline]
     pub(crate) fn footprint(&self) -> usize {
-        self.places.capacity().saturating_mul(size_of::<Place>()).saturating_add(self.octets)
+        self.places.footprint().saturating_add(self.octets)
     }
 
     /// Gives all requests up, as if they had gone unseen; returns how many that were.

@@ -30,11 +30,7 @@ impl Conversation {
         if self.readers.of(side).state == (State::Head { found: true }) {
             self.waiting.note_unseen_requests();
         }
-        let method = match head.method {
-            b"HEAD" => Method::Head,
-            b"CONNECT" => Method::Connect,
-            _ => Method::Other,
-        };
+        let method = Method::of(head.method);
         let request = request::read(head, lines, last.at, &mut self.last_host, cx.memory, cx.key, cx.interest);
         let head_end = first.offset.saturating_add(length as u64);
         let (framing, contradiction) = framing::of_request(lines.body_end());

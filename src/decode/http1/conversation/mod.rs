@@ -3,6 +3,7 @@
 mod body;
 mod heads;
 mod messages;
+mod ordinary;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -122,8 +123,27 @@ impl Conversation {
 
     /// Takes the octets of a side that follow what came before; returns how many behind them it has no need for.
     pub(crate) fn octets(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) -> u64 {
-        let mut mark = mark;
-        let mut rest = octets;
+        let Some(length) = self.ordinary_head(side, &mark, octets, cx) else {
+            return self.read(side, mark, octets, 0, cx);
+        };
+        let behind = octets.len().saturating_sub(length) as u64;
+        let reader = self.readers.of_mut(side);
+        match reader.state {
+            State::Head { .. } if behind == 0 => 0,
+            // Nobody wants to see the body behind an ordinary head.
+            State::Length { left, .. } if behind <= left => {
+                reader.state = State::Head { found: false };
+                left.saturating_sub(behind)
+            }
+            _ => self.read(side, mark, octets, length, cx),
+        }
+    }
+
+    /// Takes the octets of a side of which so many are `taken` already; returns how many behind them it has no need for.
+    #[inline(never)]
+    fn read(&mut self, side: Side, mark: Mark, octets: &[u8], taken: usize, cx: &mut Context<'_>) -> u64 {
+        let mut mark = Mark { offset: mark.offset.saturating_add(taken as u64), ..mark };
+        let mut rest = octets.get(taken..).unwrap_or_default();
         let mut searched = false;
         while !rest.is_empty() {
             let taken = match self.readers.of(side).state {
