@@ -1,6 +1,7 @@
 //! Pending, firing, flapping, resolved: the states of one rule on one subject.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::Timestamp;
@@ -126,6 +127,48 @@ impl Machine {
             (Level::Clears, None) | (Level::Fires | Level::Between, Some(_)) => false,
         };
         is_settled && !self.flapping && !is_over()
+    }
+
+    /// Takes a level that an observation showed as [`Self::step`] would, unless that would begin or end an episode; whether it did.
+    #[inline]
+    pub(super) fn sways(&mut self, now: Timestamp, level: Level, terms: &Terms) -> bool {
+        match (self.firing, level) {
+            (true, Level::Clears) => {
+                let until = *self.calm_until.get_or_insert_with(|| now.after(terms.clear_hold));
+                return now < until;
+            }
+            (true, Level::Fires | Level::Between) => self.calm_until = None,
+            (false, Level::Fires) => {
+                let (since, seen) = self.pending.unwrap_or((now, 0));
+                let seen = seen.saturating_add(1);
+                if seen >= terms.sightings && now >= since.after(terms.hold) {
+                    return false;
+                }
+                self.pending = Some((since, seen));
+            }
+            (false, Level::Between | Level::Clears) => self.pending = None,
+            (_, Level::Unknown) => {}
+        }
+        true
+    }
+
+    /// Whether it may be taken by [`Self::sways`]: one that flaps is judged in full.
+    pub(super) const fn may_sway(&self) -> bool {
+        !self.flapping
+    }
+
+    /// The values that leave it as it is, where it fires at one threshold and clears below another. What is worse than the worst
+    /// so far is told, so that it is none of them.
+    #[inline]
+    pub(super) fn steady(&self, fires: f64, clears: f64, worst: f64, sightings: u32) -> Range<f64> {
+        let clears = clears.min(fires);
+        match (self.firing, self.calm_until, self.pending) {
+            (true, None, _) => clears..worst.next_up(),
+            (true, Some(_), _) => f64::NEG_INFINITY..clears,
+            (false, _, None) => f64::NEG_INFINITY..fires,
+            (false, _, Some((_, seen))) if seen >= sightings => fires..f64::INFINITY,
+            (false, _, Some(_)) => fires..fires,
+        }
     }
 
     /// When time alone may change it.

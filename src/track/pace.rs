@@ -77,14 +77,18 @@ impl Pace {
         }
     }
 
+    /// Until when it has no rates whatever comes, as far as that is known.
+    pub(super) fn silent_until(&self, window: Option<Duration>) -> Option<Timestamp> {
+        let front = self.samples.front()?;
+        Some(Timestamp::from_nanos(front.at.as_nanos().saturating_add(Span::of(window).least())))
+    }
+
     /// The rates of the trailing span; absent where less than three points or too short a time say something of it.
     #[inline]
     pub(super) fn rates(&self, now: Timestamp, window: Option<Duration>) -> Option<Rates> {
         let front = self.samples.front().filter(|_| self.points >= POINTS_NEEDED)?;
         let span = if self.span.window == window { self.span } else { Span::of(window) };
-        // Three seconds, so that a minute is not judged by one burst; a tenth of the span, so that an hour is not judged by
-        // three seconds.
-        let least = span.nanos.clamp(1, LEAST);
+        let least = span.least();
         if nanos_between(front.at, now) < least {
             return None;
         }
@@ -92,6 +96,8 @@ impl Pace {
         let front = Some(front).filter(|sample| sample.at >= oldest);
         let first = front.or_else(|| self.samples.iter().find(|sample| sample.at >= oldest))?;
         let covered = nanos_between(first.at, now);
+        // Three seconds, so that a minute is not judged by one burst; a tenth of the span, so that an hour is not judged by
+        // three seconds.
         if covered < least.max(span.nanos / 10) {
             return None;
         }
@@ -106,6 +112,12 @@ impl Span {
     fn of(window: Option<Duration>) -> Self {
         let span = window.map_or(Duration::from_mins(1), |window| window.min(LONGEST * 4) / 4);
         Self { window, nanos: i64::try_from(span.as_nanos()).unwrap_or(i64::MAX) }
+    }
+
+    /// The shortest time that says something of it, in nanoseconds.
+    #[inline]
+    fn least(self) -> i64 {
+        self.nanos.clamp(1, LEAST)
     }
 
     /// When it began that ends now.

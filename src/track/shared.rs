@@ -217,6 +217,7 @@ impl TrackedQuota {
     }
 
     fn absorb(&mut self, Absorbed(member): Absorbed, options: &TrackOptions) {
+        self.turns += 1;
         if self.numbers_at.is_none_or(|known| member.numbers_at.is_some_and(|at| at >= known)) {
             self.source = member.source;
             self.limit = member.limit;
