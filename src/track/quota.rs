@@ -119,6 +119,8 @@ pub struct TrackedQuota {
     pub(super) group: GroupId,
     /// How often something of it changed that is none of its numbers.
     pub(super) turns: u64,
+    /// After how many turns it was found to be steady.
+    pub(super) steady_in: u64,
 }
 
 /// What of a quota changes with few exchanges.
@@ -193,6 +195,7 @@ impl TrackedQuota {
             shared_by: None,
             group: GroupId::NONE,
             turns: 0,
+            steady_in: u64::MAX,
         }
     }
 
@@ -298,12 +301,13 @@ impl TrackedQuota {
     }
 
     /// No less than what [`Self::recent`] says for five minutes, without counting.
-    pub const fn recent_at_most(&self) -> Counts {
+    #[inline]
+    pub fn recent_at_most(&self) -> Counts {
         self.recent.at_most()
     }
 
     /// Until when nothing leaves the spans of [`Self::recent`], where that is known.
-    pub const fn recent_until(&self) -> Option<Timestamp> {
+    pub fn recent_until(&self) -> Option<Timestamp> {
         self.recent.until()
     }
 

@@ -47,6 +47,7 @@ impl Tracker {
                 (_, Some(learned)) => quota.believe(learned, learner.counted()),
                 (_, None) => {
                     quota.forget_learned();
+                    quota.turns += 1;
                     quota.learning = Learning::Watches;
                 }
             }

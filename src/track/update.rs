@@ -8,6 +8,7 @@ use crate::model::{
 };
 
 use super::counted::CountedWindow;
+use super::numbers::Numbers;
 use super::options::TrackOptions;
 use super::quota::{QuotaChange, TrackedQuota};
 use super::recent::RecentCounts;
@@ -168,6 +169,16 @@ impl TrackedQuota {
         }
         let numbers = self.numbers(now);
         self.latest = numbers;
+        self.note_peaks(&numbers);
+        if !late {
+            self.recent.add(now, throttled);
+            self.trend.add(now, numbers.utilization, throttled);
+            self.pace.add(now, numbers.remaining.map(Amount::value), self.window_at_least());
+        }
+    }
+
+    #[inline]
+    pub(super) fn note_peaks(&mut self, numbers: &Numbers) {
         if let Some(utilization) = numbers.utilization
             && self.peak.is_none_or(|peak| utilization > peak)
         {
@@ -177,11 +188,6 @@ impl TrackedQuota {
             && self.peak_used.is_none_or(|peak| used.value() > peak.value())
         {
             self.peak_used = Some(used);
-        }
-        if !late {
-            self.recent.add(now, throttled);
-            self.trend.add(now, numbers.utilization, throttled);
-            self.pace.add(now, numbers.remaining.map(Amount::value), self.window_at_least());
         }
     }
 
