@@ -38,6 +38,9 @@ impl Gauge<'_> {
     #[inline]
     pub(super) fn look_ahead(&self, now: Timestamp, options: &AlertOptions, outlook: &mut Outlook) {
         let machine = &self.slot.machine;
+        if machine.is_blank() {
+            return;
+        }
         if machine.is_firing() {
             outlook.with_the_numbers();
         }

@@ -83,6 +83,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
+    #[inline]
     pub(super) const fn is_firing(&self) -> bool {
         self.firing
     }
@@ -90,11 +91,12 @@ impl Machine {
     /// Whether nothing would be lost by forgetting it.
     #[inline]
     pub(super) fn is_idle(&self, now: Timestamp, options: &AlertOptions) -> bool {
-        let recent = || self.changes.back().is_some_and(|last| now < last.after(options.flapping_span));
+        let recent = || self.recent_until(options).is_some_and(|until| now < until);
         !self.firing && self.pending.is_none() && !recent()
     }
 
     /// Whether it is as it was made: nothing but a firing condition changes it.
+    #[inline]
     pub(super) fn is_blank(&self) -> bool {
         !self.firing && self.pending.is_none() && self.changes.is_empty()
     }
@@ -189,7 +191,16 @@ impl Machine {
             let Terms { sightings, hold, .. } = terms();
             (seen >= sightings).then(|| since.after(hold))
         });
-        held.or_else(|| self.changes.back().map(|last| last.after(options.flapping_span)).filter(|at| *at > now))
+        held.or_else(|| self.recent_until(options).filter(|at| *at > now))
+    }
+
+    /// Until when its last change counts as recent.
+    #[inline]
+    fn recent_until(&self, options: &AlertOptions) -> Option<Timestamp> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        self.changes.back().map(|last| last.after(options.flapping_span))
     }
 
     fn step_quiet(

@@ -78,15 +78,16 @@ impl QuotaWatch {
 
     /// Lets the gauges take a utilization, unless that begins or ends an alert, or makes it worse; whether they did.
     fn sways(&mut self, ratio: f64, Moment { now, options, .. }: Moment<'_>) -> bool {
-        let Some(hold) = self.rest.as_ref().map(|rest| rest.hold) else { return false };
+        let Some(rest) = &mut self.rest else { return false };
+        let mut gauges = gauges(&mut self.slots, rest.hold, options);
         // One that fires at once may be judged again by the same exchange: it takes that as it did.
-        if !self.gauges(hold, options).iter_mut().all(|gauge| gauge.sways(ratio, now)) {
+        if !gauges.iter_mut().all(|gauge| gauge.sways(ratio, now)) {
             return false;
         }
-        self.await_gauges(now, options);
-        self.deadline = self.rest.as_ref().and_then(|rest| rest.next(now, options));
-        for index in GAUGES {
-            self.active.set(index, !self.slots[index].machine.is_blank());
+        rest.await_gauges(&gauges, now, options);
+        self.deadline = rest.next(now, options);
+        for (place, gauge) in GAUGES.zip(&gauges) {
+            self.active.set(place, !gauge.slot.machine.is_blank());
         }
         true
     }
@@ -110,43 +111,17 @@ impl QuotaWatch {
             let at_rest = self.remembered.level_at_rest(rule, level, now);
             rests &= if GAUGES.contains(&index) { slot.machine.may_sway() } else { slot.stays(rule, at_rest, facts) };
         }
-        let [others, gauges] = self.look_ahead(levels, facts);
+        let [others, of_gauges] = self.look_ahead(levels, facts);
         let is_short = self.remembered.has_full_windows(facts);
         let short = is_short.then(|| now.after(options.flapping_span));
-        let next = others.with(gauges).next(now, facts.becomes_history_at(), || next_tick(facts), options);
+        let next = others.with(of_gauges).next(now, facts.becomes_history_at(), || next_tick(facts), options);
         self.deadline = sooner(next, short).filter(|at| *at > now);
         self.rest = if rests && !is_short { Rest::of(facts, &self.slots[0].machine, others) } else { None };
-        self.await_gauges(now, options);
+        if let Some(rest) = &mut self.rest {
+            rest.await_gauges(&gauges(&mut self.slots, rest.hold, options), now, options);
+        }
         if changed {
             self.tell(outbox);
-        }
-    }
-
-    /// The rules that watch how much of the quota is used, where its windows are not short.
-    #[inline]
-    fn gauges(&mut self, hold: Duration, options: &AlertOptions) -> [Gauge<'_>; 2] {
-        let [_, _, high, used, ..] = &mut self.slots;
-        let at_once = Terms::at_once(options.clear_hold);
-        [
-            Gauge { slot: high, fires: options.high, clears: options.high_clear, terms: at_once },
-            Gauge {
-                slot: used,
-                fires: options.utilization,
-                clears: options.utilization_clear,
-                terms: held(hold, options),
-            },
-        ]
-    }
-
-    /// Lets the rest last until a gauge is to be judged.
-    fn await_gauges(&mut self, now: Timestamp, options: &AlertOptions) {
-        let Some((hold, mut outlook)) = self.rest.as_ref().map(|rest| (rest.hold, rest.others)) else { return };
-        let bands = self.gauges(hold, options).map(|gauge| {
-            gauge.look_ahead(now, options, &mut outlook);
-            gauge.band()
-        });
-        if let Some(rest) = &mut self.rest {
-            rest.take_gauges(bands, outlook);
         }
     }
 
@@ -298,6 +273,17 @@ impl Slot {
             episode.worsen(remembered.judged(rule, facts));
         }
     }
+}
+
+/// The rules that watch how much of the quota is used, where its windows are not short.
+#[inline]
+fn gauges<'a>(slots: &'a mut [Slot; RULES.len()], hold: Duration, options: &AlertOptions) -> [Gauge<'a>; 2] {
+    let [_, _, high, used, ..] = slots;
+    let (at_once, held) = (Terms::at_once(options.clear_hold), held(hold, options));
+    [
+        Gauge { slot: high, fires: options.high, clears: options.high_clear, terms: at_once },
+        Gauge { slot: used, fires: options.utilization, clears: options.utilization_clear, terms: held },
+    ]
 }
 
 fn subject(quota: &TrackedQuota) -> Subject {

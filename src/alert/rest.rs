@@ -7,6 +7,7 @@ use crate::model::{Amount, Timestamp};
 use crate::track::{TrackedQuota, sooner};
 
 use super::facts::{Facts, Moment};
+use super::gauge::Gauge;
 use super::machine::{Level, Machine};
 use super::options::AlertOptions;
 use super::outlook::Outlook;
@@ -85,11 +86,18 @@ impl Rest {
         self.band.contains(&ratio)
     }
 
-    /// Takes what the gauges wait for: utilizations out of a band, or time.
+    /// Lasts until a gauge is to be judged: by a utilization out of a band, or by time.
     #[inline]
-    pub(super) fn take_gauges(&mut self, bands: [Range<f64>; 2], outlook: Outlook) {
-        let [one, other] = bands;
-        self.band = one.start.max(other.start)..one.end.min(other.end);
+    pub(super) fn await_gauges(&mut self, gauges: &[Gauge<'_>; 2], now: Timestamp, options: &AlertOptions) {
+        let mut outlook = self.others;
+        let (mut from, mut below) = (f64::NEG_INFINITY, f64::INFINITY);
+        for gauge in gauges {
+            gauge.look_ahead(now, options, &mut outlook);
+            let band = gauge.band();
+            from = if band.start > from { band.start } else { from };
+            below = if band.end < below { band.end } else { below };
+        }
+        self.band = from..below;
         self.until = outlook.fixed().map_or(self.ends, |at| at.min(self.ends));
         self.outlook = outlook;
     }

@@ -41,19 +41,25 @@ impl Endpoint {
         if !same_or_absent(state.provider.as_ref(), observation.provider.as_ref()) {
             state.provider.clone_from(&observation.provider);
         }
-        state.requests = state.requests.saturating_add(1);
+        state.requests += 1;
         if observation.throttled.is_some() {
-            state.throttled = state.throttled.saturating_add(1);
-            if let Some(code) = &observation.error_code {
-                count_code(&mut state.error_codes, code, codes);
-            }
+            self.count_refusal(observation, codes);
         }
         match self.statuses.get_mut(self.last) {
-            Some((status, count)) if *status == observation.status => *count = count.saturating_add(1),
+            Some((status, count)) if *status == observation.status => *count += 1,
             _ => self.count_status(observation.status),
         }
     }
 
+    #[cold]
+    fn count_refusal(&mut self, observation: &Observation, codes: usize) {
+        self.state.throttled += 1;
+        if let Some(code) = &observation.error_code {
+            count_code(&mut self.state.error_codes, code, codes);
+        }
+    }
+
+    #[cold]
     fn count_status(&mut self, status: u16) {
         self.last = match self.statuses.binary_search_by_key(&status, |(status, _)| *status) {
             Ok(index) => {
