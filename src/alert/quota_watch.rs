@@ -151,12 +151,17 @@ impl QuotaWatch {
         // A deadline moves on with almost every exchange: it is put off when it would have been due.
         let earlier = self.deadline.filter(|at| self.looks_at.is_none_or(|known| *at < known));
         if let Some(at) = earlier {
-            if let Some(before) = self.looks_at.replace(at) {
-                deadlines.remove(before, id);
-            }
-            deadlines.insert(at, id);
+            self.look_earlier(at, id, deadlines);
         }
-        !self.is_idle(moment.now, moment.options)
+        self.deadline.is_some() || !self.is_idle(moment.now, moment.options)
+    }
+
+    #[cold]
+    fn look_earlier(&mut self, at: Timestamp, id: QuotaId, deadlines: &mut Deadlines<QuotaId>) {
+        if let Some(before) = self.looks_at.replace(at) {
+            deadlines.remove(before, id);
+        }
+        deadlines.insert(at, id);
     }
 
     /// Ends everything: the quota is no longer known.

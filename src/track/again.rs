@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Amount, Observation, Reading, Timestamp, WindowKind, same_or_absent};
+use crate::model::{Amount, Observation, Reading, Timestamp, WindowKind};
 
 use super::learned::Learning;
 use super::quota::TrackedQuota;
@@ -32,7 +32,10 @@ impl TrackedQuota {
             && self.minute.requests > 0
             && self.endpoints.first().is_some_and(|(first, _)| is_at(observation.endpoint.as_ref(), first))
             && is_at(observation.host.as_ref(), &self.host)
-            && same_or_absent(observation.provider.as_ref(), self.provider.as_ref())
+            && match (&observation.provider, &self.provider) {
+                (Some(provider), Some(known)) => Arc::ptr_eq(provider, known),
+                (provider, known) => provider.is_none() && known.is_none(),
+            }
     }
 
     /// Takes what such an exchange says, as [`Self::apply`] would.

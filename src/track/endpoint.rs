@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{EndpointState, Observation, same_or_absent, same_text};
+use crate::model::{EndpointState, Observation, keep_text, same_text};
 
 use super::tally::count_code;
 
@@ -38,9 +38,7 @@ impl Endpoint {
     #[inline]
     pub(super) fn count(&mut self, observation: &Observation, codes: usize) {
         let state = &mut self.state;
-        if !same_or_absent(state.provider.as_ref(), observation.provider.as_ref()) {
-            state.provider.clone_from(&observation.provider);
-        }
+        keep_text(&mut state.provider, observation.provider.as_ref());
         state.requests += 1;
         if observation.throttled.is_some() {
             self.count_refusal(observation, codes);
