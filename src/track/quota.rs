@@ -123,20 +123,6 @@ pub struct TrackedQuota {
     pub(super) steady_in: u64,
 }
 
-/// What of a quota changes with few exchanges.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) struct Standing {
-    limit: Option<Amount>,
-    window: Option<Duration>,
-    window_kind: Option<WindowKind>,
-    reset_at: Option<Timestamp>,
-    longest_wait: Duration,
-    is_counted: bool,
-    said: bool,
-    changed_in: Option<u64>,
-    reset_in: u64,
-}
-
 impl TrackedQuota {
     pub(super) fn new(
         id: QuotaId,
@@ -345,39 +331,6 @@ impl TrackedQuota {
     /// When it last refused an exchange.
     pub const fn refused_at(&self) -> Option<Timestamp> {
         self.refused_at
-    }
-
-    /// How often something of it changed that is none of its numbers, nor a count of what was accepted: as long as this stands,
-    /// only those and time change what is to be said of it.
-    pub const fn turns(&self) -> u64 {
-        self.turns
-    }
-
-    /// When it becomes history, where that moves with no exchange: at its reset, or never.
-    pub fn expires_at_reset(&self) -> bool {
-        match self.expires_at() {
-            Some(at) => Some(at) == self.reset_at,
-            None => self.is_counted(),
-        }
-    }
-
-    pub(super) fn standing(&self) -> Standing {
-        Standing {
-            limit: self.limit,
-            window: self.window(),
-            window_kind: self.window_kind,
-            reset_at: self.reset_at,
-            longest_wait: self.longest_wait,
-            is_counted: self.counted.is_some(),
-            said: self.said,
-            changed_in: self.change.map(|(sequence, _)| sequence),
-            reset_in: self.reset_in,
-        }
-    }
-
-    /// Notes that something of it may have changed that is none of its numbers.
-    pub(super) fn turn_from(&mut self, before: Standing) {
-        self.turns += u64::from(self.standing() != before);
     }
 
     /// Whether the agent counts it itself, so that its numbers change with time alone.
