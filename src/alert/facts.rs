@@ -77,12 +77,6 @@ impl<'a> Facts<'a> {
         self.is_observed() && (self.refused || self.spent)
     }
 
-    /// Whether the exchange that is judged hit the limit, began a new window, or showed a change.
-    #[inline]
-    pub(super) fn is_turn(&self) -> bool {
-        self.is_hit() || self.change.is_some() || self.is_reset()
-    }
-
     /// Whether at least so much of it is used.
     #[inline]
     pub(super) fn reaches(&self, utilization: f64) -> bool {

@@ -1,6 +1,7 @@
 //! Pending, firing, flapping, resolved: the states of one rule on one subject.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::Timestamp;
@@ -82,6 +83,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
+    #[inline]
     pub(super) const fn is_firing(&self) -> bool {
         self.firing
     }
@@ -89,11 +91,12 @@ impl Machine {
     /// Whether nothing would be lost by forgetting it.
     #[inline]
     pub(super) fn is_idle(&self, now: Timestamp, options: &AlertOptions) -> bool {
-        let recent = || self.changes.back().is_some_and(|last| now < last.after(options.flapping_span));
+        let recent = || self.recent_until(options).is_some_and(|until| now < until);
         !self.firing && self.pending.is_none() && !recent()
     }
 
     /// Whether it is as it was made: nothing but a firing condition changes it.
+    #[inline]
     pub(super) fn is_blank(&self) -> bool {
         !self.firing && self.pending.is_none() && self.changes.is_empty()
     }
@@ -128,6 +131,48 @@ impl Machine {
         is_settled && !self.flapping && !is_over()
     }
 
+    /// Takes a level that an observation showed as [`Self::step`] would, unless that would begin or end an episode; whether it did.
+    #[inline]
+    pub(super) fn sways(&mut self, now: Timestamp, level: Level, terms: &Terms) -> bool {
+        match (self.firing, level) {
+            (true, Level::Clears) => {
+                let until = *self.calm_until.get_or_insert_with(|| now.after(terms.clear_hold));
+                return now < until;
+            }
+            (true, Level::Fires | Level::Between) => self.calm_until = None,
+            (false, Level::Fires) => {
+                let (since, seen) = self.pending.unwrap_or((now, 0));
+                let seen = seen.saturating_add(1);
+                if seen >= terms.sightings && now >= since.after(terms.hold) {
+                    return false;
+                }
+                self.pending = Some((since, seen));
+            }
+            (false, Level::Between | Level::Clears) => self.pending = None,
+            (_, Level::Unknown) => {}
+        }
+        true
+    }
+
+    /// Whether it may be taken by [`Self::sways`]: one that flaps is judged in full.
+    pub(super) const fn may_sway(&self) -> bool {
+        !self.flapping
+    }
+
+    /// The values that leave it as it is, where it fires at one threshold and clears below another. What is worse than the worst
+    /// so far is told, so that it is none of them.
+    #[inline]
+    pub(super) fn steady(&self, fires: f64, clears: f64, worst: f64, sightings: u32) -> Range<f64> {
+        let clears = clears.min(fires);
+        match (self.firing, self.calm_until, self.pending) {
+            (true, None, _) => clears..worst.next_up(),
+            (true, Some(_), _) => f64::NEG_INFINITY..clears,
+            (false, _, None) => f64::NEG_INFINITY..fires,
+            (false, _, Some((_, seen))) if seen >= sightings => fires..f64::INFINITY,
+            (false, _, Some(_)) => fires..fires,
+        }
+    }
+
     /// When time alone may change it.
     #[inline]
     pub(super) fn deadline(
@@ -146,7 +191,16 @@ impl Machine {
             let Terms { sightings, hold, .. } = terms();
             (seen >= sightings).then(|| since.after(hold))
         });
-        held.or_else(|| self.changes.back().map(|last| last.after(options.flapping_span)).filter(|at| *at > now))
+        held.or_else(|| self.recent_until(options).filter(|at| *at > now))
+    }
+
+    /// Until when its last change counts as recent.
+    #[inline]
+    fn recent_until(&self, options: &AlertOptions) -> Option<Timestamp> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        self.changes.back().map(|last| last.after(options.flapping_span))
     }
 
     fn step_quiet(

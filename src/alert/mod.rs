@@ -13,6 +13,7 @@ mod captures;
 mod episode;
 mod error_codes;
 mod facts;
+mod gauge;
 mod machine;
 mod options;
 mod outlook;

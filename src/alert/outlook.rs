@@ -3,8 +3,8 @@
 use crate::model::Timestamp;
 use crate::track::sooner;
 
-use super::facts::Facts;
-use super::quota_rules::{TICK, next_tick};
+use super::options::AlertOptions;
+use super::quota_rules::TICK;
 
 /// Collects when time alone may change what the rules make of a quota.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,6 +47,16 @@ impl Outlook {
         self.waits = true;
     }
 
+    /// Whatever either of the two collected.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            at: sooner(self.at, other.at),
+            with_the_numbers: self.with_the_numbers || other.with_the_numbers,
+            waits: self.waits || other.waits,
+            ticks: self.ticks || other.ticks,
+        }
+    }
+
     /// The earliest moment that no later exchange puts off.
     #[inline]
     pub(super) const fn fixed(self) -> Option<Timestamp> {
@@ -54,21 +64,28 @@ impl Outlook {
     }
 
     /// Whether a later exchange may put off the earliest of all, even where it leaves the history of the numbers as it is.
-    pub(super) fn moves(self, facts: &Facts<'_>) -> bool {
-        self.ticks || ((self.with_the_numbers || self.waits) && facts.becomes_history_at().is_none())
+    #[inline]
+    pub(super) const fn moves(self, history_at: Option<Timestamp>) -> bool {
+        self.ticks || ((self.with_the_numbers || self.waits) && history_at.is_none())
     }
 
-    /// The earliest of all; absent where nothing changes any more.
+    /// The earliest of all; absent where nothing changes any more. The numbers become history at a moment that is still to come,
+    /// or change until then bit by bit, next at the `tick`.
     #[inline]
-    pub(super) fn next(self, facts: &Facts<'_>) -> Option<Timestamp> {
-        let now = facts.now;
+    pub(super) fn next(
+        self,
+        now: Timestamp,
+        history_at: Option<Timestamp>,
+        tick: impl FnOnce() -> Timestamp,
+        options: &AlertOptions,
+    ) -> Option<Timestamp> {
         let mut next = sooner(self.at, self.ticks.then(|| now.after(TICK)));
         if self.with_the_numbers || self.waits {
-            if let Some(history) = facts.becomes_history_at() {
-                next = sooner(next, Some(history));
+            if history_at.is_some() {
+                next = sooner(next, history_at);
             } else {
-                let ticks = self.with_the_numbers.then(|| next_tick(facts));
-                let forgets = self.waits.then(|| now.after(facts.options.flapping_span));
+                let ticks = self.with_the_numbers.then(tick);
+                let forgets = self.waits.then(|| now.after(options.flapping_span));
                 next = sooner(next, sooner(ticks, forgets));
             }
         }

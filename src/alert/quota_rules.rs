@@ -1,13 +1,16 @@
 //! The rules that judge one quota.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::{Rule, Timestamp};
-use crate::track::QuotaChange;
+use crate::track::{QuotaChange, TrackedQuota};
 
 use super::episode::Judged;
 use super::facts::Facts;
+use super::gauge;
 use super::machine::{Level, Terms};
+use super::options::AlertOptions;
 use super::outlook::Outlook;
 use super::quota_summary::QuotaSummary;
 use super::rule_set::RuleSet;
@@ -23,6 +26,8 @@ pub(super) const RULES: [Rule; 6] = [
     Rule::Exhaustion,
     Rule::QuotaChanged,
 ];
+/// The places of those that watch how much of a quota is used.
+pub(super) const GAUGES: Range<usize> = 2..4;
 /// How often a state is judged that time alone changes by no known moment …
 pub(super) const TICK: Duration = Duration::from_secs(5);
 /// … or how often within a window that is longer: a day of silence must not cost a replay thousands of judgements.
@@ -95,6 +100,15 @@ impl Remembered {
                 Some(window) => self.short_utilization(window, facts),
                 None => utilization(facts, options.utilization, options.utilization_clear),
             },
+        }
+    }
+
+    /// What a rule makes of an exchange that hits nothing and by which nothing is foreseen, where the last one had it at a level.
+    pub(super) fn level_at_rest(&self, rule: Rule, level: Level, now: Timestamp) -> Level {
+        match rule {
+            Rule::LimitHit if self.is_held(now) => Level::Between,
+            Rule::LimitHit | Rule::Exhaustion => Level::Clears,
+            _ => level,
         }
     }
 
@@ -193,12 +207,16 @@ impl Remembered {
     }
 
     fn limit_hit(&self, facts: &Facts<'_>) -> Level {
-        let is_held = || self.hit_until.is_some_and(|until| facts.now < until);
         match facts.is_hit() {
             true => Level::Fires,
-            false if facts.spent || is_held() => Level::Between,
+            false if facts.spent || self.is_held(facts.now) => Level::Between,
             false => Level::Clears,
         }
+    }
+
+    /// Whether the last hit of the limit keeps its alert firing.
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.hit_until.is_some_and(|until| now < until)
     }
 }
 
@@ -229,18 +247,18 @@ pub(super) fn terms(rule: Rule, facts: &Facts<'_>) -> Terms {
         Rule::LimitHit | Rule::QuotaChanged => Terms::at_once(Duration::ZERO),
         Rule::UtilizationHigh | Rule::ThrottledRatio => at_once,
         Rule::Utilization if facts.short_window.is_some() => at_once,
-        _ => Terms { hold: facts.hold(), sightings: options.utilization_sightings, ..at_once },
+        _ => held(facts.hold(), options),
     }
+}
+
+/// What is asked for where the firing condition must hold.
+pub(super) const fn held(hold: Duration, options: &AlertOptions) -> Terms {
+    Terms { hold, sightings: options.utilization_sightings, clear_hold: options.clear_hold }
 }
 
 #[inline]
 fn utilization(facts: &Facts<'_>, fires: f64, clears: f64) -> Level {
-    match facts.numbers.utilization {
-        Some(ratio) if ratio >= fires => Level::Fires,
-        Some(ratio) if ratio < clears => Level::Clears,
-        Some(_) => Level::Between,
-        None => Level::Unknown,
-    }
+    facts.numbers.utilization.map_or(Level::Unknown, |ratio| gauge::level(ratio, fires, clears))
 }
 
 #[inline]
@@ -296,8 +314,13 @@ pub(super) fn exhaustion(facts: &Facts<'_>) -> Level {
 /// What is refused stays so until the provider's wait is over, however long that is.
 pub(super) fn next_tick(facts: &Facts<'_>) -> Timestamp {
     let (quota, now) = (facts.quota, facts.now);
-    let tick = tick_since(quota.seen_at(), now, TICK.max(quota.window().unwrap_or_default() / TICKS));
+    let tick = tick_since(quota.seen_at(), now, tick(quota));
     quota.blocked_until(now).filter(|_| facts.spent).map_or(tick, |until| until.max(tick))
+}
+
+/// How often a quota is looked at that was seen lately.
+pub(super) fn tick(quota: &TrackedQuota) -> Duration {
+    TICK.max(quota.window().unwrap_or_default() / TICKS)
 }
 
 /// The next point of a grid that starts with the last sight and doubles its step with each doubling of the silence, so that

@@ -1,6 +1,7 @@
 //! The rules on one quota over time: what fires, what waits, when it is looked at next.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Rule, Severity, Subject, Timestamp};
 use crate::track::{Deadlines, QuotaId, TrackedQuota, sooner};
@@ -8,10 +9,11 @@ use crate::track::{Deadlines, QuotaId, TrackedQuota, sooner};
 use super::alerts::Outbox;
 use super::episode::{About, Episode};
 use super::facts::{Facts, Moment};
-use super::machine::{Change, Level, Machine, Verdict};
+use super::gauge::Gauge;
+use super::machine::{Change, Level, Machine, Terms, Verdict};
 use super::options::AlertOptions;
 use super::outlook::Outlook;
-use super::quota_rules::{RULES, Remembered, over, terms};
+use super::quota_rules::{GAUGES, RULES, Remembered, held, next_tick, over, terms};
 use super::rest::Rest;
 use super::rule_set::RuleSet;
 
@@ -33,9 +35,9 @@ pub(super) struct QuotaWatch {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Slot {
-    machine: Machine,
-    episode: Option<Box<Episode>>,
+pub(super) struct Slot {
+    pub(super) machine: Machine,
+    pub(super) episode: Option<Box<Episode>>,
 }
 
 impl QuotaWatch {
@@ -52,22 +54,47 @@ impl QuotaWatch {
             || remembered.has_full_windows(&facts)
     }
 
-    /// Judges a quota, and sets the next deadline: most exchanges are like the one before, and change nothing else.
+    /// Judges a quota, and sets the next deadline: most exchanges are like the one before, and change little.
     #[inline]
     pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
-        let facts = Facts::of(quota, moment);
-        match &self.rest {
-            Some(rest) if rest.covers(&facts) => {
-                if rest.moves {
-                    self.deadline = rest.outlook.next(&facts);
-                }
-            }
-            _ => self.judge_all(&facts, outbox),
+        if !self.rests(quota, moment) {
+            self.judge_all(&Facts::of(quota, moment), outbox);
         }
+    }
+
+    /// Takes an exchange that changes no more than what the gauges wait for; whether it was such a one.
+    #[inline]
+    fn rests(&mut self, quota: &TrackedQuota, moment: Moment<'_>) -> bool {
+        let Some(rest) = self.rest.as_ref().filter(|rest| rest.covers(quota, moment)) else { return false };
+        let Some(ratio) = quota.latest_numbers().utilization else { return false };
+        if !rest.is_steady(ratio) {
+            return self.sways(ratio, moment);
+        }
+        if rest.moves() {
+            self.deadline = rest.next(moment.now, moment.options);
+        }
+        true
+    }
+
+    /// Lets the gauges take a utilization, unless that begins or ends an alert, or makes it worse; whether they did.
+    fn sways(&mut self, ratio: f64, Moment { now, options, .. }: Moment<'_>) -> bool {
+        let Some(rest) = &mut self.rest else { return false };
+        let mut gauges = gauges(&mut self.slots, rest.hold, options);
+        // One that fires at once may be judged again by the same exchange: it takes that as it did.
+        if !gauges.iter_mut().all(|gauge| gauge.sways(ratio, now)) {
+            return false;
+        }
+        rest.await_gauges(&gauges, now, options);
+        self.deadline = rest.next(now, options);
+        for (place, gauge) in GAUGES.zip(&gauges) {
+            self.active.set(place, !gauge.slot.machine.is_blank());
+        }
+        true
     }
 
     /// Judges every rule that is active or may fire.
     fn judge_all(&mut self, facts: &Facts<'_>, outbox: &mut Outbox) {
+        let Facts { now, options, .. } = *facts;
         self.remembered.note(facts);
         let mut levels = [Level::Clears; RULES.len()];
         let (mut rests, mut changed) = (true, false);
@@ -75,44 +102,38 @@ impl QuotaWatch {
             let (rule, slot) = (RULES[index], &mut self.slots[index]);
             let level = self.remembered.level(rule, facts);
             levels[index] = level;
-            // What fires may grow worse, but for a share of refusals, which only refusals raise.
-            rests &= level != Level::Fires || rule == Rule::ThrottledRatio;
             if !slot.stays(rule, level, facts) {
                 changed |= slot.step(rule, level, &self.remembered, facts, outbox);
                 self.active.set(index, !slot.machine.is_blank());
-                rests &= slot.stays(rule, level, facts);
             } else if level == Level::Fires {
                 slot.worsen(rule, &self.remembered, facts);
             }
+            let at_rest = self.remembered.level_at_rest(rule, level, now);
+            rests &= if GAUGES.contains(&index) { slot.machine.may_sway() } else { slot.stays(rule, at_rest, facts) };
         }
-        let outlook = self.look_ahead(levels, facts);
+        let [others, of_gauges] = self.look_ahead(levels, facts);
         let is_short = self.remembered.has_full_windows(facts);
-        let short = is_short.then(|| facts.now.after(facts.options.flapping_span));
-        self.deadline = sooner(outlook.next(facts), short).filter(|at| *at > facts.now);
-        self.rest = if rests && !is_short { Rest::of(facts, outlook, self.thresholds(facts.options)) } else { None };
+        let short = is_short.then(|| now.after(options.flapping_span));
+        let next = others.with(of_gauges).next(now, facts.becomes_history_at(), || next_tick(facts), options);
+        self.deadline = sooner(next, short).filter(|at| *at > now);
+        self.rest = if rests && !is_short { Rest::of(facts, &self.slots[0].machine, others) } else { None };
+        if let Some(rest) = &mut self.rest {
+            rest.await_gauges(&gauges(&mut self.slots, rest.hold, options), now, options);
+        }
         if changed {
             self.tell(outbox);
         }
     }
 
-    /// The utilizations at which a machine may change: one that does not fire waits for nothing but to fire.
-    fn thresholds(&self, options: &AlertOptions) -> [f64; 4] {
-        let is_firing =
-            |rule: Rule| RULES.iter().zip(&self.slots).any(|(of, slot)| *of == rule && slot.machine.is_firing());
-        let clears = |rule: Rule, fires: f64, clears: f64| if is_firing(rule) { clears } else { fires };
-        let high = clears(Rule::UtilizationHigh, options.high, options.high_clear);
-        let utilization = clears(Rule::Utilization, options.utilization, options.utilization_clear);
-        [options.high, high, options.utilization, utilization]
-    }
-
-    /// When time alone changes something.
-    fn look_ahead(&self, levels: [Level; RULES.len()], facts: &Facts<'_>) -> Outlook {
+    /// When time alone changes something: of the gauges last.
+    fn look_ahead(&self, levels: [Level; RULES.len()], facts: &Facts<'_>) -> [Outlook; 2] {
         let Facts { now, options, .. } = *facts;
-        let mut outlook = Outlook::default();
+        let (mut others, mut gauges) = (Outlook::default(), Outlook::default());
         for index in self.active {
             let (rule, machine) = (RULES[index], &self.slots[index].machine);
+            let outlook = if GAUGES.contains(&index) { &mut gauges } else { &mut others };
             if machine.is_firing() {
-                self.remembered.look_ahead(rule, levels[index], facts, &mut outlook);
+                self.remembered.look_ahead(rule, levels[index], facts, outlook);
             }
             if let Some(at) = machine.deadline(now, options, || terms(rule, facts)) {
                 outlook.at(at, now);
@@ -121,7 +142,7 @@ impl QuotaWatch {
                 outlook.waits();
             }
         }
-        outlook
+        [others, gauges]
     }
 
     /// Sees to it that it is looked at in time; not where nothing waits any more, so that it may be forgotten.
@@ -130,12 +151,17 @@ impl QuotaWatch {
         // A deadline moves on with almost every exchange: it is put off when it would have been due.
         let earlier = self.deadline.filter(|at| self.looks_at.is_none_or(|known| *at < known));
         if let Some(at) = earlier {
-            if let Some(before) = self.looks_at.replace(at) {
-                deadlines.remove(before, id);
-            }
-            deadlines.insert(at, id);
+            self.look_earlier(at, id, deadlines);
         }
-        !self.is_idle(moment.now, moment.options)
+        self.deadline.is_some() || !self.is_idle(moment.now, moment.options)
+    }
+
+    #[cold]
+    fn look_earlier(&mut self, at: Timestamp, id: QuotaId, deadlines: &mut Deadlines<QuotaId>) {
+        if let Some(before) = self.looks_at.replace(at) {
+            deadlines.remove(before, id);
+        }
+        deadlines.insert(at, id);
     }
 
     /// Ends everything: the quota is no longer known.
@@ -252,6 +278,17 @@ impl Slot {
             episode.worsen(remembered.judged(rule, facts));
         }
     }
+}
+
+/// The rules that watch how much of the quota is used, where its windows are not short.
+#[inline]
+fn gauges<'a>(slots: &'a mut [Slot; RULES.len()], hold: Duration, options: &AlertOptions) -> [Gauge<'a>; 2] {
+    let [_, _, high, used, ..] = slots;
+    let (at_once, held) = (Terms::at_once(options.clear_hold), held(hold, options));
+    [
+        Gauge { slot: high, fires: options.high, clears: options.high_clear, terms: at_once },
+        Gauge { slot: used, fires: options.utilization, clears: options.utilization_clear, terms: held },
+    ]
 }
 
 fn subject(quota: &TrackedQuota) -> Subject {

@@ -55,7 +55,8 @@ impl<V> Recent<V> {
 
     /// Where the slots of a hash begin: by the upper bits, because multiplication mixes into them.
     const fn start(&self, Hash(hash): Hash) -> usize {
-        (hash.wrapping_mul(Hash::FACTOR) >> 32) as usize % self.places * WAYS
+        let upper = hash.wrapping_mul(Hash::FACTOR) >> 32;
+        (upper.saturating_mul(self.places as u64) >> 32) as usize * WAYS
     }
 }
 

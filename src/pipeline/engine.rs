@@ -71,8 +71,11 @@ impl Engine {
     /// Judges an exchange. Observations come in the order of their time; an older one counts, but cannot turn time back.
     pub fn handle_observation(&mut self, observation: &mut Observation, sink: &mut dyn Sink) {
         match self.now {
-            Some(now) if now.since(observation.at) > LATE => self.late.count(Anomaly::TimeRanBack),
-            Some(now) if observation.at < now => {}
+            Some(now) if observation.at < now => {
+                if now.since(observation.at) > LATE {
+                    self.late.count(Anomaly::TimeRanBack);
+                }
+            }
             // The tracker and the alerts take the time from the observation, where nothing else is due.
             Some(_) if self.poll_timeout().is_none_or(|due| observation.at < due) => self.now = Some(observation.at),
             _ => self.handle_timeout(observation.at, sink),

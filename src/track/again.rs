@@ -1,6 +1,8 @@
 //! A quota of which an exchange says again what is known, but for how much remains.
 
-use crate::model::{Reading, Timestamp, WindowKind};
+use std::sync::Arc;
+
+use crate::model::{Amount, Observation, Reading, Timestamp, WindowKind};
 
 use super::learned::Learning;
 use super::quota::TrackedQuota;
@@ -12,27 +14,95 @@ impl TrackedQuota {
     #[inline]
     pub(super) fn take_again(&mut self, reading: &Reading, at: Timestamp) -> bool {
         let is_plain = self.said && self.counted.is_none() && self.learning == Learning::Idle && !self.learned_sharing;
+        let Some(reset) = self.says_again(reading, at).filter(|_| is_plain) else { return false };
+        // One that was seen later has seen no longer wait.
+        if at < self.seen_at || !(self.moves() || self.resets.note_again(reset, at)) {
+            return false;
+        }
+        self.take_numbers(reading, at);
+        true
+    }
+
+    /// Whether an exchange that was accepted, and is the newest of all, says so of a quota that was found to be steady: nothing is
+    /// looked at that cannot have changed since.
+    #[inline]
+    pub(super) fn is_steady(&self, observation: &Observation, reading: &Reading, now: Timestamp) -> bool {
+        self.steady_in == self.turns
+            && self.says_again(reading, now).is_some()
+            && self.minute.requests > 0
+            && self.endpoints.first().is_some_and(|(first, _)| is_at(observation.endpoint.as_ref(), first))
+            && is_at(observation.host.as_ref(), &self.host)
+            && match (&observation.provider, &self.provider) {
+                (Some(provider), Some(known)) => Arc::ptr_eq(provider, known),
+                (provider, known) => provider.is_none() && known.is_none(),
+            }
+    }
+
+    /// Takes what such an exchange says, as [`Self::apply`] would.
+    #[inline]
+    pub(super) fn take_steady(&mut self, reading: &Reading, now: Timestamp) {
+        self.resets.sight_again(now);
+        self.take_numbers(reading, now);
+    }
+
+    /// Counts it, as [`Self::count`] would.
+    #[inline]
+    pub(super) fn count_steady(&mut self, now: Timestamp) {
+        self.seen_at = now;
+        self.requests += 1;
+        self.minute.requests += 1;
+        if let Some((_, count)) = self.endpoints.first_mut() {
+            *count += 1;
+        }
+        let numbers = self.stated_numbers();
+        self.latest = numbers;
+        self.note_peaks(&numbers);
+        self.recent.add(now, false);
+        self.trend.add(now, numbers.utilization, false);
+        self.pace.add_again(now, numbers.remaining.map(Amount::value));
+    }
+
+    /// Notes whether, until it turns, [`Self::take_steady`] finds everything as it is now, but for numbers.
+    pub(super) fn note_steady(&mut self) {
+        let is_plain = self.said && self.counted.is_none() && self.learning == Learning::Idle && !self.learned_sharing;
+        let is_alone = self.namesakes == 0 && self.shared_by.is_none();
+        let has_limit = self.limit.is_some_and(|limit| limit > Amount::ZERO);
+        let is_awaited = self.wakes_at.is_some() && self.denied_until.is_none();
+        let is_still = self.reset_at.is_some_and(|reset| self.resets.stand_at(reset)) && !self.moves();
+        if is_plain && is_alone && has_limit && is_awaited && is_still {
+            self.steady_in = self.turns;
+        }
+    }
+
+    /// The reset that a reading says again, with the limit and the window, while it is still to come.
+    #[inline]
+    fn says_again(&self, reading: &Reading, at: Timestamp) -> Option<Timestamp> {
         let is_known = reading.remaining.is_some()
             && reading.limit.is_some()
             && reading.limit == self.limit
             && stated_window(reading) == self.key.window
             && (reading.window_kind.is_none() || reading.window_kind == self.window_kind);
-        let Some(reset) = reading.reset_at.filter(|reset| at < *reset && self.reset_at == Some(*reset)) else {
-            return false;
-        };
-        // One that was seen later has seen no longer wait.
-        if !(is_plain && is_known && at >= self.seen_at) {
-            return false;
-        }
-        let moves = matches!(self.window_kind, Some(WindowKind::Sliding | WindowKind::TokenBucket));
-        if !moves && !self.resets.note_again(reset, at) {
-            return false;
-        }
+        reading.reset_at.filter(|reset| is_known && at < *reset && self.reset_at == Some(*reset))
+    }
+
+    #[inline]
+    fn take_numbers(&mut self, reading: &Reading, at: Timestamp) {
         self.remaining = reading.remaining;
         self.used = reading.used;
         self.stated_utilization = reading.utilization.filter(|ratio| ratio.is_finite() && *ratio >= 0.0);
         self.numbers_at = Some(at);
         self.source = reading.source;
-        true
     }
+
+    /// Whether its window moves with the exchanges.
+    #[inline]
+    const fn moves(&self) -> bool {
+        matches!(self.window_kind, Some(WindowKind::Sliding | WindowKind::TokenBucket))
+    }
+}
+
+/// Whether a name is that one, in the same allocation.
+#[inline]
+fn is_at(name: Option<&Arc<str>>, known: &Arc<str>) -> bool {
+    name.is_some_and(|name| Arc::ptr_eq(name, known))
 }

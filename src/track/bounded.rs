@@ -119,7 +119,7 @@ impl<T> Bounded<T> {
     /// Makes a value the most recent one.
     #[inline]
     pub(super) fn touch(&mut self, slot: u32) {
-        self.uses = self.uses.saturating_add(1);
+        self.uses += 1;
         if let Some(entry) = self.entries.get_mut(slot as usize) {
             entry.last_use = self.uses;
         }

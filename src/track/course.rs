@@ -66,13 +66,11 @@ fn place_of(SettledNames(number): SettledNames) -> usize {
     usize::try_from(number).unwrap_or(0) % COURSES
 }
 
-/// The only reading of an exchange that was accepted, where it is of a quota of its endpoint.
+/// The only reading of an exchange that was accepted; of a quota of its endpoint, as it names no other.
 #[inline]
 fn only_reading(observation: &Observation) -> Option<&Reading> {
     let [reading] = observation.readings.as_slice() else { return None };
-    let names_more = reading.bucket.is_some() || reading.policy.is_some() || reading.scope.is_some();
-    let is_plain = !names_more && observation.throttled.is_none() && observation.declared.is_empty();
-    is_plain.then_some(reading)
+    observation.throttled.is_none().then_some(reading)
 }
 
 impl Tracker {
@@ -83,12 +81,10 @@ impl Tracker {
             return false;
         };
         let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
-        if quota.shared_by.is_some() || self.options.readings == 0 {
-            return false;
-        }
-        // What is called the same may be another quota, unless no other was ever called so.
-        let is_known = quota.namesakes == 0 && quota.take_again(reading, observation.at);
-        if !is_known && !self.take_news(observation, reading, id, now) {
+        let is_steady = observation.at == now && quota.is_steady(observation, reading, now);
+        if is_steady {
+            quota.take_steady(reading, now);
+        } else if !self.take_again(observation, reading, id, now) {
             return false;
         }
         self.endpoints.touch(endpoint);
@@ -98,15 +94,35 @@ impl Tracker {
         self.route = route;
         self.routes.touch(route);
         self.touched.push(id);
-        self.learn_sharing(observation, reading, id, now);
-        if self.retired.is_empty() {
-            self.count_quota(id, observation, endpoint_name, now);
+        if is_steady {
+            self.learn_steady(observation, reading, id, now);
         } else {
+            self.learn_sharing(observation, reading, id, now);
+        }
+        if !self.retired.is_empty() {
             // It was not shared before: whatever shows a shared quota in its place retires it.
             self.touch_shared();
             self.count_touched(observation, endpoint_name, now);
+        } else if is_steady {
+            self.quotas.touch(id.slot);
+            if let Some(quota) = self.quotas.get_mut(id.slot) {
+                quota.count_steady(now);
+            }
+        } else {
+            self.count_quota(id, observation, endpoint_name, now);
         }
         true
+    }
+
+    /// Takes what an exchange says of a quota that was not found to be steady.
+    fn take_again(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) -> bool {
+        let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
+        if quota.shared_by.is_some() || self.options.readings == 0 {
+            return false;
+        }
+        // What is called the same may be another quota, unless no other was ever called so.
+        let is_known = quota.namesakes == 0 && quota.take_again(reading, observation.at);
+        is_known || self.take_news(observation, reading, id, now)
     }
 
     /// Takes a reading that says more; not where it may be of another quota.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{EndpointState, Observation, same_or_absent, same_text};
+use crate::model::{EndpointState, Observation, keep_text, same_text};
 
 use super::tally::count_code;
 
@@ -38,22 +38,26 @@ impl Endpoint {
     #[inline]
     pub(super) fn count(&mut self, observation: &Observation, codes: usize) {
         let state = &mut self.state;
-        if !same_or_absent(state.provider.as_ref(), observation.provider.as_ref()) {
-            state.provider.clone_from(&observation.provider);
-        }
-        state.requests = state.requests.saturating_add(1);
+        keep_text(&mut state.provider, observation.provider.as_ref());
+        state.requests += 1;
         if observation.throttled.is_some() {
-            state.throttled = state.throttled.saturating_add(1);
-            if let Some(code) = &observation.error_code {
-                count_code(&mut state.error_codes, code, codes);
-            }
+            self.count_refusal(observation, codes);
         }
         match self.statuses.get_mut(self.last) {
-            Some((status, count)) if *status == observation.status => *count = count.saturating_add(1),
+            Some((status, count)) if *status == observation.status => *count += 1,
             _ => self.count_status(observation.status),
         }
     }
 
+    #[cold]
+    fn count_refusal(&mut self, observation: &Observation, codes: usize) {
+        self.state.throttled += 1;
+        if let Some(code) = &observation.error_code {
+            count_code(&mut self.state.error_codes, code, codes);
+        }
+    }
+
+    #[cold]
     fn count_status(&mut self, status: u16) {
         self.last = match self.statuses.binary_search_by_key(&status, |(status, _)| *status) {
             Ok(index) => {

@@ -40,6 +40,11 @@ impl TrackedQuota {
         self.forecast_at(net, remaining, now)
     }
 
+    /// Until when there is no forecast, however much remains; absent where that is not known.
+    pub fn unforeseen_until(&self) -> Option<Timestamp> {
+        self.pace.silent_until(self.window_at_least())
+    }
+
     fn forecast_at(&self, net: f64, remaining: f64, now: Timestamp) -> Option<Forecast> {
         let time_to_reset = match (self.window_kind, self.window()) {
             (Some(WindowKind::Sliding | WindowKind::TokenBucket), Some(window)) => {

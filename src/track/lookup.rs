@@ -79,6 +79,7 @@ impl Tracker {
         for (_, slot, _) in &alike {
             if let Some(quota) = self.quotas.get_mut(*slot) {
                 quota.namesakes = quota.namesakes.saturating_add(1);
+                quota.turns += 1;
             }
         }
         let forgotten = if alike.len() < self.options.alike {

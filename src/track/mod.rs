@@ -38,6 +38,7 @@ mod snapshot;
 mod tally;
 mod tracker;
 mod trend;
+mod turns;
 mod unstated;
 mod update;
 

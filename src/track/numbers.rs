@@ -28,6 +28,7 @@ impl TrackedQuota {
     }
 
     /// What was left and what was used when the last exchange was counted, at the moment that it was counted at.
+    #[inline]
     pub const fn latest_numbers(&self) -> Numbers {
         self.latest
     }
@@ -49,7 +50,7 @@ impl TrackedQuota {
 
     /// As the provider said.
     #[inline]
-    fn stated_numbers(&self) -> Numbers {
+    pub(super) fn stated_numbers(&self) -> Numbers {
         let limit = self.limit.map(Amount::value).filter(|limit| *limit > 0.0);
         // One division, correctly rounded: 800 of 1,000 is the very number that 0.8 is.
         let utilization = match (limit, self.remaining, self.used) {

@@ -13,19 +13,22 @@ const LONGEST: Duration = Duration::from_mins(5);
 /// The shortest time that says something, in nanoseconds: three seconds.
 const LEAST: i64 = 3_000_000_000;
 /// Points that a rate needs: two make a line through any accident.
-const POINTS_NEEDED: u32 = 3;
+const POINTS_NEEDED: f64 = 3.0;
 
 /// Exchanges and what remained, over a trailing span of a quarter of the window, at most five minutes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Pace {
-    samples: VecDeque<Sample>,
+    /// The last sample, where anything came, and those before it.
+    last: Sample,
+    before: VecDeque<Sample>,
+    /// Exchanges since the last restart.
     exchanges: f64,
-    /// Points since the last restart.
-    points: u32,
+    /// Until when another sample takes the last one's place, and none leaves the span.
+    replaces_until: Timestamp,
     span: Span,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Sample {
     at: Timestamp,
     exchanges: f64,
@@ -49,6 +52,13 @@ pub(super) struct Rates {
     pub(super) net: Option<f64>,
 }
 
+impl Default for Pace {
+    fn default() -> Self {
+        let (last, span) = (Sample::default(), Span::of(None));
+        Self { last, before: VecDeque::new(), exchanges: 0.0, replaces_until: Timestamp::MIN, span }
+    }
+}
+
 impl Pace {
     /// Forgets what was before: a new window has begun.
     pub(super) fn restart(&mut self) {
@@ -56,49 +66,74 @@ impl Pace {
     }
 
     /// Counts an exchange, and what remains after it.
-    #[inline]
     pub(super) fn add(&mut self, now: Timestamp, remaining: Option<f64>, window: Option<Duration>) {
         if self.span.window != window {
             self.span = Span::of(window);
+            self.replaces_until = Timestamp::MIN;
+        }
+        self.add_again(now, remaining);
+    }
+
+    /// The same, where the window is as it was.
+    #[inline]
+    pub(super) fn add_again(&mut self, now: Timestamp, remaining: Option<f64>) {
+        if now >= self.replaces_until {
+            self.make_room(now);
         }
         self.exchanges += 1.0;
-        self.points = self.points.saturating_add(1);
-        let sample = Sample { at: now, exchanges: self.exchanges, remaining };
+        self.last = Sample { at: now, exchanges: self.exchanges, remaining };
+    }
+
+    /// Keeps the last sample among the others, where it lies far enough from the one before it, and lets go of what is too old.
+    fn make_room(&mut self, now: Timestamp) {
         let step = self.span.nanos / STEPS;
-        let before_last = self.samples.len().checked_sub(2).and_then(|index| self.samples.get(index));
-        let close = before_last.is_some_and(|before| nanos_between(before.at, now) < step);
-        match self.samples.back_mut().filter(|_| close) {
-            Some(last) => *last = sample,
-            None => self.samples.push_back(sample),
+        let close = |before: &Sample| nanos_between(before.at, now) < step;
+        if self.exchanges > 0.0 && !self.before.back().is_some_and(close) {
+            self.before.push_back(self.last);
         }
         let oldest = self.span.begin(now);
-        while self.samples.front().is_some_and(|first| first.at < oldest) {
-            self.samples.pop_front();
+        while self.before.front().is_some_and(|first| first.at < oldest) {
+            self.before.pop_front();
         }
+        let later = |sample: &Sample, nanos| Timestamp::from_nanos(sample.at.as_nanos().saturating_add(nanos));
+        self.replaces_until = match (self.before.front(), self.before.back()) {
+            (Some(first), Some(before)) => later(before, step).min(later(first, self.span.nanos)),
+            _ => Timestamp::MIN,
+        };
+    }
+
+    /// Until when it has no rates whatever comes, as far as that is known.
+    pub(super) fn silent_until(&self, window: Option<Duration>) -> Option<Timestamp> {
+        let front = self.first()?;
+        Some(Timestamp::from_nanos(front.at.as_nanos().saturating_add(Span::of(window).least())))
     }
 
     /// The rates of the trailing span; absent where less than three points or too short a time say something of it.
     #[inline]
     pub(super) fn rates(&self, now: Timestamp, window: Option<Duration>) -> Option<Rates> {
-        let front = self.samples.front().filter(|_| self.points >= POINTS_NEEDED)?;
+        let front = self.first().filter(|_| self.exchanges >= POINTS_NEEDED)?;
         let span = if self.span.window == window { self.span } else { Span::of(window) };
-        // Three seconds, so that a minute is not judged by one burst; a tenth of the span, so that an hour is not judged by
-        // three seconds.
-        let least = span.nanos.clamp(1, LEAST);
+        let least = span.least();
         if nanos_between(front.at, now) < least {
             return None;
         }
         let oldest = span.begin(now);
-        let front = Some(front).filter(|sample| sample.at >= oldest);
-        let first = front.or_else(|| self.samples.iter().find(|sample| sample.at >= oldest))?;
+        let mut samples = self.before.iter().chain(Some(&self.last));
+        let first = samples.find(|sample| sample.at >= oldest)?;
         let covered = nanos_between(first.at, now);
+        // Three seconds, so that a minute is not judged by one burst; a tenth of the span, so that an hour is not judged by
+        // three seconds.
         if covered < least.max(span.nanos / 10) {
             return None;
         }
-        let last = self.samples.back()?;
+        let last = &self.last;
         let seconds = now.since(first.at).as_secs_f64();
         let net = first.remaining.zip(last.remaining).map(|(before, after)| (before - after) / seconds);
         Some(Rates { exchanges: (last.exchanges - first.exchanges) / seconds, net })
+    }
+
+    fn first(&self) -> Option<&Sample> {
+        self.before.front().or(Some(&self.last)).filter(|_| self.exchanges > 0.0)
     }
 }
 
@@ -108,16 +143,16 @@ impl Span {
         Self { window, nanos: i64::try_from(span.as_nanos()).unwrap_or(i64::MAX) }
     }
 
+    /// The shortest time that says something of it, in nanoseconds.
+    #[inline]
+    fn least(self) -> i64 {
+        self.nanos.clamp(1, LEAST)
+    }
+
     /// When it began that ends now.
     #[inline]
     const fn begin(self, now: Timestamp) -> Timestamp {
         Timestamp::from_nanos(now.as_nanos().saturating_sub(self.nanos))
-    }
-}
-
-impl Default for Span {
-    fn default() -> Self {
-        Self::of(None)
     }
 }
 
@@ -148,7 +183,7 @@ mod tests {
         for tenth in 0..10_000u32 {
             let at = start.after(Duration::from_mins(1) + Duration::from_millis(100) * tenth);
             pace.add(at, Some(2000.0 - f64::from(tenth) / 5.0), window);
-            assert!(pace.samples.len() <= 2 * usize::try_from(STEPS).unwrap() + 2);
+            assert!(pace.before.len() <= 2 * usize::try_from(STEPS).unwrap() + 2);
         }
         let rates = pace.rates(start.after(Duration::from_millis(1_060_000 - 100)), window).unwrap();
         assert!((rates.exchanges - 10.0).abs() < 0.1 && (rates.net.unwrap() - 2.0).abs() < 0.02, "{rates:?}");

@@ -117,6 +117,10 @@ pub struct TrackedQuota {
     pub(super) shared_by: Option<QuotaId>,
     /// Where its endpoint is compared with others.
     pub(super) group: GroupId,
+    /// How often something of it changed that is none of its numbers.
+    pub(super) turns: u64,
+    /// After how many turns it was found to be steady.
+    pub(super) steady_in: u64,
 }
 
 impl TrackedQuota {
@@ -176,6 +180,8 @@ impl TrackedQuota {
             members: Vec::new(),
             shared_by: None,
             group: GroupId::NONE,
+            turns: 0,
+            steady_in: u64::MAX,
         }
     }
 
@@ -281,12 +287,13 @@ impl TrackedQuota {
     }
 
     /// No less than what [`Self::recent`] says for five minutes, without counting.
-    pub const fn recent_at_most(&self) -> Counts {
+    #[inline]
+    pub fn recent_at_most(&self) -> Counts {
         self.recent.at_most()
     }
 
     /// Until when nothing leaves the spans of [`Self::recent`], where that is known.
-    pub const fn recent_until(&self) -> Option<Timestamp> {
+    pub fn recent_until(&self) -> Option<Timestamp> {
         self.recent.until()
     }
 

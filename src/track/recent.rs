@@ -26,115 +26,141 @@ impl Counts {
     pub fn throttled_ratio(self) -> Option<f64> {
         (self.requests > 0).then(|| self.throttled as f64 / self.requests as f64)
     }
+
+    #[inline]
+    const fn with(self, more: Self) -> Self {
+        let requests = self.requests.saturating_add(more.requests);
+        Self { requests, throttled: self.throttled.saturating_add(more.throttled) }
+    }
+
+    #[inline]
+    const fn without(self, less: Self) -> Self {
+        let requests = self.requests.saturating_sub(less.requests);
+        Self { requests, throttled: self.throttled.saturating_sub(less.throttled) }
+    }
 }
 
 /// Counts a second, over a window that slides with event time.
 ///
 /// Seconds are those of the clock: a span of n seconds takes in the running second and the n - 1 before it, so its old
 /// edge is exact to one second. Only seconds with traffic take memory, at most 300 of 16 octets.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct RecentCounts {
-    seconds: VecDeque<Second>,
-    sum: Counts,
-    /// When the newest second is over: before that nothing leaves. Absent where that is not known.
-    until: Option<Timestamp>,
+    /// The newest second, empty where nothing came, and those before it with their sum.
+    newest: Second,
+    before: VecDeque<Second>,
+    sum_before: Counts,
+    /// When the newest second is over: before that nothing leaves. The beginning of time where that is not known.
+    until: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Second {
     number: i64,
     requests: u32,
     throttled: u32,
 }
 
+impl Default for RecentCounts {
+    fn default() -> Self {
+        let (newest, sum_before) = (Second::default(), Counts::default());
+        Self { newest, before: VecDeque::new(), sum_before, until: Timestamp::MIN }
+    }
+}
+
 impl RecentCounts {
     /// Counts an exchange; `now` never runs back.
     #[inline]
     pub(super) fn add(&mut self, now: Timestamp, throttled: bool) {
-        if self.until.is_none_or(|until| now >= until) {
+        if now >= self.until {
             self.begin(now.as_secs());
         }
-        if let Some(last) = self.seconds.back_mut() {
-            last.requests = last.requests.saturating_add(1);
-            if throttled {
-                last.throttled = last.throttled.saturating_add(1);
-            }
+        self.newest.requests = self.newest.requests.saturating_add(1);
+        if throttled {
+            self.newest.throttled = self.newest.throttled.saturating_add(1);
         }
-        self.sum.requests += 1;
-        self.sum.throttled += u64::from(throttled);
     }
 
     /// Adds what another counted.
     pub(super) fn merge(&mut self, other: &Self) {
-        for second in &other.seconds {
-            let at = self.seconds.partition_point(|known| known.number < second.number);
-            match self.seconds.get_mut(at).filter(|known| known.number == second.number) {
+        let mut all: Vec<Second> = self.seconds().collect();
+        for second in other.seconds() {
+            let at = all.partition_point(|known| known.number < second.number);
+            match all.get_mut(at).filter(|known| known.number == second.number) {
                 Some(known) => {
                     known.requests = known.requests.saturating_add(second.requests);
                     known.throttled = known.throttled.saturating_add(second.throttled);
                 }
-                None => self.seconds.insert(at, *second),
+                None => all.insert(at, second),
             }
         }
-        self.sum.requests = self.sum.requests.saturating_add(other.sum.requests);
-        self.sum.throttled = self.sum.throttled.saturating_add(other.sum.throttled);
-        if let Some(newest) = self.seconds.back().map(|second| second.number) {
-            self.forget(newest);
-            self.until = None;
-        }
+        let Some(newest) = all.pop() else { return };
+        let sum = |sum: Counts, second: &Second| sum.with(second.counts());
+        let sum_before = all.iter().fold(Counts::default(), sum);
+        *self = Self { newest, before: all.into(), sum_before, until: Timestamp::MIN };
+        self.forget(newest.number);
     }
 
     /// The counts of the last `span`, at most five minutes.
     #[inline]
     pub(super) fn within(&self, now: Timestamp, span: Duration) -> Counts {
         // Within the newest second nothing of what is kept has left.
-        if span >= LONGEST && self.until.is_some_and(|until| now < until) {
-            return self.sum;
+        if span >= LONGEST && now < self.until {
+            return self.at_most();
         }
         let span = i64::try_from(span.as_secs()).unwrap_or(KEPT).min(KEPT);
         let oldest = now.as_secs().saturating_sub(span);
         if span == KEPT {
             // All that is kept, but for what has left since the last exchange.
-            let mut counts = self.sum;
-            for second in self.seconds.iter().take_while(|s| s.number <= oldest) {
-                counts.requests = counts.requests.saturating_sub(u64::from(second.requests));
-                counts.throttled = counts.throttled.saturating_sub(u64::from(second.throttled));
-            }
-            return counts;
+            let left = self.seconds().take_while(|second| second.number <= oldest);
+            return left.fold(self.at_most(), |counts, second| counts.without(second.counts()));
         }
-        let mut counts = Counts::default();
-        for second in self.seconds.iter().rev().take_while(|s| s.number > oldest) {
-            counts.requests += u64::from(second.requests);
-            counts.throttled += u64::from(second.throttled);
-        }
-        counts
+        let inside = self.seconds().rev().take_while(|second| second.number > oldest);
+        inside.fold(Counts::default(), |counts, second| counts.with(second.counts()))
     }
 
     /// No less than what five minutes hold now: what they held when the last exchange came.
-    pub(super) const fn at_most(&self) -> Counts {
-        self.sum
+    #[inline]
+    pub(super) fn at_most(&self) -> Counts {
+        self.sum_before.with(self.newest.counts())
     }
 
     /// When the newest second is over, where that is known.
-    pub(super) const fn until(&self) -> Option<Timestamp> {
-        self.until
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        (self.until > Timestamp::MIN).then_some(self.until)
+    }
+
+    /// The seconds with traffic, in their order.
+    fn seconds(&self) -> impl DoubleEndedIterator<Item = Second> {
+        let newest = Some(self.newest).filter(|newest| newest.requests > 0);
+        self.before.iter().copied().chain(newest)
     }
 
     fn begin(&mut self, second: i64) {
-        self.forget(second);
-        if self.seconds.back().is_none_or(|last| last.number < second) {
-            self.seconds.push_back(Second { number: second, requests: 0, throttled: 0 });
+        if self.newest.requests == 0 {
+            self.newest.number = second;
+        } else if self.newest.number < second {
+            self.sum_before = self.sum_before.with(self.newest.counts());
+            self.before.push_back(self.newest);
+            self.newest = Second { number: second, ..Second::default() };
         }
-        self.until = Some(Timestamp::from_secs(second.saturating_add(1)));
+        self.forget(second);
+        self.until = Timestamp::from_secs(second.saturating_add(1));
     }
 
     fn forget(&mut self, now: i64) {
         let oldest = now.saturating_sub(KEPT);
-        while let Some(first) = self.seconds.front().filter(|s| s.number <= oldest) {
-            self.sum.requests = self.sum.requests.saturating_sub(u64::from(first.requests));
-            self.sum.throttled = self.sum.throttled.saturating_sub(u64::from(first.throttled));
-            self.seconds.pop_front();
+        while let Some(first) = self.before.front().filter(|second| second.number <= oldest) {
+            self.sum_before = self.sum_before.without(first.counts());
+            self.before.pop_front();
         }
+    }
+}
+
+impl Second {
+    #[inline]
+    fn counts(self) -> Counts {
+        Counts { requests: self.requests.into(), throttled: self.throttled.into() }
     }
 }
 
@@ -162,7 +188,7 @@ mod tests {
                 proptest::prop_assert_eq!(recent.within(now, Duration::from_secs(span)), inside(span));
                 proptest::prop_assert_eq!(recent.at_most(), inside(300));
             }
-            proptest::prop_assert!(recent.seconds.len() <= 300);
+            proptest::prop_assert!(recent.seconds().count() <= 300);
         }
     }
 }

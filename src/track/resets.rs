@@ -87,12 +87,23 @@ impl Resets {
         if self.at != Some(reset) || self.before.is_some_and(|(_, told)| !told) {
             return false;
         }
-        self.sightings = self.sightings.saturating_add(1);
-        self.until = now;
+        self.sight_again(now);
         if self.moves > 0 && self.is_steady() {
             self.moves = 0;
         }
         true
+    }
+
+    /// Whether [`Self::sight_again`] is all that a reset teaches that is stated so again.
+    pub(super) fn stand_at(&self, reset: Timestamp) -> bool {
+        self.at == Some(reset) && self.moves == 0 && self.before.is_none_or(|(_, told)| told)
+    }
+
+    /// Takes the reset that it stands at, stated later than before.
+    #[inline]
+    pub(super) const fn sight_again(&mut self, now: Timestamp) {
+        self.sightings = self.sightings.saturating_add(1);
+        self.until = now;
     }
 
     fn is_steady(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::model::{Observation, Reading, Timestamp};
 use super::identity::{Identity, ScopeRef};
 use super::options::TrackOptions;
 use super::quota::{QuotaId, TrackedQuota};
-use super::sharing::{Lesson, Stated};
+use super::sharing::{Last, Lesson, Stated};
 use super::tally::merge_codes;
 use super::tracker::Tracker;
 
@@ -45,6 +45,19 @@ impl Tracker {
             }
             None if known.is_some() => self.pass_on(reading, id, observation.at, now),
             _ => {}
+        }
+    }
+
+    /// The same, of a quota that is steady.
+    #[inline]
+    pub(super) fn learn_steady(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) {
+        let Some(quota) = self.quotas.get(id.slot) else { return };
+        let (Some(limit), Some(remaining), Some(reset)) = (reading.limit, reading.remaining, reading.reset_at) else {
+            return;
+        };
+        let is_compared = observation.provider.is_none() && observation.status != 304 && remaining <= limit;
+        if is_compared && !self.sharing.note_alone(quota.group, id, Last { limit, remaining, reset, at: now }) {
+            self.learn_sharing(observation, reading, id, now);
         }
     }
 
@@ -144,6 +157,7 @@ impl Tracker {
         }
         let Some(quota) = self.quotas.get_mut(member.slot).filter(|quota| quota.id == member) else { return };
         quota.shared_by = Some(shared);
+        quota.turns += 1;
         let state = Absorbed::of(quota);
         self.retired.push(member);
         let options = self.options.clone();
@@ -171,6 +185,7 @@ impl Tracker {
         for member in quota.members {
             if let Some(quota) = self.quota_mut(member).filter(|quota| quota.shared_by == Some(shared)) {
                 quota.shared_by = None;
+                quota.turns += 1;
             }
         }
         self.touched.retain(|id| *id != shared);
@@ -217,6 +232,7 @@ impl TrackedQuota {
     }
 
     fn absorb(&mut self, Absorbed(member): Absorbed, options: &TrackOptions) {
+        self.turns += 1;
         if self.numbers_at.is_none_or(|known| member.numbers_at.is_some_and(|at| at >= known)) {
             self.source = member.source;
             self.limit = member.limit;

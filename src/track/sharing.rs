@@ -89,12 +89,13 @@ struct Member {
     shared: Option<QuotaId>,
 }
 
+/// What an endpoint's exchange said last.
 #[derive(Clone, Copy)]
-struct Last {
-    limit: Amount,
-    remaining: Amount,
-    reset: Timestamp,
-    at: Timestamp,
+pub(super) struct Last {
+    pub(super) limit: Amount,
+    pub(super) remaining: Amount,
+    pub(super) reset: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 /// What speaks for and against two endpoints being counted together.
@@ -119,12 +120,22 @@ impl Sharing {
     /// Takes what the only endpoint of a group says, where it is that: most are alone, and nobody is there to be compared with.
     #[inline]
     pub(super) fn take_alone(&mut self, id: GroupId, stated: &Stated<'_>) -> bool {
+        let group = self.groups.get(id.slot).filter(|group| group.serial == id.serial);
+        let is_same = group
+            .and_then(|group| group.members.first())
+            .is_some_and(|member| member.shared.is_none() && same_text(&member.endpoint, stated.endpoint));
+        is_same && self.note_alone(id, stated.quota, Last::of(stated))
+    }
+
+    /// The same, where the endpoint is known to be that of the quota, and the quota to be its own.
+    #[inline]
+    pub(super) fn note_alone(&mut self, id: GroupId, quota: QuotaId, last: Last) -> bool {
         let Some(group) = self.groups.get_mut(id.slot).filter(|group| group.serial == id.serial) else { return false };
         let [alone] = group.members.as_mut_slice() else { return false };
-        if alone.quota != stated.quota || alone.shared.is_some() || !same_text(&alone.endpoint, stated.endpoint) {
+        if alone.quota != quota {
             return false;
         }
-        alone.last = Some(Last::of(stated));
+        alone.last = Some(last);
         self.groups.touch(id.slot);
         true
     }

@@ -403,6 +403,9 @@ impl Tracker {
             }
             self.expiries.insert(at, id);
         }
+        if !self.late {
+            quota.note_steady();
+        }
         if was_idle {
             self.busy.push(id);
             self.minute_ends.get_or_insert_with(|| minute_end(now));

@@ -15,16 +15,18 @@ const MILLION: f64 = 1e6;
 /// Steps with traffic of the last hour; steps without take no memory.
 ///
 /// Steps lie on the clock's multiples of ten seconds; the last one of a [`Trend`] is the one that holds its moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct TrendRing {
-    steps: VecDeque<Step>,
-    /// When the newest step is over: before that nothing leaves. Absent where that is not known.
-    until: Option<Timestamp>,
+    /// The newest step, empty where nothing came, and those before it.
+    newest: Step,
+    before: VecDeque<Step>,
+    /// When the newest step is over: before that nothing leaves. The beginning of time where that is not known.
+    until: Timestamp,
     /// The highest utilization of the newest step, as far as it was noted since it began.
     highest: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Step {
     /// Tens of seconds since the Unix epoch: every [`Timestamp`] fits.
     number: i32,
@@ -34,14 +36,20 @@ struct Step {
     throttled: u32,
 }
 
+impl Default for TrendRing {
+    fn default() -> Self {
+        Self { newest: Step::default(), before: VecDeque::new(), until: Timestamp::MIN, highest: -1.0 }
+    }
+}
+
 impl TrendRing {
     /// Counts an exchange; `now` never runs back.
     #[inline]
     pub(super) fn add(&mut self, now: Timestamp, utilization: Option<f64>, throttled: bool) {
-        if self.until.is_none_or(|until| now >= until) {
+        if now >= self.until {
             self.begin(step_number(now));
         }
-        let Some(step) = self.steps.back_mut() else { return };
+        let step = &mut self.newest;
         step.requests = step.requests.saturating_add(1);
         if throttled {
             step.throttled = step.throttled.saturating_add(1);
@@ -56,22 +64,21 @@ impl TrendRing {
 
     /// Adds what another counted.
     pub(super) fn merge(&mut self, other: &Self) {
-        for step in &other.steps {
-            let at = self.steps.partition_point(|known| known.number < step.number);
-            match self.steps.get_mut(at).filter(|known| known.number == step.number) {
+        let mut all: Vec<Step> = self.steps().collect();
+        for step in other.steps() {
+            let at = all.partition_point(|known| known.number < step.number);
+            match all.get_mut(at).filter(|known| known.number == step.number) {
                 Some(known) => {
                     known.utilization = known.utilization.max(step.utilization);
                     known.requests = known.requests.saturating_add(step.requests);
                     known.throttled = known.throttled.saturating_add(step.throttled);
                 }
-                None => self.steps.insert(at, *step),
+                None => all.insert(at, step),
             }
         }
-        let newest = self.steps.back().map_or(i32::MIN, |step| step.number);
-        while self.steps.front().is_some_and(|step| step.number <= newest.saturating_sub(POINTS)) {
-            self.steps.pop_front();
-        }
-        self.until = None;
+        let Some(newest) = all.pop() else { return };
+        (self.newest, self.before, self.until) = (newest, all.into(), Timestamp::MIN);
+        self.forget(newest.number);
     }
 
     /// The trend at a moment.
@@ -79,12 +86,12 @@ impl TrendRing {
         let step = Duration::from_secs(STEP.unsigned_abs());
         let last = step_number(now);
         let oldest = last.saturating_sub(POINTS - 1);
-        let Some(first) = self.steps.iter().map(|s| s.number).find(|&n| n >= oldest) else {
+        let Some(first) = self.steps().map(|s| s.number).find(|&n| n >= oldest) else {
             return Trend { step, points: Vec::new() };
         };
         let length = usize::try_from(last.saturating_sub(first)).unwrap_or(0) + 1;
         let mut points = vec![TrendPoint::default(); length];
-        for step in self.steps.iter().filter(|s| s.number >= first) {
+        for step in self.steps().filter(|s| s.number >= first) {
             let index = usize::try_from(step.number - first).unwrap_or(usize::MAX);
             if let Some(point) = points.get_mut(index) {
                 let utilization = step.utilization.checked_sub(1).map(|millionths| f64::from(millionths) / MILLION);
@@ -94,15 +101,28 @@ impl TrendRing {
         Trend { step, points }
     }
 
+    /// The steps with traffic, in their order.
+    fn steps(&self) -> impl Iterator<Item = Step> {
+        let newest = Some(self.newest).filter(|newest| newest.requests > 0);
+        self.before.iter().copied().chain(newest)
+    }
+
     fn begin(&mut self, number: i32) {
-        while self.steps.front().is_some_and(|s| s.number <= number.saturating_sub(POINTS)) {
-            self.steps.pop_front();
+        if self.newest.requests == 0 {
+            self.newest.number = number;
+        } else if self.newest.number < number {
+            self.before.push_back(self.newest);
+            self.newest = Step { number, ..Step::default() };
         }
-        if self.steps.back().is_none_or(|s| s.number < number) {
-            self.steps.push_back(Step { number, utilization: 0, requests: 0, throttled: 0 });
-        }
-        self.until = Some(Timestamp::from_secs(i64::from(number).saturating_add(1).saturating_mul(STEP)));
+        self.forget(number);
+        self.until = Timestamp::from_secs(i64::from(number).saturating_add(1).saturating_mul(STEP));
         self.highest = -1.0;
+    }
+
+    fn forget(&mut self, newest: i32) {
+        while self.before.front().is_some_and(|step| step.number <= newest.saturating_sub(POINTS)) {
+            self.before.pop_front();
+        }
     }
 }
 
@@ -136,7 +156,7 @@ mod tests {
         for second in 0..10_000 {
             ring.add(start.after(Duration::from_secs(second)), None, false);
         }
-        assert!(ring.steps.len() <= 360);
+        assert!(ring.steps().count() <= 360);
         ring.add(Timestamp::MAX, Some(f64::MAX), false);
         assert_eq!(ring.at(Timestamp::MAX).points.len(), 1);
     }

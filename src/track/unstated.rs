@@ -47,6 +47,7 @@ impl Tracker {
                 (_, Some(learned)) => quota.believe(learned, learner.counted()),
                 (_, None) => {
                     quota.forget_learned();
+                    quota.turns += 1;
                     quota.learning = Learning::Watches;
                 }
             }
@@ -68,6 +69,7 @@ impl TrackedQuota {
 
     fn believe(&mut self, learned: Learned, counted: Option<CountedWindow>) {
         self.forget_learned();
+        self.turns += 1;
         self.limit = Amount::new(learned.limit);
         self.source = QuotaSource::Learned;
         self.window_kind = Some(learned.kind);
@@ -78,6 +80,7 @@ impl TrackedQuota {
     /// Gives up a limit that was learned, with all that was concluded from it.
     pub(super) fn forget_learned(&mut self) {
         if self.learning.learned().is_some() {
+            self.turns += 1;
             (self.limit, self.window_kind, self.counted, self.denied_until) = (None, None, None, None);
             (self.peak, self.peak_used) = (None, None);
             self.source = QuotaSource::Header;

@@ -8,6 +8,7 @@ use crate::model::{
 };
 
 use super::counted::CountedWindow;
+use super::numbers::Numbers;
 use super::options::TrackOptions;
 use super::quota::{QuotaChange, TrackedQuota};
 use super::recent::RecentCounts;
@@ -43,6 +44,7 @@ impl TrackedQuota {
         if self.numbers_at.is_some_and(|known| at < known) {
             return applied;
         }
+        let before = self.standing();
         self.forget_learned();
         if self.key.window.is_none() && stated_window(reading).is_some() {
             self.key.window = stated_window(reading);
@@ -104,11 +106,13 @@ impl TrackedQuota {
                 counted.anchor(reset, at);
             }
         }
+        self.turn_from(before);
         applied
     }
 
     /// Counts an exchange against a declared limit. What the provider itself said in the same exchange goes first.
     pub(super) fn declare(&mut self, declared: &DeclaredQuota, said: bool, now: Timestamp) {
+        let before = self.standing();
         self.forget_learned();
         self.policy.get_or_insert_with(|| Arc::clone(&declared.policy));
         if self.class.as_ref() != Some(&declared.endpoints) {
@@ -121,17 +125,17 @@ impl TrackedQuota {
             self.said = false;
         }
         // The agent sees exchanges, not what each one costs: other units stay uncounted.
-        if !self.counts_requests() || declared.window.is_zero() {
-            return;
+        if self.counts_requests() && !declared.window.is_zero() {
+            let limit = declared.limit.value();
+            let fits = self.counted.as_ref().is_some_and(|c| c.fits(declared.window_kind, declared.window, limit));
+            if !fits {
+                self.counted = Some(CountedWindow::new(declared.window_kind, declared.window, limit));
+            }
+            if let Some(counted) = &mut self.counted {
+                counted.add(now);
+            }
         }
-        let limit = declared.limit.value();
-        let fits = self.counted.as_ref().is_some_and(|c| c.fits(declared.window_kind, declared.window, limit));
-        if !fits {
-            self.counted = Some(CountedWindow::new(declared.window_kind, declared.window, limit));
-        }
-        if let Some(counted) = &mut self.counted {
-            counted.add(now);
-        }
+        self.turn_from(before);
     }
 
     /// Counts an exchange.
@@ -165,6 +169,16 @@ impl TrackedQuota {
         }
         let numbers = self.numbers(now);
         self.latest = numbers;
+        self.note_peaks(&numbers);
+        if !late {
+            self.recent.add(now, throttled);
+            self.trend.add(now, numbers.utilization, throttled);
+            self.pace.add(now, numbers.remaining.map(Amount::value), self.window_at_least());
+        }
+    }
+
+    #[inline]
+    pub(super) fn note_peaks(&mut self, numbers: &Numbers) {
         if let Some(utilization) = numbers.utilization
             && self.peak.is_none_or(|peak| utilization > peak)
         {
@@ -175,14 +189,10 @@ impl TrackedQuota {
         {
             self.peak_used = Some(used);
         }
-        if !late {
-            self.recent.add(now, throttled);
-            self.trend.add(now, numbers.utilization, throttled);
-            self.pace.add(now, numbers.remaining.map(Amount::value), self.window_at_least());
-        }
     }
 
     fn count_refusal(&mut self, observation: &Observation, options: &TrackOptions) {
+        self.turns += 1;
         self.throttled = self.throttled.saturating_add(1);
         self.minute.throttled = self.minute.throttled.saturating_add(1);
         if let Some(code) = &observation.error_code {
@@ -204,6 +214,7 @@ impl TrackedQuota {
 
     /// Takes a refusal upon itself.
     pub(super) fn refuse(&mut self, retry_after: Option<Duration>, now: Timestamp, sequence: u64) {
+        self.turns += 1;
         self.refused_in = sequence;
         self.refused_at = Some(now);
         if let Some(wait) = retry_after {
@@ -224,6 +235,7 @@ impl TrackedQuota {
     /// Takes over what an endpoint counted before its quota was known.
     pub(super) fn inherit(&mut self, endpoint: &Arc<str>, requests: u64, recent: RecentCounts) {
         if self.requests == 0 {
+            self.turns += 1;
             self.requests = requests;
             self.recent = recent;
             if requests > 0 && !endpoint.is_empty() && self.endpoints.is_empty() {
