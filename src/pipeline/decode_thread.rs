@@ -1,13 +1,14 @@
 //! Captures decoded by one other thread.
 //!
-//! This thread reads blocks of frames, looks at the exchanges that the other one finds in them, and judges: about half of the
-//! work. What comes out is the same as where one thread does all, because blocks stay whole and in their order.
+//! This thread looks at the exchanges that the other one finds, and judges: about as much work. Blocks of frames are read by
+//! whichever of the two has nothing else to do. What comes out is the same as where one thread does all, because blocks stay
+//! whole and in their order.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::capture_reader::CaptureReader;
 use super::disorder::Disorder;
@@ -18,32 +19,28 @@ use crate::decode::Decoder;
 use crate::model::{Exchange, InputCounters, Timestamp};
 use crate::source::{FrameBatch, SourceError};
 
+/// Blocks that are read ahead, of a quarter of a mebibyte each.
+const AHEAD: usize = 8;
+
 /// Blocks that are handed over together: waking a thread costs as much as decoding dozens of frames.
 const BLOCKS: usize = 4;
 
-/// How often that many are on their way, so that no thread waits for the other while it works.
-const AHEAD: usize = 3;
+/// Hand-overs that wait to be looked at; then the other thread waits.
+const FOUND: usize = 4;
 
 /// Exchanges that are found before their content is looked at.
 const TOGETHER: usize = 32;
 
-/// Content that waits to be looked at goes ahead of its block from there on, in octets: compressed, a block may hold a thousand
-/// times its length.
+/// Content that waits to be looked at is handed over from there on, in octets: compressed, a block may hold a thousand times
+/// its length.
 const CONTENT: usize = 1 << 20;
 
-/// A decode thread, and what is read for it.
+/// A decode thread, and what it finds.
 pub(super) struct DecodeThread {
-    reader: CaptureReader,
-    counters: InputCounters,
-    /// Gone once there are no more blocks.
-    input: Option<Sender<Vec<Block>>>,
-    output: Receiver<Found>,
-    /// How many hand-overs have not come back; the last one is the end, once there are no more blocks.
-    on_their_way: usize,
+    blocks: Arc<Blocks>,
+    output: Receiver<Result<Vec<Block>, SourceError>>,
     decoded: VecDeque<Block>,
     observed: Observed,
-    /// Blocks that are done with, whose memory is used again.
-    used: Vec<Block>,
 }
 
 /// A block of frames, and what was found in it.
@@ -60,37 +57,23 @@ struct Block {
     counters: InputCounters,
 }
 
-/// What was found in a hand-over, or in its first part.
-#[derive(Default)]
-struct Found {
-    blocks: Vec<Block>,
-    is_part: bool,
-}
-
 impl DecodeThread {
     /// Starts it.
     pub(super) fn start(reader: CaptureReader, context: &Context) -> Self {
-        let (input, blocks) = unbounded();
-        // A thread that finds too much ahead waits.
-        let (found, output) = bounded(AHEAD);
+        let blocks = Arc::new(Blocks::new(reader));
+        let (found, output) = bounded(FOUND);
         let decoding = Decoding {
             decoder: Decoder::new(context.decode.clone(), context.key.clone(), context.extractor.interest()),
+            blocks: Arc::clone(&blocks),
+            found: Vec::new(),
+            content: 0,
             output: found,
             disorder: Disorder::up_to(context.decode.reordering),
             watermark: Timestamp::MIN,
             counters: InputCounters::default(),
         };
-        std::thread::spawn(move || decoding.run(&blocks));
-        Self {
-            reader,
-            counters: InputCounters::default(),
-            input: Some(input),
-            output,
-            on_their_way: 0,
-            decoded: VecDeque::new(),
-            observed: Observed::new(Arc::clone(&context.extractor), 0),
-            used: Vec::new(),
-        }
+        std::thread::spawn(move || decoding.run());
+        Self { blocks, output, decoded: VecDeque::new(), observed: Observed::new(Arc::clone(&context.extractor), 0) }
     }
 
     /// Takes back what was judged.
@@ -101,51 +84,33 @@ impl DecodeThread {
     /// Waits for the next block.
     pub(super) fn next(&mut self) -> Feed {
         loop {
+            // Who is about to run out of work reads on before, so that the other one does not wait for it.
+            if self.decoded.len() < BLOCKS {
+                if let Ok(found) = self.output.try_recv() {
+                    match self.take(found) {
+                        Ok(()) => continue,
+                        Err(error) => return Feed::Failed(error),
+                    }
+                }
+                match self.blocks.read_ahead() {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => return Feed::Failed(error),
+                }
+            }
             if let Some(block) = self.decoded.pop_front() {
                 return Feed::Batch(self.look_at(block));
             }
-            if let Err(error) = self.hand_over() {
+            // It has ended, or died: there is nothing more.
+            let Ok(found) = self.output.recv() else { return Feed::Ended };
+            if let Err(error) = self.take(found) {
                 return Feed::Failed(error);
             }
-            if self.on_their_way == 0 {
-                return Feed::Ended;
-            }
-            // A thread that died gives nothing more.
-            let found = self.output.recv().unwrap_or_default();
-            self.on_their_way -= usize::from(!found.is_part);
-            self.decoded.extend(found.blocks);
         }
     }
 
-    /// Gives the thread blocks to go on with.
-    fn hand_over(&mut self) -> Result<(), SourceError> {
-        while self.on_their_way < AHEAD
-            && let Some(input) = self.input.take()
-        {
-            let mut blocks = Vec::with_capacity(BLOCKS);
-            let read = self.read(&mut blocks);
-            if !blocks.is_empty() || read.is_err() {
-                // One that died takes nothing.
-                let _ = input.send(blocks);
-                self.input = Some(input);
-            }
-            self.on_their_way += 1;
-            read?;
-        }
-        Ok(())
-    }
-
-    /// Reads the blocks of a hand-over; fewer at the end of all.
-    fn read(&mut self, blocks: &mut Vec<Block>) -> Result<(), SourceError> {
-        while blocks.len() < BLOCKS {
-            let mut block = self.used.pop().unwrap_or_default();
-            let Some(source) = self.reader.next_batch(&mut block.frames, &mut self.counters)? else { break };
-            if block.source != source {
-                // The name is counted with each exchange: the other thread has one of its own.
-                block.source = Arc::from(&*source);
-            }
-            blocks.push(block);
-        }
+    fn take(&mut self, found: Result<Vec<Block>, SourceError>) -> Result<(), SourceError> {
+        self.decoded.extend(found?);
         Ok(())
     }
 
@@ -157,19 +122,102 @@ impl DecodeThread {
         let watermark = block.watermark;
         let mut counters = std::mem::take(&mut block.counters);
         if watermark == Timestamp::MAX {
-            counters.add(&self.counters);
+            counters.add(&self.blocks.reading().counters);
         }
-        if self.used.len() < BLOCKS * AHEAD {
-            self.used.push(block);
-        }
+        self.blocks.take_back(block);
         Batch { observations: self.observed.take(), watermark, counters }
+    }
+}
+
+/// The blocks of frames, which both threads read.
+struct Blocks {
+    reading: Mutex<Reading>,
+    ahead: (Sender<Block>, Receiver<Block>),
+    /// Those that are done with, whose memory is used again.
+    used: (Sender<Block>, Receiver<Block>),
+}
+
+/// What is read, by one thread at a time.
+struct Reading {
+    reader: CaptureReader,
+    counters: InputCounters,
+    has_ended: bool,
+}
+
+impl Blocks {
+    fn new(reader: CaptureReader) -> Self {
+        Self {
+            reading: Mutex::new(Reading { reader, counters: InputCounters::default(), has_ended: false }),
+            ahead: bounded(AHEAD),
+            used: bounded(AHEAD),
+        }
+    }
+
+    /// Reads a block for the decode thread; `false` where there are enough, or no more, or that thread reads one itself.
+    fn read_ahead(&self) -> Result<bool, SourceError> {
+        let (ahead, _) = &self.ahead;
+        if ahead.is_full() {
+            return Ok(false);
+        }
+        let mut reading = match self.reading.try_lock() {
+            Ok(reading) => reading,
+            Err(TryLockError::Poisoned(reading)) => reading.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+        };
+        // It is handed over before the other thread may read the next one.
+        let Some(block) = self.read(&mut reading)? else { return Ok(false) };
+        Ok(ahead.try_send(block).is_ok())
+    }
+
+    /// The next block that was read ahead.
+    fn next_ahead(&self) -> Option<Block> {
+        self.ahead.1.try_recv().ok()
+    }
+
+    /// The next block, read now where none was read ahead; `None` at the end.
+    fn next(&self) -> Result<Option<Block>, SourceError> {
+        let mut reading = self.reading();
+        // The other thread may have read one meanwhile.
+        match self.next_ahead() {
+            Some(block) => Ok(Some(block)),
+            None => self.read(&mut reading),
+        }
+    }
+
+    fn read(&self, reading: &mut Reading) -> Result<Option<Block>, SourceError> {
+        if reading.has_ended {
+            return Ok(None);
+        }
+        let mut block = self.used.1.try_recv().unwrap_or_default();
+        let Some(source) = reading.reader.next_batch(&mut block.frames, &mut reading.counters)? else {
+            reading.has_ended = true;
+            return Ok(None);
+        };
+        if block.source != source {
+            // The name is counted with each exchange: the decode thread has one of its own.
+            block.source = Arc::from(&*source);
+        }
+        Ok(Some(block))
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_back(&self, block: Block) {
+        // Where there are enough to go on with, this one is freed.
+        let _ = self.used.0.try_send(block);
     }
 }
 
 /// What runs on the other thread.
 struct Decoding {
     decoder: Decoder,
-    output: Sender<Found>,
+    blocks: Arc<Blocks>,
+    /// What is handed over next, and how many octets of content are in it.
+    found: Vec<Block>,
+    content: usize,
+    output: Sender<Result<Vec<Block>, SourceError>>,
     disorder: Disorder,
     /// Of the last block that is done.
     watermark: Timestamp,
@@ -178,46 +226,71 @@ struct Decoding {
 
 impl Decoding {
     /// Decodes until there are no more blocks, or nobody takes what is found.
-    fn run(mut self, input: &Receiver<Vec<Block>>) -> Option<()> {
-        for blocks in input {
-            let mut found = Vec::with_capacity(BLOCKS);
-            for mut block in blocks {
-                block.exchanges.clear();
-                std::mem::swap(self.decoder.exchanges_mut(), &mut block.exchanges);
-                self.decode(&block.source, &block.frames, &mut found)?;
-                std::mem::swap(self.decoder.exchanges_mut(), &mut block.exchanges);
-                let disorder = self.disorder.note(self.decoder.ran_back());
-                (self.watermark, self.counters) = (self.decoder.watermark(disorder), self.decoder.counters());
-                (block.watermark, block.counters) = (self.watermark, self.counters.clone());
-                found.push(block);
+    fn run(mut self) -> Option<()> {
+        while let Some(block) = self.next() {
+            self.decode(block)?;
+            if self.found.len() >= BLOCKS {
+                self.hand_over()?;
             }
-            self.output.send(Found { blocks: found, is_part: false }).ok()?;
         }
         self.decoder.finish();
         let exchanges = std::mem::take(self.decoder.exchanges_mut());
-        let (watermark, counters) = (self.decoder.watermark(Duration::ZERO), self.decoder.counters());
-        let last = Block { exchanges, watermark, counters, ..Block::default() };
-        self.output.send(Found { blocks: vec![last], is_part: false }).ok()
+        (self.watermark, self.counters) = (self.decoder.watermark(Duration::ZERO), self.decoder.counters());
+        self.find(Block { exchanges, ..Block::default() });
+        self.hand_over()
     }
 
-    /// Decodes a block; sends what was `found` before, and in it so far, where that holds too much content.
-    fn decode(&mut self, source: &Arc<str>, frames: &FrameBatch, found: &mut Vec<Block>) -> Option<()> {
-        let mut frames = frames.frames();
-        let mut content = 0;
-        while frames.len() > 0 {
-            let known = self.decoder.exchanges().len();
-            self.decoder.handle_frames(source, &mut frames, known + TOGETHER);
-            let bodies = self.decoder.exchanges().iter().skip(known).filter_map(|new| new.response.body.as_ref());
-            content += bodies.map(|body| body.octets.len()).sum::<usize>();
-            if content > CONTENT {
-                content = 0;
-                let exchanges = std::mem::take(self.decoder.exchanges_mut());
-                // It lets nothing pass: what comes out does not depend on where a block is parted.
-                let (watermark, counters) = (self.watermark, self.counters.clone());
-                found.push(Block { exchanges, watermark, counters, ..Block::default() });
-                self.output.send(Found { blocks: std::mem::take(found), is_part: true }).ok()?;
+    /// The next block; `None` at the end, or where nobody takes what is found.
+    fn next(&mut self) -> Option<Block> {
+        if let Some(block) = self.blocks.next_ahead() {
+            return Some(block);
+        }
+        // The other thread had no time to read ahead: it is awake, and soon takes what is found.
+        self.hand_over()?;
+        loop {
+            match self.blocks.next() {
+                Ok(block) => return block,
+                Err(error) => self.output.send(Err(error)).ok()?,
             }
         }
+    }
+
+    fn decode(&mut self, mut block: Block) -> Option<()> {
+        block.exchanges.clear();
+        std::mem::swap(self.decoder.exchanges_mut(), &mut block.exchanges);
+        let mut frames = block.frames.frames();
+        while frames.len() > 0 {
+            let known = self.decoder.exchanges().len();
+            self.decoder.handle_frames(&block.source, &mut frames, known + TOGETHER);
+            let bodies = self.decoder.exchanges().iter().skip(known).filter_map(|new| new.response.body.as_ref());
+            self.content += bodies.map(|body| body.octets.len()).sum::<usize>();
+            if self.content > CONTENT {
+                // A part of a block lets nothing pass: what comes out does not depend on where it is parted.
+                let exchanges = std::mem::take(self.decoder.exchanges_mut());
+                self.find(Block { exchanges, ..Block::default() });
+                self.hand_over()?;
+            }
+        }
+        drop(frames);
+        std::mem::swap(self.decoder.exchanges_mut(), &mut block.exchanges);
+        let disorder = self.disorder.note(self.decoder.ran_back());
+        (self.watermark, self.counters) = (self.decoder.watermark(disorder), self.decoder.counters());
+        self.find(block);
         Some(())
+    }
+
+    /// Puts a block to the others that were found, as of what is done so far.
+    fn find(&mut self, block: Block) {
+        self.found.push(Block { watermark: self.watermark, counters: self.counters.clone(), ..block });
+    }
+
+    /// Hands over what was found.
+    fn hand_over(&mut self) -> Option<()> {
+        if self.found.is_empty() {
+            return Some(());
+        }
+        self.content = 0;
+        let blocks = std::mem::replace(&mut self.found, Vec::with_capacity(BLOCKS));
+        self.output.send(Ok(blocks)).ok()
     }
 }
