@@ -44,12 +44,7 @@ impl Gauge<'_> {
         if machine.is_firing() {
             outlook.with_the_numbers();
         }
-        if let Some(at) = machine.deadline(now, options, || self.terms) {
-            outlook.at(at, now);
-        }
-        if !machine.is_idle(now, options) {
-            outlook.waits();
-        }
+        outlook.of_machine(machine, now, options, || self.terms);
     }
 }
 

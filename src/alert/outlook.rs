@@ -3,6 +3,7 @@
 use crate::model::Timestamp;
 use crate::track::sooner;
 
+use super::machine::{Machine, Terms};
 use super::options::AlertOptions;
 use super::quota_rules::TICK;
 
@@ -45,6 +46,23 @@ impl Outlook {
     #[inline]
     pub(super) const fn waits(&mut self) {
         self.waits = true;
+    }
+
+    /// When time alone changes something of a machine.
+    #[inline]
+    pub(super) fn of_machine(
+        &mut self,
+        machine: &Machine,
+        now: Timestamp,
+        options: &AlertOptions,
+        terms: impl FnOnce() -> Terms,
+    ) {
+        if let Some(at) = machine.deadline(now, options, terms) {
+            self.at(at, now);
+        }
+        if !machine.is_idle(now, options) {
+            self.waits();
+        }
     }
 
     /// Whatever either of the two collected.

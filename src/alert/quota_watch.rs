@@ -135,12 +135,7 @@ impl QuotaWatch {
             if machine.is_firing() {
                 self.remembered.look_ahead(rule, levels[index], facts, outlook);
             }
-            if let Some(at) = machine.deadline(now, options, || terms(rule, facts)) {
-                outlook.at(at, now);
-            }
-            if !machine.is_idle(now, options) {
-                outlook.waits();
-            }
+            outlook.of_machine(machine, now, options, || terms(rule, facts));
         }
         [others, gauges]
     }

@@ -73,7 +73,7 @@ impl DecodeThread {
             counters: InputCounters::default(),
         };
         std::thread::spawn(move || decoding.run());
-        Self { blocks, output, decoded: VecDeque::new(), observed: Observed::new(Arc::clone(&context.extractor), 0) }
+        Self { blocks, output, decoded: VecDeque::new(), observed: Observed::new(Arc::clone(&context.extractor)) }
     }
 
     /// Takes back what was judged.
@@ -83,35 +83,32 @@ impl DecodeThread {
 
     /// Waits for the next block.
     pub(super) fn next(&mut self) -> Feed {
+        match self.next_decoded() {
+            Ok(Some(block)) => Feed::Batch(self.look_at(block)),
+            Ok(None) => Feed::Ended,
+            Err(error) => Feed::Failed(error),
+        }
+    }
+
+    fn next_decoded(&mut self) -> Result<Option<Block>, SourceError> {
         loop {
             // Who is about to run out of work reads on before, so that the other one does not wait for it.
             if self.decoded.len() < BLOCKS {
                 if let Ok(found) = self.output.try_recv() {
-                    match self.take(found) {
-                        Ok(()) => continue,
-                        Err(error) => return Feed::Failed(error),
-                    }
+                    self.decoded.extend(found?);
+                    continue;
                 }
-                match self.blocks.read_ahead() {
-                    Ok(true) => continue,
-                    Ok(false) => {}
-                    Err(error) => return Feed::Failed(error),
+                if self.blocks.read_ahead()? {
+                    continue;
                 }
             }
             if let Some(block) = self.decoded.pop_front() {
-                return Feed::Batch(self.look_at(block));
+                return Ok(Some(block));
             }
             // It has ended, or died: there is nothing more.
-            let Ok(found) = self.output.recv() else { return Feed::Ended };
-            if let Err(error) = self.take(found) {
-                return Feed::Failed(error);
-            }
+            let Ok(found) = self.output.recv() else { return Ok(None) };
+            self.decoded.extend(found?);
         }
-    }
-
-    fn take(&mut self, found: Result<Vec<Block>, SourceError>) -> Result<(), SourceError> {
-        self.decoded.extend(found?);
-        Ok(())
     }
 
     /// Looks at what was found in a block.

@@ -44,7 +44,7 @@ impl Lane {
         Self {
             disorder: options.reordering,
             decoder: Decoder::new(options, key, extractor.interest()),
-            observed: Observed::new(extractor, 0),
+            observed: Observed::new(extractor),
             lines: InputCounters::default(),
             newest_line: None,
         }

@@ -30,9 +30,9 @@ const SPARE: usize = 512;
 const FEW_READINGS: usize = 8;
 
 impl Observed {
-    /// None yet.
-    pub(super) fn new(extractor: Arc<Extractor>, thread: usize) -> Self {
-        Self { observer: Observer::new(extractor), observations: Vec::new(), thread, spare: Vec::new() }
+    /// None yet, on the only thread.
+    pub(super) fn new(extractor: Arc<Extractor>) -> Self {
+        Self { observer: Observer::new(extractor), observations: Vec::new(), thread: 0, spare: Vec::new() }
     }
 
     /// The same on the decode thread of that number.

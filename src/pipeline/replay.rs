@@ -28,7 +28,7 @@ pub struct ReplayOptions {
     pub key: HashKey,
     /// How the engine judges.
     pub engine: EngineOptions,
-    /// Threads in all, at least 1: the first one reads and judges, and decodes where it is the only one.
+    /// Threads in all, at least 1: the first one judges, and decodes where it is the only one.
     pub threads: usize,
 }
 

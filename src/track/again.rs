@@ -13,8 +13,7 @@ impl TrackedQuota {
     /// [`Self::apply`] would; whether it was such a one. Most are.
     #[inline]
     pub(super) fn take_again(&mut self, reading: &Reading, at: Timestamp) -> bool {
-        let is_plain = self.said && self.counted.is_none() && self.learning == Learning::Idle && !self.learned_sharing;
-        let Some(reset) = self.says_again(reading, at).filter(|_| is_plain) else { return false };
+        let Some(reset) = self.says_again(reading, at).filter(|_| self.is_plain()) else { return false };
         // One that was seen later has seen no longer wait.
         if at < self.seen_at || !(self.moves() || self.resets.note_again(reset, at)) {
             return false;
@@ -64,12 +63,11 @@ impl TrackedQuota {
 
     /// Notes whether, until it turns, [`Self::take_steady`] finds everything as it is now, but for numbers.
     pub(super) fn note_steady(&mut self) {
-        let is_plain = self.said && self.counted.is_none() && self.learning == Learning::Idle && !self.learned_sharing;
         let is_alone = self.namesakes == 0 && self.shared_by.is_none();
         let has_limit = self.limit.is_some_and(|limit| limit > Amount::ZERO);
         let is_awaited = self.wakes_at.is_some() && self.denied_until.is_none();
         let is_still = self.reset_at.is_some_and(|reset| self.resets.stand_at(reset)) && !self.moves();
-        if is_plain && is_alone && has_limit && is_awaited && is_still {
+        if self.is_plain() && is_alone && has_limit && is_awaited && is_still {
             self.steady_in = self.turns;
         }
     }
@@ -92,6 +90,12 @@ impl TrackedQuota {
         self.stated_utilization = reading.utilization.filter(|ratio| ratio.is_finite() && *ratio >= 0.0);
         self.numbers_at = Some(at);
         self.source = reading.source;
+    }
+
+    /// Whether all that is known of it is what responses said.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.said && self.counted.is_none() && self.learning == Learning::Idle && !self.learned_sharing
     }
 
     /// Whether its window moves with the exchanges.
