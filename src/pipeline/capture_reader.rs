@@ -82,7 +82,6 @@ impl Open {
         if self.ended || self.given < self.ahead.len() {
             return Ok(());
         }
-        self.ahead.clear();
         self.given = 0;
         match self.file.next_batch(&mut self.ahead, counters) {
             Ok(0) => {

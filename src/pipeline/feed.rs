@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::capture_reader::CaptureReader;
-use super::decode_thread::DecodeThread;
 use super::disorder::Disorder;
 use super::lane::{Batch, Lane};
 use super::observed::Made;
@@ -33,7 +32,6 @@ pub(super) enum Feed {
 pub(super) enum Stream {
     Captures(Box<Captures>),
     Lines(Box<LineFile>),
-    DecodeThread(Box<DecodeThread>),
     Threads(Box<Threads>),
 }
 
@@ -51,7 +49,6 @@ impl Stream {
                 lane: context.lane(1),
                 ended: false,
             })),
-            2 => Self::DecodeThread(Box::new(DecodeThread::start(reader, context))),
             _ => Self::Threads(Box::new(Threads::start(reader, threads - 1, context))),
         }
     }
@@ -75,7 +72,6 @@ impl Stream {
         match self {
             Self::Captures(captures) => captures.lane.take_back(made),
             Self::Lines(lines) => lines.lane.take_back(made),
-            Self::DecodeThread(thread) => thread.take_back(made),
             Self::Threads(threads) => threads.take_back(made),
         }
     }
@@ -85,7 +81,6 @@ impl Stream {
         match self {
             Self::Captures(captures) => captures.next(),
             Self::Lines(lines) => lines.next(),
-            Self::DecodeThread(thread) => thread.next(),
             Self::Threads(threads) => threads.next(),
         }
     }

@@ -5,10 +5,10 @@
 //! [`Sequencer`], so that live traffic and its recording are judged alike.
 
 mod capture_reader;
-mod decode_thread;
 mod disorder;
 mod engine;
 mod feed;
+mod judgement;
 mod lane;
 mod live;
 mod observed;
@@ -16,7 +16,9 @@ mod recorder;
 mod replay;
 mod sequencer;
 mod source_lane;
+mod stage;
 mod threads;
+mod turns;
 
 pub use engine::{Engine, EngineOptions, Sink};
 pub use live::{Live, LiveOptions, LiveSource, Summary};

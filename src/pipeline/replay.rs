@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::capture_reader::CaptureReader;
-use super::feed::{Feed, Stream};
-use super::{Engine, EngineOptions, Sequencer, Sink};
+use super::feed::Stream;
+use super::judgement::Judgement;
+use super::{Engine, EngineOptions, Sink, turns};
 use crate::decode::DecodeOptions;
 use crate::extract::Extractor;
 use crate::model::{Alert, HashKey, InputCounters, Snapshot};
@@ -46,7 +47,7 @@ pub struct Replayed {
 ///
 /// # Errors
 /// Where a file cannot be opened or is of no known format; then nothing was read.
-pub fn replay(options: ReplayOptions, sink: &mut dyn Sink) -> Result<Replayed, SourceError> {
+pub fn replay(options: ReplayOptions, sink: &mut (dyn Sink + Send)) -> Result<Replayed, SourceError> {
     let mut counters = InputCounters::default();
     let mut captures = Vec::new();
     let mut streams = Vec::new();
@@ -61,41 +62,26 @@ pub fn replay(options: ReplayOptions, sink: &mut dyn Sink) -> Result<Replayed, S
             Format::ExchangeLines => streams.push(Stream::of_lines(input, &context)),
         }
     }
+    let threads = options.threads.max(1);
+    let is_all = streams.is_empty();
+    let of_captures = usize::from(!captures.is_empty());
+    let mut judgement = Judgement::new(streams.len() + of_captures, Engine::new(options.engine), sink);
     if !captures.is_empty() {
-        streams.push(Stream::of_captures(CaptureReader::new(captures), options.threads.max(1), &context));
-    }
-    Ok(judge(streams, Engine::new(options.engine), counters, sink))
-}
-
-fn judge(mut streams: Vec<Stream>, mut engine: Engine, files: InputCounters, sink: &mut dyn Sink) -> Replayed {
-    let mut sequencer = Sequencer::new(streams.len());
-    let mut inputs = vec![InputCounters::default(); streams.len()];
-    let mut failures = Vec::new();
-    while sink.wants_more() {
-        // Only the stream that is furthest behind is read on, so that what waits stays bounded.
-        let Some(index) = sequencer.slowest() else { break };
-        let (Some(stream), Some(input)) = (streams.get_mut(index), inputs.get_mut(index)) else { break };
-        match stream.next() {
-            Feed::Batch(batch) => {
-                for observation in batch.observations {
-                    sequencer.push(observation, index);
-                }
-                sequencer.advance(index, batch.watermark);
-                *input = batch.counters;
-            }
-            Feed::Failed(error) => failures.push(error),
-            Feed::Ended => sequencer.end(index),
+        let reader = CaptureReader::new(captures);
+        if is_all && threads == 2 {
+            turns::replay(reader, &context, &mut judgement);
+        } else {
+            streams.push(Stream::of_captures(reader, threads, &context));
         }
-        while let Some((mut made, from)) = sequencer.pop() {
-            engine.handle_observation(&mut made.observation, sink);
+    }
+    while let Some(index) = judgement.next_stream() {
+        let Some(stream) = streams.get_mut(index) else { break };
+        let feed = stream.next();
+        judgement.take(index, feed, |from, made| {
             if let Some(stream) = streams.get_mut(from) {
                 stream.take_back(made);
             }
-        }
+        });
     }
-    let mut input = files;
-    for counters in &inputs {
-        input.add(counters);
-    }
-    Replayed { snapshot: engine.snapshot(&input, &[]), episodes: engine.episodes(), failures }
+    Ok(judgement.end(counters))
 }

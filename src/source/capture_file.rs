@@ -71,6 +71,8 @@ impl CaptureFile {
     /// When the system cannot read on. Frames read before that are in `batch`, and the next call fails again.
     pub fn next_batch(&mut self, batch: &mut FrameBatch, counters: &mut InputCounters) -> Result<usize, SourceError> {
         batch.records.clear();
+        // What is read next comes into the memory of the batch, so that one block alone goes through the cache.
+        self.window.swap(&mut batch.octets);
         loop {
             // Reading may move the block, so that a batch ends before it.
             match self.step(counters, batch.records.is_empty())? {

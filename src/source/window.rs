@@ -71,10 +71,11 @@ impl Window {
     }
 
     /// Gives the whole block away, used octets too, and goes on in `other` with a copy of what is not used yet.
+    ///
+    /// A block keeps its length: growing it again would write zeros over all of it for each read.
     pub(super) fn swap(&mut self, other: &mut Vec<u8>) {
         let rest = self.end.saturating_sub(self.start);
-        // The block keeps its length: growing it again would write zeros over all of it for each read.
-        grow(other, rest.saturating_add(READ));
+        grow(other, rest);
         if let Some(front) = other.get_mut(..rest) {
             front.copy_from_slice(self.octets());
         }

@@ -1,0 +1,111 @@
+//! A stage that blocks go through one at a time and in their order, whichever threads bring them.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The state of a stage, and whose turn it is.
+pub(super) struct Stage<T> {
+    state: Mutex<T>,
+    /// The number of the block whose turn it is.
+    next: AtomicU64,
+    /// Held for a moment by who falls asleep and by who wakes others, so that nobody sleeps through his turn.
+    sleep: Mutex<()>,
+    turned: Condvar,
+}
+
+/// A thread panicked on its way through the stages: the blocks behind its own do not get their turn.
+#[derive(Debug)]
+pub(super) struct Abandoned;
+
+impl<T> From<PoisonError<T>> for Abandoned {
+    fn from(_: PoisonError<T>) -> Self {
+        Self
+    }
+}
+
+/// How often a thread looks whether its turn has come before it sleeps. Threads that take turns wait for each other by
+/// microseconds, and waking one takes longer than that.
+const LOOKS: u32 = 64;
+
+impl<T> Stage<T> {
+    /// A stage that the block of number 0 goes through first.
+    pub(super) const fn new(state: T) -> Self {
+        Self { state: Mutex::new(state), next: AtomicU64::new(0), sleep: Mutex::new(()), turned: Condvar::new() }
+    }
+
+    /// Waits until it is the turn of the block of that number.
+    ///
+    /// # Errors
+    /// Where that will never be.
+    pub(super) fn turn(&self, number: u64) -> Result<Turn<'_, T>, Abandoned> {
+        let mut looks = 0;
+        while self.next() < number && looks < LOOKS {
+            // Where there are fewer processors than threads, it lets the other one go on.
+            std::thread::yield_now();
+            looks += 1;
+        }
+        if self.next() < number {
+            let mut sleep = lock(&self.sleep);
+            while self.next() < number {
+                sleep = self.turned.wait(sleep).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        if self.next() > number {
+            return Err(Abandoned);
+        }
+        let end = End { stage: self, number };
+        Ok(Turn { state: self.state.lock()?, _end: end })
+    }
+
+    /// Lets no block in any more.
+    pub(super) fn abandon(&self) {
+        self.turn_to(u64::MAX);
+    }
+
+    fn next(&self) -> u64 {
+        self.next.load(Ordering::Acquire)
+    }
+
+    fn turn_to(&self, number: u64) {
+        self.next.fetch_max(number, Ordering::Release);
+        drop(lock(&self.sleep));
+        self.turned.notify_all();
+    }
+}
+
+/// A block's turn at a stage; it ends where this is dropped.
+pub(super) struct Turn<'a, T> {
+    state: MutexGuard<'a, T>,
+    /// Behind the state, so that whose turn is next finds it free.
+    _end: End<'a, T>,
+}
+
+struct End<'a, T> {
+    stage: &'a Stage<T>,
+    number: u64,
+}
+
+impl<T> Deref for Turn<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.state
+    }
+}
+
+impl<T> DerefMut for Turn<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.state
+    }
+}
+
+impl<T> Drop for End<'_, T> {
+    fn drop(&mut self) {
+        self.stage.turn_to(self.number + 1);
+    }
+}
+
+fn lock(sleep: &Mutex<()>) -> MutexGuard<'_, ()> {
+    sleep.lock().unwrap_or_else(PoisonError::into_inner)
+}
