@@ -4,12 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::Ordinary;
 use super::frame::FrameDecoder;
 use super::options::DecodeOptions;
 use super::segment::Segment;
-use super::streams::Streams;
-use super::usual;
+use super::streams::{Pause, Streams};
 use crate::model::{Exchange, Frame, HashKey, InputCounters, Interest, Timestamp};
 
 /// Turns frames into exchanges. Knows no clock: time is what the frames carry and what [`Decoder::handle_timeout`] says.
@@ -19,7 +17,7 @@ use crate::model::{Exchange, Frame, HashKey, InputCounters, Interest, Timestamp}
 #[derive(Debug)]
 pub struct Decoder {
     frames: FrameDecoder,
-    /// What the way down to TCP counted; the streams count for themselves.
+    /// What the way down to TCP header by header counted; the streams count for themselves.
     counted: InputCounters,
     streams: Streams,
 }
@@ -43,29 +41,20 @@ impl Decoder {
     pub fn handle_frames<'a>(
         &mut self,
         source: &Arc<str>,
-        frames: &mut impl Iterator<Item = Frame<'a>>,
+        frames: &mut (impl ExactSizeIterator<Item = Frame<'a>> + Clone),
         enough: usize,
     ) {
-        let (mut taken, mut octets) = (0u64, 0u64);
-        for frame in frames {
-            // Time passes first: else a silent connection would live on where it has a decoder for itself.
-            self.streams.advance(frame.at);
-            match usual::plain(&frame).and_then(|(ends, segment)| self.streams.handle_usual(ends, segment)) {
-                Some(ordinary) => {
-                    taken = taken.wrapping_add(1);
-                    octets = octets.wrapping_add(frame.octets.len() as u64);
-                    if ordinary == Ordinary::Done {
-                        continue;
-                    }
-                }
-                None => self.descend(source, frame),
+        loop {
+            match self.streams.handle_usual(frames, enough) {
+                Pause::Ended => return,
+                Pause::Due(at) => self.streams.advance(at),
+                Pause::Waits(place) => self.streams.settle(place),
+                Pause::Other(frame) => self.descend(source, frame),
             }
             if self.exchanges().len() >= enough {
-                break;
+                return;
             }
         }
-        self.counted.packets = self.counted.packets.saturating_add(taken);
-        self.counted.bytes = self.counted.bytes.saturating_add(octets);
     }
 
     /// Takes the frame header by header.

@@ -18,7 +18,8 @@ pub(crate) enum FlowKey {
 
 /// The two ends of an IPv4 packet in the order of its headers: the sender's first.
 ///
-/// Of two packets of one connection these are the same, or [turned](Self::turned): found without a key's order.
+/// Of two packets of one connection these are the same, or [turned](Self::turned): found without a key's order, and compared
+/// as they stand in the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Ends {
     addresses: u64,
@@ -87,7 +88,7 @@ impl Ends {
     #[inline]
     pub(crate) const fn of(octets: &[u8; 12]) -> Self {
         let [addresses @ .., s0, s1, d0, d1] = *octets;
-        Self { addresses: u64::from_be_bytes(addresses), ports: u32::from_be_bytes([s0, s1, d0, d1]) }
+        Self { addresses: u64::from_ne_bytes(addresses), ports: u32::from_ne_bytes([s0, s1, d0, d1]) }
     }
 
     /// The ends of what the other side sends.
@@ -171,7 +172,8 @@ fn word(end: SocketAddrV4) -> u64 {
 /// The ends of what the first of two ends sends, each in a word.
 #[expect(clippy::cast_possible_truncation, reason = "the port is the word's lower part")]
 fn ends(from: u64, to: u64) -> Ends {
-    Ends { addresses: from >> 16 << 32 | to >> 16, ports: u32::from(from as u16) << 16 | u32::from(to as u16) }
+    let (addresses, ports) = (from >> 16 << 32 | to >> 16, u32::from(from as u16) << 16 | u32::from(to as u16));
+    Ends { addresses: addresses.to_be(), ports: ports.to_be() }
 }
 
 /// An IPv6 address folded.

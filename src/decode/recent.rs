@@ -57,8 +57,10 @@ impl Recent {
     #[inline]
     pub(crate) fn usual(&self, ends: Ends) -> Option<(Place, Side)> {
         let [newer, older] = self.usual.get(slot(ends.directed_word()))?;
-        let known = if newer.ends == ends { newer } else { older };
-        (known.ends == ends).then_some((known.place, known.side))
+        if newer.ends == ends {
+            return Some((newer.place, newer.side));
+        }
+        (older.ends == ends).then_some((older.place, older.side))
     }
 
     /// Notes where the connection is whose lower side sends usual frames with these ends.

@@ -31,7 +31,7 @@ pub(crate) struct Table {
     places: HashMap<FlowKey, Place, RandomState>,
     /// What of that was looked up last.
     recent: Recent,
-    slots: Vec<Slot>,
+    slots: Vec<Option<Box<Slot>>>,
     free: Vec<Place>,
     open: Members,
     over: Members,
@@ -67,11 +67,13 @@ struct LastUse {
     at: Timestamp,
 }
 
+/// A connection, and what is noted of it.
 #[derive(Debug)]
-struct Slot {
+pub(crate) struct Slot {
+    pub(crate) connection: Connection,
+    place: Place,
     key: FlowKey,
     tunnel: u64,
-    connection: Option<Box<Connection>>,
     stage: Stage,
     last_use: LastUse,
     /// The next connection with the same ends.
@@ -87,6 +89,17 @@ impl Slot {
     /// The ends of what the lower side sends in usual frames: those of IPv4 and in no tunnel.
     fn ends(&self) -> Option<Ends> {
         self.key.ends().filter(|_| self.tunnel == 0)
+    }
+
+    #[inline]
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whether the connection waits for something, or did when that was noted last.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.is_scheduled || !self.connection.is_calm()
     }
 }
 
@@ -106,35 +119,29 @@ impl Table {
         let slots = &self.slots;
         std::iter::from_fn(move || {
             let place = next;
-            let slot = slots.get(usize::try_from(place).ok()?)?;
+            let slot = slots.get(usize::try_from(place).ok()?)?.as_deref()?;
             next = slot.same_ends;
-            Some((place, slot.tunnel, slot.connection.as_deref()?))
+            Some((place, slot.tunnel, &slot.connection))
         })
     }
 
-    /// Does something with the connection in no tunnel between these ends, if it was looked up lately; `act` is told which
-    /// side sent a packet with these ends, and gives `None` where that is no use of it.
+    /// The connection in no tunnel between these ends, if it was looked up lately, and which side sends with them: it is used
+    /// now.
     #[expect(clippy::inline_always, reason = "part of what is done for nearly all frames, in the loop over them")]
     #[inline(always)]
-    pub(crate) fn use_recent<R>(
-        &mut self,
-        ends: Ends,
-        now: Timestamp,
-        act: impl FnOnce(&mut Connection, Side) -> Option<R>,
-    ) -> Option<(Place, Side, R)> {
+    pub(crate) fn use_usual(&mut self, ends: Ends, now: Timestamp) -> Option<(&mut Slot, Side)> {
         let (place, side) = self.recent.usual(ends)?;
-        let slot = self.slots.get_mut(usize::try_from(place).ok()?)?;
-        let result = act(slot.connection.as_deref_mut()?, side)?;
+        let slot = self.slots.get_mut(usize::try_from(place).ok()?)?.as_deref_mut()?;
         self.turn = self.turn.wrapping_add(1);
         slot.last_use = LastUse { turn: self.turn, at: now };
-        Some((place, side, result))
+        Some((slot, side))
     }
 
     /// The connection in a tunnel between the ends of a key, if it was looked up lately and is the first with these ends.
-    pub(crate) fn recent(&mut self, key: &FlowKey, tunnel: u64) -> Option<(Place, &mut Connection)> {
+    pub(crate) fn recent(&mut self, key: &FlowKey, tunnel: u64) -> Option<&mut Slot> {
         let Self { recent, slots, .. } = self;
         let place = recent.place(key.word())?;
-        let slot = slots.get_mut(usize::try_from(place).ok()?)?;
+        let slot = slots.get_mut(usize::try_from(place).ok()?)?.as_deref_mut()?;
         if slot.tunnel != tunnel || slot.key != *key {
             return None;
         }
@@ -142,15 +149,17 @@ impl Table {
         if let Some(ends) = slot.ends() {
             recent.note_usual(ends, place);
         }
-        Some((place, slot.connection.as_deref_mut()?))
+        Some(slot)
     }
 
     /// Adds a connection.
     pub(crate) fn insert(&mut self, key: FlowKey, tunnel: u64, connection: Connection, now: Timestamp) -> Place {
-        let slot = Slot {
+        let place = self.free.pop().unwrap_or_else(|| Place::try_from(self.slots.len()).unwrap_or(NONE));
+        let slot = Box::new(Slot {
+            connection,
+            place,
             key,
             tunnel,
-            connection: Some(Box::new(connection)),
             stage: Stage::Open,
             last_use: self.use_now(now),
             same_ends: NONE,
@@ -158,17 +167,12 @@ impl Table {
             held_since: None,
             footprint: 0,
             is_scheduled: false,
-        };
+        });
         let ends = slot.ends();
-        let place = if let Some(place) = self.free.pop() {
-            if let Some(free) = self.slot_mut(place) {
-                *free = slot;
-            }
-            place
-        } else {
-            self.slots.push(slot);
-            Place::try_from(self.slots.len().saturating_sub(1)).unwrap_or(NONE)
-        };
+        match usize::try_from(place).ok().and_then(|index| self.slots.get_mut(index)) {
+            Some(free) => *free = Some(slot),
+            None => self.slots.push(Some(slot)),
+        }
         self.recent.note(key.word(), place);
         if let Some(ends) = ends {
             self.recent.note_usual(ends, place);
@@ -184,14 +188,13 @@ impl Table {
 
     /// The connection at a place.
     pub(crate) fn connection(&self, place: Place) -> Option<&Connection> {
-        self.slot(place)?.connection.as_deref()
+        self.slot(place).map(|slot| &slot.connection)
     }
 
-    /// The connection at a place, and whether something is noted of it, see [`Self::schedule`].
+    /// The connection at a place, with what is noted of it.
     #[inline]
-    pub(crate) fn connection_mut(&mut self, place: Place) -> Option<(&mut Connection, bool)> {
-        let slot = self.slot_mut(place)?;
-        Some((slot.connection.as_deref_mut()?, slot.is_scheduled))
+    pub(crate) fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::try_from(place).ok()?)?.as_deref_mut()
     }
 
     /// Notes that a connection was used just now, and in which stage it is.
@@ -209,10 +212,10 @@ impl Table {
     /// Takes a connection out.
     pub(crate) fn remove(&mut self, place: Place) {
         self.schedule(place, None, None, 0);
-        let Some(slot) = self.slot_mut(place) else { return };
-        slot.connection = None;
-        let (key, ends, behind, stage) = (slot.key, slot.ends(), slot.same_ends, slot.stage);
-        if let Some(ends) = ends {
+        let slot = usize::try_from(place).ok().and_then(|index| self.slots.get_mut(index)?.take());
+        let Some(slot) = slot else { return };
+        let (key, behind) = (slot.key, slot.same_ends);
+        if let Some(ends) = slot.ends() {
             self.recent.forget_usual(ends);
         }
         let mut before = NONE;
@@ -236,13 +239,13 @@ impl Table {
             }
             before = slot.same_ends;
         }
-        self.leave(stage);
+        self.leave(slot.stage);
         self.free.push(place);
     }
 
     /// All places with a connection: those that are over first, and of either stage those that were silent for longest.
     pub(crate) fn by_last_use(&self) -> Vec<Place> {
-        let used = self.slots.iter().zip(0..).filter(|(slot, _)| slot.connection.is_some());
+        let used = self.slots.iter().zip(0..).filter_map(|(slot, place)| Some((slot.as_deref()?, place)));
         let mut places: Vec<_> =
             used.map(|(slot, place)| (slot.stage == Stage::Open, slot.last_use.turn, place)).collect();
         places.sort_unstable();
@@ -252,12 +255,12 @@ impl Table {
     /// The connection of a stage that was silent for longest, and when it had its last segment.
     pub(crate) fn oldest(&mut self, stage: Stage) -> Option<(Place, Timestamp)> {
         let slots = &self.slots;
-        let slot = |place| slots.get(usize::try_from(place).ok()?);
+        let slot = |place| slots.get(usize::try_from(place).ok()?)?.as_deref();
         let members = match stage {
             Stage::Open => &mut self.open,
             Stage::Over => &mut self.over,
         };
-        let is_member = |slot: &&Slot| slot.connection.is_some() && slot.stage == stage;
+        let is_member = |slot: &&Slot| slot.stage == stage;
         let place = members.silence.longest(|place| Some(slot(place).filter(is_member)?.last_use.turn))?;
         Some((place, slot(place)?.last_use.at))
     }
@@ -314,14 +317,8 @@ impl Table {
         self.holding.first().map(|(at, _)| *at)
     }
 
-    #[inline]
     fn slot(&self, place: Place) -> Option<&Slot> {
-        self.slots.get(usize::try_from(place).ok()?)
-    }
-
-    #[inline]
-    fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
-        self.slots.get_mut(usize::try_from(place).ok()?)
+        self.slots.get(usize::try_from(place).ok()?)?.as_deref()
     }
 
     const fn members_mut(&mut self, stage: Stage) -> &mut Members {

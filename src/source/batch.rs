@@ -33,7 +33,7 @@ impl FrameBatch {
     }
 
     /// The frames in their order.
-    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> + Clone {
         self.records.iter().map(|record| record.frame(&self.octets))
     }
 

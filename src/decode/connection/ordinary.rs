@@ -7,65 +7,66 @@ use crate::decode::flow_key::Side;
 use crate::decode::http1::{Context, Mark};
 use crate::decode::segment::Plain;
 
-/// What an ordinary segment leaves to do.
+/// What became of an ordinary segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ordinary {
-    /// Nothing: it only acknowledges, came already, or is stepped over. What its connection waits for is as it was.
-    Done,
-    /// Its payload is next to be read.
+    /// It only acknowledges, came already, or is stepped over. What its connection waits for is as it was.
+    Passed,
+    /// Its payload was read.
     Read,
 }
 
 impl Connection {
-    /// Takes what an ordinary segment says beside its payload; `None`, and nothing was taken, where it is not one.
-    #[expect(
-        clippy::inline_always,
-        reason = "most of what is done for most frames, and no more than a call of it costs"
-    )]
+    /// Takes an ordinary segment; `None`, and nothing was taken, where it is not one.
+    #[expect(clippy::inline_always, reason = "most of what is done for most frames, in the loop over them")]
     #[inline(always)]
-    pub(crate) fn pass(&mut self, segment: &Plain<'_>, side: Side) -> Option<Ordinary> {
+    pub(crate) fn pass(&mut self, segment: &Plain<'_>, side: Side, cx: &mut Context<'_>) -> Option<Ordinary> {
+        let Plain { at, sequence, acknowledgment, payload } = *segment;
         if !self.even {
             return None;
         }
         let (half, other) = self.halves.both_mut(side);
-        let heard = other.offset(segment.acknowledgment);
-        let mut ordinary = Ordinary::Done;
-        if !segment.payload.is_empty() {
-            let start = half.offset(segment.sequence);
-            if start > half.high {
+        let heard = other.offset(acknowledgment);
+        let acknowledged = other.acknowledged.max(heard);
+        if payload.is_empty() {
+            half.heard_from = true;
+            other.acknowledged = acknowledged;
+            return Some(Ordinary::Passed);
+        }
+        let start = half.offset(sequence);
+        if start > half.high {
+            return None;
+        }
+        // No stream is so long that this wraps.
+        let end = start.wrapping_add(payload.len() as u64);
+        let next = half.next;
+        if end > next {
+            let unread = heard > other.next && other.heard_from;
+            if start > next || (unread && !self.conversation.takes_any_order(side.other())) {
                 return None;
             }
-            let end = start.saturating_add(segment.payload.len() as u64);
-            if end > half.next {
-                let unread = heard > other.next && other.heard_from;
-                if start > half.next || (unread && !self.conversation.takes_any_order(side.other())) {
-                    return None;
-                }
-                ordinary = Ordinary::Read;
-            } else {
-                half.high = half.high.max(end);
-                self.conversation.passed(side, end, segment.at);
-            }
         }
+        half.high = half.high.max(end);
         half.heard_from = true;
-        other.acknowledged = other.acknowledged.max(heard);
-        Some(ordinary)
+        other.acknowledged = acknowledged;
+        if end <= next {
+            self.conversation.passed(side, end, at);
+            return Some(Ordinary::Passed);
+        }
+        let came_already = usize::try_from(next.wrapping_sub(start)).unwrap_or(usize::MAX);
+        let fresh = payload.get(came_already..).unwrap_or_default();
+        self.read_next(side, Mark { at, offset: next, heard: Some(heard) }, fresh, cx);
+        Some(Ordinary::Read)
     }
 
-    /// Reads the payload of an ordinary segment, from the next octet on.
-    pub(crate) fn read_ordinary(&mut self, segment: &Plain<'_>, side: Side, cx: &mut Context<'_>) {
-        let (half, other) = self.halves.both_mut(side);
-        let heard = Some(other.offset(segment.acknowledgment));
-        let start = half.offset(segment.sequence);
-        let end = start.saturating_add(segment.payload.len() as u64);
-        half.high = half.high.max(end);
-        let next = half.next;
-        let came_already = usize::try_from(next.saturating_sub(start)).unwrap_or(usize::MAX);
-        let fresh = segment.payload.get(came_already..).unwrap_or_default();
-        let unneeded = self.conversation.octets(side, Mark { at: segment.at, offset: next, heard }, fresh, cx);
+    /// Reads the next octets of a side, behind which nothing was seen.
+    #[inline(never)]
+    fn read_next(&mut self, side: Side, mark: Mark, octets: &[u8], cx: &mut Context<'_>) {
+        let end = mark.offset.wrapping_add(octets.len() as u64);
+        let unneeded = self.conversation.octets(side, mark, octets, cx);
         self.halves.of_mut(side).next = end.saturating_add(unneeded);
         self.even = !self.conversation.is_lost(side);
-        self.conversation.passed(side, end, segment.at);
+        self.conversation.passed(side, end, mark.at);
     }
 }
 
@@ -143,10 +144,9 @@ mod tests {
                 memory: &mut self.memory,
                 exchanges: &mut self.exchanges,
             };
-            match segment.plain().filter(|_| short).and_then(|plain| self.connection.pass(&plain, side)) {
-                None => self.connection.handle(segment, side, cx),
-                Some(Ordinary::Done) => {}
-                Some(Ordinary::Read) => self.connection.read_ordinary(&segment.plain().unwrap(), side, cx),
+            let plain = segment.plain().filter(|_| short);
+            if plain.and_then(|plain| self.connection.pass(&plain, side, cx)).is_none() {
+                self.connection.handle(segment, side, cx);
             }
         }
 

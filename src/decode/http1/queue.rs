@@ -92,6 +92,12 @@ impl<T> Queue<T> {
         self.rest.capacity().saturating_add(usize::from(self.first.is_some())).saturating_mul(size_of::<T>())
     }
 
+    /// Whether there is no place but the first one.
+    #[inline]
+    pub(super) fn has_first_only(&self) -> bool {
+        self.rest.capacity() == 0
+    }
+
     #[inline]
     fn first(&self) -> Option<&T> {
         self.first.as_deref()?.as_ref()

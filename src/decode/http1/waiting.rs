@@ -283,6 +283,12 @@ impl Waiting {
         self.places.footprint().saturating_add(self.octets)
     }
 
+    /// Whether that is surely no more than this.
+    #[inline]
+    pub(crate) fn is_small(&self, bound: usize) -> bool {
+        self.places.has_first_only() && self.octets.saturating_add(size_of::<Place>()) <= bound
+    }
+
     /// Gives all requests up, as if they had gone unseen; returns how many that were.
     pub(crate) fn give_up(&mut self) -> u64 {
         let given_up = self.len();

@@ -105,7 +105,7 @@ impl Conversation {
     #[inline]
     pub(crate) fn is_small(&self, bound: usize) -> bool {
         let has_partial = |side| self.readers.of(side).partial.capacity() > 0;
-        !self.holds_back() && !Side::BOTH.into_iter().any(has_partial) && self.waiting.footprint() <= bound
+        !self.holds_back() && !Side::BOTH.into_iter().any(has_partial) && self.waiting.is_small(bound)
     }
 
     /// Lets go of all that it holds, to keep a bound.

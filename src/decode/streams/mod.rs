@@ -1,13 +1,18 @@
 //! All connections: segments in, exchanges out.
 
+mod surroundings;
+mod usual_frames;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::surroundings::Surroundings;
+pub(crate) use self::usual_frames::Pause;
 use super::connection::{Connection, Ordinary};
-use super::flow_key::{Ends, FlowKey, Side};
-use super::http1::{Context, Memory};
+use super::flow_key::{FlowKey, Side};
+use super::http1::Context;
 use super::options::DecodeOptions;
 use super::segment::{Plain, Segment};
 use super::table::{Place, SAME_ENDS, Stage, Table};
@@ -15,12 +20,8 @@ use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestam
 
 /// All connections, and what they have given out so far.
 pub(crate) struct Streams {
-    options: DecodeOptions,
-    key: HashKey,
-    interest: Arc<dyn Interest>,
-    counters: InputCounters,
-    memory: Memory,
-    exchanges: VecDeque<Exchange>,
+    /// What connections need beside themselves.
+    surroundings: Surroundings,
     table: Table,
     /// What connections take beyond their records.
     footprint: usize,
@@ -38,19 +39,17 @@ pub(crate) struct Streams {
 
 impl fmt::Debug for Streams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Streams").field("counters", &self.counters).field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("Streams")
+            .field("counters", &self.surroundings.counters)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
     }
 }
 
 impl Streams {
     pub(crate) fn new(options: DecodeOptions, key: HashKey, interest: Arc<dyn Interest>) -> Self {
         Self {
-            options,
-            key,
-            interest,
-            counters: InputCounters::default(),
-            memory: Memory::default(),
-            exchanges: VecDeque::new(),
+            surroundings: Surroundings::new(options, key, interest),
             table: Table::default(),
             footprint: 0,
             held_up: None,
@@ -86,7 +85,7 @@ impl Streams {
         let over = self.table.connection(place).is_some_and(Connection::is_over);
         self.table.touch(place, if over { Stage::Over } else { Stage::Open }, self.now);
         if over
-            && self.table.len(Stage::Over) > self.options.closed_connections
+            && self.table.len(Stage::Over) > self.surroundings.options.closed_connections
             && let Some((place, _)) = self.table.oldest(Stage::Over)
         {
             self.forget(place);
@@ -94,48 +93,36 @@ impl Streams {
         self.keep_bound();
     }
 
-    /// Takes the plain segment of a usual frame, if its connection was looked up lately and it comes in its order; says
-    /// what was left to do, and was done.
-    #[expect(clippy::inline_always, reason = "nearly all frames end here, in the loop over them")]
-    #[inline(always)]
-    pub(crate) fn handle_usual(&mut self, ends: Ends, segment: Plain<'_>) -> Option<Ordinary> {
-        let pass = |connection: &mut Connection, side| connection.pass(&segment, side);
-        let (place, side, ordinary) = self.table.use_recent(ends, self.now, pass)?;
-        if ordinary == Ordinary::Read {
-            self.read_ordinary(place, side, segment);
-        }
-        Some(ordinary)
-    }
-
-    /// Takes a plain segment in the same way, whatever its frame is.
+    /// Takes a plain segment of a connection that was looked up lately, if it comes in its order.
     fn handle_plain(&mut self, key: &FlowKey, side: Side, tunnel: u64, segment: &Plain<'_>) -> bool {
-        let Some((place, connection)) = self.table.recent(key, tunnel) else { return false };
-        let Some(ordinary) = connection.pass(segment, side) else { return false };
+        let Some(slot) = self.table.recent(key, tunnel) else { return false };
+        let taken = slot.connection.pass(segment, side, &mut self.surroundings.context());
+        let Some(ordinary) = taken else { return false };
+        let waits = ordinary == Ordinary::Read && slot.waits();
+        let place = slot.place();
         self.table.touch(place, Stage::Open, self.now);
-        if ordinary == Ordinary::Read {
-            self.read_ordinary(place, side, *segment);
+        if waits {
+            self.settle(place);
         }
         true
     }
 
-    /// Reads the payload of an ordinary segment.
-    #[inline(never)]
-    fn read_ordinary(&mut self, place: Place, side: Side, segment: Plain<'_>) {
-        if self.on_connection(place, |connection, cx| connection.read_ordinary(&segment, side, cx)) {
-            self.keep_bound();
-        }
+    /// Notes what a connection waits for that took a segment.
+    pub(crate) fn settle(&mut self, place: Place) {
+        self.note(place);
+        self.keep_bound();
     }
 
     /// The exchanges that wait to be taken, in their order.
     #[inline]
     pub(crate) const fn exchanges(&self) -> &VecDeque<Exchange> {
-        &self.exchanges
+        &self.surroundings.exchanges
     }
 
     /// The same, to take them.
     #[inline]
     pub(crate) const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {
-        &mut self.exchanges
+        &mut self.surroundings.exchanges
     }
 
     pub(crate) fn watermark(&self, disorder: Duration) -> Timestamp {
@@ -160,7 +147,7 @@ impl Streams {
     }
 
     pub(crate) const fn counters(&self) -> &InputCounters {
-        &self.counters
+        &self.surroundings.counters
     }
 
     /// Lets event time run on to `now`.
@@ -198,7 +185,7 @@ impl Streams {
 
     /// Forgets the connections that were silent for too long, and finds until when no other will have been.
     fn forget_silent(&mut self, now: Timestamp) {
-        let horizon = now.before(self.options.idle);
+        let horizon = now.before(self.surroundings.options.idle);
         let mut oldest = now;
         for stage in [Stage::Over, Stage::Open] {
             while let Some((place, at)) = self.table.oldest(stage) {
@@ -209,14 +196,14 @@ impl Streams {
                 self.forget(place);
             }
         }
-        self.used_until = oldest.after(self.options.idle);
+        self.used_until = oldest.after(self.surroundings.options.idle);
     }
 
     /// The connection of a segment: between the same ends, and in the same tunnel or with the same sequence numbers. Also
     /// whether others may have the same ends.
     fn find(&mut self, key: &FlowKey, segment: &Segment<'_>, side: Side) -> (Option<Place>, bool) {
-        if let Some((place, _)) = self.table.recent(key, segment.tunnel) {
-            return (Some(place), true);
+        if let Some(slot) = self.table.recent(key, segment.tunnel) {
+            return (Some(slot.place()), true);
         }
         let mut copied = None;
         let mut has_others = false;
@@ -234,22 +221,22 @@ impl Streams {
 
     /// Starts to follow a connection; the one that was silent for longest makes room.
     fn admit(&mut self, source: &Arc<str>, key: FlowKey, segment: &Segment<'_>, has_others: bool) -> Place {
-        while self.table.len(Stage::Open) >= self.options.connections.max(1)
+        while self.table.len(Stage::Open) >= self.surroundings.options.connections.max(1)
             && let Some((place, _)) = self.table.oldest(Stage::Open)
         {
-            self.counters.count(Anomaly::ConnectionEvicted);
+            self.surroundings.counters.count(Anomaly::ConnectionEvicted);
             self.forget(place);
         }
         if has_others
             && self.table.with_ends(&key).count() >= SAME_ENDS
             && let Some((place, ..)) = self.table.with_ends(&key).last()
         {
-            self.counters.count(Anomaly::ConnectionEvicted);
+            self.surroundings.counters.count(Anomaly::ConnectionEvicted);
             self.forget(place);
         }
-        self.counters.connections = self.counters.connections.saturating_add(1);
+        self.surroundings.counters.connections = self.surroundings.counters.connections.saturating_add(1);
         if !segment.flags.syn {
-            self.counters.count(Anomaly::JoinedMidStream);
+            self.surroundings.counters.count(Anomaly::JoinedMidStream);
         }
         let connection = Connection::new(Arc::clone(source), &key);
         self.table.insert(key, segment.tunnel, connection, self.now)
@@ -261,24 +248,14 @@ impl Streams {
         self.table.remove(place);
     }
 
-    /// Does something with a connection, then notes what it waits for; returns whether there was anything to note.
+    /// Does something with a connection, then notes what it waits for.
     #[inline]
-    fn on_connection(&mut self, place: Place, act: impl FnOnce(&mut Connection, &mut Context<'_>)) -> bool {
-        let Some((connection, is_scheduled)) = self.table.connection_mut(place) else { return false };
-        let mut cx = Context {
-            options: &self.options,
-            key: &self.key,
-            interest: &*self.interest,
-            counters: &mut self.counters,
-            memory: &mut self.memory,
-            exchanges: &mut self.exchanges,
-        };
-        act(connection, &mut cx);
-        let waits = is_scheduled || !connection.is_calm();
-        if waits {
+    fn on_connection(&mut self, place: Place, act: impl FnOnce(&mut Connection, &mut Context<'_>)) {
+        let Some(slot) = self.table.slot_mut(place) else { return };
+        act(&mut slot.connection, &mut self.surroundings.context());
+        if slot.waits() {
             self.note(place);
         }
-        waits
     }
 
     /// Notes what a connection waits for.
@@ -286,7 +263,7 @@ impl Streams {
     fn note(&mut self, place: Place) {
         let Some(connection) = self.table.connection(place) else { return };
         let footprint = connection.footprint();
-        let (held_since, deadline) = (connection.held_since(), connection.deadline(&self.options));
+        let (held_since, deadline) = (connection.held_since(), connection.deadline(&self.surroundings.options));
         if held_since.is_some() || deadline.is_some() {
             self.quiet_until = Timestamp::MIN;
         }
@@ -296,7 +273,7 @@ impl Streams {
 
     #[inline]
     fn keep_bound(&mut self) {
-        if self.footprint > self.options.held_octets_in_all {
+        if self.footprint > self.surroundings.options.held_octets_in_all {
             self.shed();
         }
     }
@@ -305,7 +282,7 @@ impl Streams {
     /// are too many, and those that were silent for longest make room.
     #[cold]
     fn shed(&mut self) {
-        while self.footprint > self.options.held_octets_in_all {
+        while self.footprint > self.surroundings.options.held_octets_in_all {
             let held = self.footprint;
             if let Some(place) = self.table.biggest() {
                 self.on_connection(place, Connection::shed);
@@ -313,7 +290,7 @@ impl Streams {
                     self.forget(place);
                 }
             } else if let Some((place, _)) = self.table.oldest(Stage::Over).or_else(|| self.table.oldest(Stage::Open)) {
-                self.counters.count(Anomaly::ConnectionEvicted);
+                self.surroundings.counters.count(Anomaly::ConnectionEvicted);
                 self.forget(place);
             } else {
                 return;
@@ -329,8 +306,8 @@ impl Streams {
         };
         match self.held_up {
             Some((before, until)) if held_since <= until => {
-                let behind = self.counters.exchanges.saturating_sub(before);
-                if behind <= self.options.exchanges_behind as u64 {
+                let behind = self.surroundings.counters.exchanges.saturating_sub(before);
+                if behind <= self.surroundings.options.exchanges_behind as u64 {
                     return;
                 }
                 while let Some((since, place)) = self.table.holding_longest()
@@ -343,7 +320,7 @@ impl Streams {
                 }
                 self.held_up = None;
             }
-            _ => self.held_up = Some((self.counters.exchanges, self.now)),
+            _ => self.held_up = Some((self.surroundings.counters.exchanges, self.now)),
         }
     }
 }
