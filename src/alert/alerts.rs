@@ -96,27 +96,21 @@ impl Alerts {
                 self.judge_quota(*id, tracker, now, None);
             }
         }
-        self.judge_code(observation, tracker, now);
+        if observation.throttled.is_some() {
+            self.judge_code(observation, tracker, now);
+        }
         for quota in tracker.touched() {
             let moment = Moment { now, sequence: Some(tracker.sequence()), options: &self.options };
-            if let Some(watch) = self.quotas.get_mut(quota.id()) {
-                watch.judge(quota, moment, &mut self.outbox);
-                if !watch.waits(quota.id(), moment, &mut self.quota_deadlines) {
-                    self.forget(quota.id());
+            let Some(watch) = self.quotas.get_mut(quota.id()) else {
+                if QuotaWatch::concerns(quota, moment) {
+                    self.begin_to_watch(quota.id(), tracker, now);
                 }
                 continue;
+            };
+            let is_set = watch.judge(quota, moment, &mut self.outbox);
+            if is_set && !watch.waits(quota.id(), moment, &mut self.quota_deadlines) {
+                self.forget(quota.id());
             }
-            if !QuotaWatch::concerns(quota, moment) {
-                continue;
-            }
-            if self.quotas.len() >= self.options.watched {
-                self.sweep(tracker, now);
-            }
-            if self.quotas.len() >= self.options.watched {
-                self.unwatched = self.unwatched.saturating_add(1);
-                continue;
-            }
-            self.judge_quota(quota.id(), tracker, now, Some(tracker.sequence()));
         }
     }
 
@@ -163,6 +157,12 @@ impl Alerts {
         sooner(self.quota_deadlines.next(), self.code_deadlines.next())
     }
 
+    /// Whether that has come.
+    #[inline]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.quota_deadlines.is_due(now) || self.code_deadlines.is_due(now)
+    }
+
     /// Whether changes wait.
     #[inline]
     pub fn has_changes(&self) -> bool {
@@ -206,6 +206,18 @@ impl Alerts {
         now
     }
 
+    #[cold]
+    fn begin_to_watch(&mut self, id: QuotaId, tracker: &Tracker, now: Timestamp) {
+        if self.quotas.len() >= self.options.watched {
+            self.sweep(tracker, now);
+        }
+        if self.quotas.len() < self.options.watched {
+            self.judge_quota(id, tracker, now, Some(tracker.sequence()));
+        } else {
+            self.unwatched = self.unwatched.saturating_add(1);
+        }
+    }
+
     fn judge_quota(&mut self, id: QuotaId, tracker: &Tracker, now: Timestamp, sequence: Option<u64>) {
         let watch = self.quotas.get_or_begin(id);
         let Some(quota) = tracker.quota(id) else {
@@ -242,8 +254,9 @@ impl Alerts {
         }
     }
 
+    /// Judges the error code that an exchange was refused with.
     fn judge_code(&mut self, observation: &Observation, tracker: &Tracker, now: Timestamp) {
-        let Some(code) = observation.error_code.as_ref().filter(|_| observation.throttled.is_some()) else { return };
+        let Some(code) = &observation.error_code else { return };
         let Some(owner) = observation.provider.as_ref().or(observation.host.as_ref()) else { return };
         let key = (Arc::clone(owner), observation.scope.clone(), Arc::clone(code));
         let is_full = self.codes.len() >= self.options.watched;

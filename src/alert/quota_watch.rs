@@ -54,24 +54,21 @@ impl QuotaWatch {
             || remembered.has_full_windows(&facts)
     }
 
-    /// Judges a quota, and sets the next deadline: most exchanges are like the one before, and change little.
+    /// Judges a quota, and sets the next deadline; gives whether that may be another one than before. Most exchanges are like the
+    /// one before, and change little.
     #[inline]
-    pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) {
-        if !self.rests(quota, moment) {
-            self.judge_all(&Facts::of(quota, moment), outbox);
-        }
-    }
-
-    /// Takes an exchange that changes no more than what the gauges wait for; whether it was such a one.
-    #[inline]
-    fn rests(&mut self, quota: &TrackedQuota, moment: Moment<'_>) -> bool {
-        let Some(rest) = self.rest.as_ref().filter(|rest| rest.covers(quota, moment)) else { return false };
-        let Some(ratio) = quota.latest_numbers().utilization else { return false };
-        if !rest.is_steady(ratio) {
-            return self.sways(ratio, moment);
-        }
-        if rest.moves() {
+    pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) -> bool {
+        let rest = self.rest.as_ref().filter(|rest| rest.covers(quota, moment));
+        let covered = rest.zip(quota.latest_numbers().utilization);
+        if let Some((rest, ratio)) = covered
+            && rest.is_steady(ratio)
+        {
+            if !rest.moves() {
+                return false;
+            }
             self.deadline = rest.next(moment.now, moment.options);
+        } else if !covered.map(|(_, ratio)| ratio).is_some_and(|ratio| self.sways(ratio, moment)) {
+            self.judge_all(&Facts::of(quota, moment), outbox);
         }
         true
     }

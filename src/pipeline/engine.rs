@@ -77,7 +77,7 @@ impl Engine {
                 }
             }
             // The tracker and the alerts take the time from the observation, where nothing else is due.
-            Some(_) if self.poll_timeout().is_none_or(|due| observation.at < due) => self.now = Some(observation.at),
+            Some(_) if !self.is_due(observation.at) => self.now = Some(observation.at),
             _ => self.handle_timeout(observation.at, sink),
         }
         let names = self.bounds.settle(observation);
@@ -129,6 +129,11 @@ impl Engine {
 
     fn poll_timeout(&self) -> Option<Timestamp> {
         sooner(self.tracker.poll_timeout(), self.alerts.poll_timeout())
+    }
+
+    #[inline]
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.tracker.is_due(now) || self.alerts.is_due(now)
     }
 
     fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::model::{Amount, Observation, Reading, Timestamp, WindowKind};
 
 use super::learned::Learning;
+use super::numbers::Numbers;
 use super::quota::TrackedQuota;
+use super::sharing::Last;
 use super::update::stated_window;
 
 impl TrackedQuota {
@@ -13,52 +15,52 @@ impl TrackedQuota {
     /// [`Self::apply`] would; whether it was such a one. Most are.
     #[inline]
     pub(super) fn take_again(&mut self, reading: &Reading, at: Timestamp) -> bool {
-        let Some(reset) = self.says_again(reading, at).filter(|_| self.is_plain()) else { return false };
+        let Some(said) = self.says_again(reading, at).filter(|_| self.is_plain()) else { return false };
         // One that was seen later has seen no longer wait.
-        if at < self.seen_at || !(self.moves() || self.resets.note_again(reset, at)) {
+        if at < self.seen_at || !(self.moves() || self.resets.note_again(said.reset, at)) {
             return false;
         }
         self.take_numbers(reading, at);
         true
     }
 
-    /// Whether an exchange that was accepted, and is the newest of all, says so of a quota that was found to be steady: nothing is
-    /// looked at that cannot have changed since.
+    /// What an exchange that was accepted, and is the newest of all, says of a quota that was found to be steady, where it says
+    /// no more: nothing is looked at that cannot have changed since.
     #[inline]
-    pub(super) fn is_steady(&self, observation: &Observation, reading: &Reading, now: Timestamp) -> bool {
-        self.steady_in == self.turns
-            && self.says_again(reading, now).is_some()
+    pub(super) fn says_steady(&self, observation: &Observation, reading: &Reading) -> Option<Last> {
+        let is_steady = self.steady_in == self.turns
             && self.minute.requests > 0
             && self.endpoints.first().is_some_and(|(first, _)| is_at(observation.endpoint.as_ref(), first))
             && is_at(observation.host.as_ref(), &self.host)
             && match (&observation.provider, &self.provider) {
                 (Some(provider), Some(known)) => Arc::ptr_eq(provider, known),
                 (provider, known) => provider.is_none() && known.is_none(),
-            }
+            };
+        if is_steady { self.says_again(reading, observation.at) } else { None }
     }
 
     /// Takes what such an exchange says, as [`Self::apply`] would.
     #[inline]
-    pub(super) fn take_steady(&mut self, reading: &Reading, now: Timestamp) {
-        self.resets.sight_again(now);
-        self.take_numbers(reading, now);
+    pub(super) fn take_steady(&mut self, reading: &Reading, said: Last) {
+        self.resets.sight_again(said.at);
+        self.take_numbers(reading, said.at);
     }
 
     /// Counts it, as [`Self::count`] would.
     #[inline]
-    pub(super) fn count_steady(&mut self, now: Timestamp) {
-        self.seen_at = now;
+    pub(super) fn count_steady(&mut self, Last { limit, remaining, at, .. }: Last) {
+        self.seen_at = at;
         self.requests += 1;
         self.minute.requests += 1;
         if let Some((_, count)) = self.endpoints.first_mut() {
             *count += 1;
         }
-        let numbers = self.stated_numbers();
+        let numbers = Numbers::stated(limit, remaining, self.used);
         self.latest = numbers;
         self.note_peaks(&numbers);
-        self.recent.add(now, false);
-        self.trend.add(now, numbers.utilization, false);
-        self.pace.add_again(now, numbers.remaining.map(Amount::value));
+        self.recent.add(at, false);
+        self.trend.add(at, numbers.utilization, false);
+        self.pace.add_again(at, Some(remaining.value()));
     }
 
     /// Notes whether, until it turns, [`Self::take_steady`] finds everything as it is now, but for numbers.
@@ -72,15 +74,15 @@ impl TrackedQuota {
         }
     }
 
-    /// The reset that a reading says again, with the limit and the window, while it is still to come.
+    /// What a reading says that says limit, window and reset again, while that is still to come.
     #[inline]
-    fn says_again(&self, reading: &Reading, at: Timestamp) -> Option<Timestamp> {
-        let is_known = reading.remaining.is_some()
-            && reading.limit.is_some()
-            && reading.limit == self.limit
+    fn says_again(&self, reading: &Reading, at: Timestamp) -> Option<Last> {
+        let (limit, remaining, reset) = (reading.limit?, reading.remaining?, reading.reset_at?);
+        let is_known = self.limit == Some(limit)
+            && self.reset_at == Some(reset)
             && stated_window(reading) == self.key.window
             && (reading.window_kind.is_none() || reading.window_kind == self.window_kind);
-        reading.reset_at.filter(|reset| is_known && at < *reset && self.reset_at == Some(*reset))
+        (is_known && at < reset).then_some(Last { limit, remaining, reset, at })
     }
 
     #[inline]

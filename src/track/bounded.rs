@@ -116,13 +116,13 @@ impl<T> Bounded<T> {
         Some(value)
     }
 
-    /// Makes a value the most recent one.
+    /// Makes a value the most recent one, and gives it.
     #[inline]
-    pub(super) fn touch(&mut self, slot: u32) {
+    pub(super) fn touch(&mut self, slot: u32) -> Option<&mut T> {
         self.uses += 1;
-        if let Some(entry) = self.entries.get_mut(slot as usize) {
-            entry.last_use = self.uses;
-        }
+        let entry = self.entries.get_mut(slot as usize)?;
+        entry.last_use = self.uses;
+        entry.value.as_mut()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -227,7 +227,7 @@ mod tests {
                         let entry = list.remove(at);
                         list.push(entry);
                     }
-                    (_, None) => table.touch(slot),
+                    (_, None) => proptest::prop_assert!(table.touch(slot).is_none()),
                 }
                 proptest::prop_assert!(table.by_use.len() == list.len());
             }

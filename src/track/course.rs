@@ -4,6 +4,7 @@ use crate::model::{Observation, Reading, SettledNames, Timestamp};
 
 use super::learned::Learning;
 use super::quota::QuotaId;
+use super::sharing::{GroupId, Last};
 use super::tracker::Tracker;
 use super::update::stated_window;
 
@@ -75,43 +76,81 @@ fn only_reading(observation: &Observation) -> Option<&Reading> {
 
 impl Tracker {
     /// Takes an exchange like one before, as the full way would; not where something may be different.
+    #[inline]
     pub(super) fn take_course(&mut self, observation: &Observation, names: SettledNames, now: Timestamp) -> bool {
-        let Some(Slots { endpoint, route, quota: id }) = self.courses.of(names) else { return false };
-        let (Some(reading), Some(endpoint_name)) = (only_reading(observation), &observation.endpoint) else {
-            return false;
-        };
-        let Some(quota) = self.quotas.get_mut(id.slot) else { return false };
-        let is_steady = observation.at == now && quota.is_steady(observation, reading, now);
-        if is_steady {
-            quota.take_steady(reading, now);
-        } else if !self.take_again(observation, reading, id, now) {
+        let Some(slots) = self.courses.of(names) else { return false };
+        let Some(reading) = only_reading(observation) else { return false };
+        let Some(quota) = self.quotas.get(slots.quota.slot) else { return false };
+        match quota.says_steady(observation, reading).filter(|said| said.at == now) {
+            Some(said) => self.take_steady(observation, reading, said, slots),
+            None => return self.take_changed(observation, reading, slots, now),
+        }
+        true
+    }
+
+    /// Takes what is said of a quota that is steady.
+    #[inline]
+    fn take_steady(&mut self, observation: &Observation, reading: &Reading, said: Last, slots: Slots) {
+        let id = slots.quota;
+        self.count_along(observation, slots);
+        let group = self.quotas.get(id.slot).map_or(GroupId::NONE, |quota| quota.group);
+        let is_compared = observation.provider.is_none() && observation.status != 304 && said.remaining <= said.limit;
+        if is_compared && !self.sharing.note_alone(group, id, said) {
+            self.compare_steady(observation, reading, said, id);
+        } else if let Some(quota) = self.quotas.touch(id.slot) {
+            quota.take_steady(reading, said);
+            quota.count_steady(said);
+        }
+    }
+
+    /// The same, where it is compared with what others said.
+    fn compare_steady(&mut self, observation: &Observation, reading: &Reading, said: Last, id: QuotaId) {
+        if let Some(quota) = self.quotas.get_mut(id.slot) {
+            quota.take_steady(reading, said);
+        }
+        self.learn_sharing(observation, reading, id, said.at);
+        if !self.retired.is_empty() {
+            self.count_shared(observation, said.at);
+        } else if let Some(quota) = self.quotas.touch(id.slot) {
+            quota.count_steady(said);
+        }
+    }
+
+    /// Takes what is said of a quota that was not found to be steady.
+    fn take_changed(&mut self, observation: &Observation, reading: &Reading, slots: Slots, now: Timestamp) -> bool {
+        let id = slots.quota;
+        let Some(endpoint) = &observation.endpoint else { return false };
+        if !self.take_again(observation, reading, id, now) {
             return false;
         }
-        self.endpoints.touch(endpoint);
-        if let Some(known) = self.endpoints.get_mut(endpoint) {
+        self.count_along(observation, slots);
+        self.learn_sharing(observation, reading, id, now);
+        if self.retired.is_empty() {
+            self.count_quota(id, observation, endpoint, now);
+        } else {
+            self.count_shared(observation, now);
+        }
+        true
+    }
+
+    /// Counts an exchange of a quota that was not shared before: whatever shows a shared quota in its place retires it.
+    #[cold]
+    fn count_shared(&mut self, observation: &Observation, now: Timestamp) {
+        self.touch_shared();
+        if let Some(endpoint) = &observation.endpoint {
+            self.count_touched(observation, endpoint, now);
+        }
+    }
+
+    /// Counts an exchange along its way, up to the quota.
+    #[inline]
+    fn count_along(&mut self, observation: &Observation, Slots { endpoint, route, quota }: Slots) {
+        if let Some(known) = self.endpoints.touch(endpoint) {
             known.count(observation, self.options.error_codes_each);
         }
         self.route = route;
         self.routes.touch(route);
-        self.touched.push(id);
-        if is_steady {
-            self.learn_steady(observation, reading, id, now);
-        } else {
-            self.learn_sharing(observation, reading, id, now);
-        }
-        if !self.retired.is_empty() {
-            // It was not shared before: whatever shows a shared quota in its place retires it.
-            self.touch_shared();
-            self.count_touched(observation, endpoint_name, now);
-        } else if is_steady {
-            self.quotas.touch(id.slot);
-            if let Some(quota) = self.quotas.get_mut(id.slot) {
-                quota.count_steady(now);
-            }
-        } else {
-            self.count_quota(id, observation, endpoint_name, now);
-        }
-        true
+        self.touched.push(quota);
     }
 
     /// Takes what an exchange says of a quota that was not found to be steady.

@@ -4,29 +4,36 @@ use std::collections::BTreeSet;
 
 use crate::model::Timestamp;
 
-/// Things by the moment at which they are due. The next moment is at hand without a search: it is asked for with each exchange,
-/// and rarely has come.
+/// Things by the moment at which they are due. The next moment is at hand without a search: whether it has come is asked with each
+/// exchange, and rarely true.
 #[derive(Debug, Clone)]
 pub(crate) struct Deadlines<T> {
     waiting: BTreeSet<(Timestamp, T)>,
-    next: Option<Timestamp>,
+    /// When the first of them is due; the end of time where there is none.
+    next: Timestamp,
 }
 
 impl<T: Ord> Deadlines<T> {
     /// Nothing waits.
     pub(crate) const fn new() -> Self {
-        Self { waiting: BTreeSet::new(), next: None }
+        Self { waiting: BTreeSet::new(), next: Timestamp::MAX }
     }
 
     /// When the first of them is due.
-    pub(crate) const fn next(&self) -> Option<Timestamp> {
-        self.next
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        (!self.waiting.is_empty()).then_some(self.next)
+    }
+
+    /// Whether the first of them is due.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.next && !self.waiting.is_empty()
     }
 
     /// Lets something wait.
     pub(crate) fn insert(&mut self, at: Timestamp, thing: T) {
         self.waiting.insert((at, thing));
-        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        self.next = self.next.min(at);
     }
 
     /// Lets it wait no longer.
@@ -37,14 +44,16 @@ impl<T: Ord> Deadlines<T> {
 
     /// Takes the first of them, where it is due; of several that are due at one moment the least.
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, T)> {
-        self.next.filter(|next| *next <= now)?;
+        if !self.is_due(now) {
+            return None;
+        }
         let due = self.waiting.pop_first();
         self.look();
         due
     }
 
     fn look(&mut self) {
-        self.next = self.waiting.first().map(|(at, _)| *at);
+        self.next = self.waiting.first().map_or(Timestamp::MAX, |(at, _)| *at);
     }
 }
 

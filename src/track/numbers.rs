@@ -16,6 +16,17 @@ pub struct Numbers {
     pub utilization: Option<f64>,
 }
 
+impl Numbers {
+    /// As a provider says them that says what remains of a limit above zero.
+    #[inline]
+    pub(super) fn stated(limit: Amount, remaining: Amount, used: Option<Amount>) -> Self {
+        // One division, correctly rounded: 800 of 1,000 is the very number that 0.8 is.
+        let utilization = ((limit.value() - remaining.value()) / limit.value()).max(0.0);
+        let used = used.unwrap_or_else(|| limit.less(remaining));
+        Self { remaining: Some(remaining), used: Some(used), utilization: Some(utilization) }
+    }
+}
+
 impl TrackedQuota {
     /// What is left and what is used, as last said or as counted; nothing once that is history.
     #[inline]
@@ -51,11 +62,12 @@ impl TrackedQuota {
     /// As the provider said.
     #[inline]
     pub(super) fn stated_numbers(&self) -> Numbers {
-        let limit = self.limit.map(Amount::value).filter(|limit| *limit > 0.0);
-        // One division, correctly rounded: 800 of 1,000 is the very number that 0.8 is.
-        let utilization = match (limit, self.remaining, self.used) {
-            (Some(limit), Some(remaining), _) => Some(((limit - remaining.value()) / limit).max(0.0)),
-            (Some(limit), None, Some(used)) => Some(used.value() / limit),
+        let limit = self.limit.filter(|limit| *limit > Amount::ZERO);
+        if let (Some(limit), Some(remaining)) = (limit, self.remaining) {
+            return Numbers::stated(limit, remaining, self.used);
+        }
+        let utilization = match (limit, self.used) {
+            (Some(limit), Some(used)) => Some(used.value() / limit.value()),
             _ => self.stated_utilization,
         };
         let used = self.used.or_else(|| self.limit.zip(self.remaining).map(|(limit, remaining)| limit.less(remaining)));

@@ -9,7 +9,7 @@ use crate::model::{Observation, Reading, Timestamp};
 use super::identity::{Identity, ScopeRef};
 use super::options::TrackOptions;
 use super::quota::{QuotaId, TrackedQuota};
-use super::sharing::{Last, Lesson, Stated};
+use super::sharing::{Lesson, Stated};
 use super::tally::merge_codes;
 use super::tracker::Tracker;
 
@@ -45,19 +45,6 @@ impl Tracker {
             }
             None if known.is_some() => self.pass_on(reading, id, observation.at, now),
             _ => {}
-        }
-    }
-
-    /// The same, of a quota that is steady.
-    #[inline]
-    pub(super) fn learn_steady(&mut self, observation: &Observation, reading: &Reading, id: QuotaId, now: Timestamp) {
-        let Some(quota) = self.quotas.get(id.slot) else { return };
-        let (Some(limit), Some(remaining), Some(reset)) = (reading.limit, reading.remaining, reading.reset_at) else {
-            return;
-        };
-        let is_compared = observation.provider.is_none() && observation.status != 304 && remaining <= limit;
-        if is_compared && !self.sharing.note_alone(quota.group, id, Last { limit, remaining, reset, at: now }) {
-            self.learn_sharing(observation, reading, id, now);
         }
     }
 

@@ -132,7 +132,7 @@ impl Sharing {
     pub(super) fn note_alone(&mut self, id: GroupId, quota: QuotaId, last: Last) -> bool {
         let Some(group) = self.groups.get_mut(id.slot).filter(|group| group.serial == id.serial) else { return false };
         let [alone] = group.members.as_mut_slice() else { return false };
-        if alone.quota != quota {
+        if alone.quota.serial != quota.serial {
             return false;
         }
         alone.last = Some(last);

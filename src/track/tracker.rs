@@ -34,7 +34,7 @@ pub struct Tracker {
     pub(super) options: TrackOptions,
     pub(super) now: Option<Timestamp>,
     /// The newest observation, without ticks.
-    observed: Option<Timestamp>,
+    observed: Timestamp,
     /// Observations so far, from 1: names the current one.
     sequence: u64,
     pub(super) hashing: RandomState,
@@ -79,7 +79,7 @@ impl Tracker {
             events: Events::new(options.events),
             options,
             now: None,
-            observed: None,
+            observed: Timestamp::MIN,
             sequence: 0,
             hashing: RandomState::new(),
             next_serial: 0,
@@ -99,17 +99,17 @@ impl Tracker {
 
     /// Takes an exchange into account; `names` is the number of what it names, where that has one.
     pub fn handle_observation(&mut self, observation: &Observation, names: Option<SettledNames>) {
-        self.handle_timeout(observation.at);
-        let now = self.now.unwrap_or(observation.at);
+        let now = self.advance(observation.at);
         self.sequence += 1;
         self.touched.clear();
         self.retired.clear();
         self.late = false;
-        match self.observed.filter(|newest| observation.at < *newest) {
-            Some(newest) => self.late = observation.at < newest.before(self.options.disorder),
-            None => self.observed = Some(observation.at),
+        if observation.at >= self.observed {
+            self.observed = observation.at;
+        } else if observation.at < self.observed.before(self.options.disorder) {
+            self.late = true;
+            self.cuts.late += 1;
         }
-        self.cuts.late += u64::from(self.late);
         let throttled = observation.throttled.is_some();
         if !self.late {
             self.trend.add(now, None, throttled);
@@ -156,15 +156,22 @@ impl Tracker {
     }
 
     /// Lets time pass: full minutes are reported, and numbers whose reset has passed become history.
-    #[inline]
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let now = self.now.map_or(now, |before| before.max(now));
-        self.now = Some(now);
-        if self.poll_timeout().is_some_and(|due| due <= now) {
-            self.expire(now);
-        }
+        self.advance(now);
     }
 
+    /// The same; gives the newest moment that was seen.
+    #[inline]
+    fn advance(&mut self, now: Timestamp) -> Timestamp {
+        let now = self.now.map_or(now, |before| before.max(now));
+        self.now = Some(now);
+        if self.is_due(now) {
+            self.expire(now);
+        }
+        now
+    }
+
+    #[cold]
     fn expire(&mut self, now: Timestamp) {
         while let Some((at, id)) = self.expiries.pop_due(now) {
             let mut later = None;
@@ -186,9 +193,14 @@ impl Tracker {
     }
 
     /// When time next changes something by itself.
-    #[inline]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         sooner(self.expiries.next(), self.minute_ends)
+    }
+
+    /// Whether that has come.
+    #[inline]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.expiries.is_due(now) || self.minute_ends.is_some_and(|ends| ends <= now)
     }
 
     /// The next thing that happened.
@@ -271,8 +283,7 @@ impl Tracker {
             });
             self.places.keep(*place);
         }
-        self.endpoints.touch(place.endpoint);
-        if let Some(known) = self.endpoints.get_mut(place.endpoint) {
+        if let Some(known) = self.endpoints.touch(place.endpoint) {
             known.count(observation, self.options.error_codes_each);
         }
     }
@@ -390,8 +401,7 @@ impl Tracker {
     /// Counts an exchange against a quota, and lets it wait for its next moment.
     #[inline]
     pub(super) fn count_quota(&mut self, id: QuotaId, observation: &Observation, endpoint: &Arc<str>, now: Timestamp) {
-        self.quotas.touch(id.slot);
-        let Some(quota) = self.quotas.get_mut(id.slot).filter(|quota| quota.id == id) else { return };
+        let Some(quota) = self.quotas.touch(id.slot).filter(|quota| quota.id == id) else { return };
         let was_idle = quota.minute.requests == 0;
         quota.count(observation, endpoint, now, self.late, &self.options);
         // What moves on is looked at when it would have been due: almost every exchange moves some.

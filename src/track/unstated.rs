@@ -106,7 +106,6 @@ impl Learners {
             None if begin => self.0.insert(id.serial, (id, Learner::new(now))).0,
             None => return None,
         };
-        self.0.touch(slot);
-        self.0.get_mut(slot).map(|(_, learner)| learner)
+        self.0.touch(slot).map(|(_, learner)| learner)
     }
 }
