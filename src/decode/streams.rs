@@ -1,17 +1,17 @@
 //! All connections: segments in, exchanges out.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Ordinary};
+use super::exchanges::Exchanges;
 use super::flow_key::{Ends, FlowKey, Side};
 use super::http1::{Context, Memory};
 use super::options::DecodeOptions;
 use super::segment::{Plain, Segment};
 use super::table::{Place, SAME_ENDS, Stage, Table};
-use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestamp};
+use crate::model::{Anomaly, HashKey, InputCounters, Interest, Timestamp};
 
 /// All connections, and what they have given out so far.
 pub(crate) struct Streams {
@@ -20,7 +20,7 @@ pub(crate) struct Streams {
     interest: Arc<dyn Interest>,
     counters: InputCounters,
     memory: Memory,
-    exchanges: VecDeque<Exchange>,
+    exchanges: Exchanges,
     table: Table,
     /// What connections take beyond their records.
     footprint: usize,
@@ -50,7 +50,7 @@ impl Streams {
             interest,
             counters: InputCounters::default(),
             memory: Memory::default(),
-            exchanges: VecDeque::new(),
+            exchanges: Exchanges::default(),
             table: Table::default(),
             footprint: 0,
             held_up: None,
@@ -128,13 +128,13 @@ impl Streams {
 
     /// The exchanges that wait to be taken, in their order.
     #[inline]
-    pub(crate) const fn exchanges(&self) -> &VecDeque<Exchange> {
+    pub(crate) const fn exchanges(&self) -> &Exchanges {
         &self.exchanges
     }
 
     /// The same, to take them.
     #[inline]
-    pub(crate) const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {
+    pub(crate) const fn exchanges_mut(&mut self) -> &mut Exchanges {
         &mut self.exchanges
     }
 

@@ -15,8 +15,8 @@ use super::disorder::Disorder;
 use super::feed::{Context, Feed};
 use super::lane::Batch;
 use super::observed::{Made, Observed};
-use crate::decode::Decoder;
-use crate::model::{Exchange, InputCounters, Timestamp};
+use crate::decode::{Decoder, Exchanges};
+use crate::model::{InputCounters, Timestamp};
 use crate::source::{FrameBatch, SourceError};
 
 /// Blocks that are read ahead, of a quarter of a mebibyte each.
@@ -50,7 +50,7 @@ struct Block {
     frames: FrameBatch,
     /// What the decode thread found. They go back there once they were looked at: the counts of texts that they share stay with
     /// one core.
-    exchanges: VecDeque<Exchange>,
+    exchanges: Exchanges,
     /// Nothing older than this will be found.
     watermark: Timestamp,
     /// All that the decode thread counted so far.
@@ -113,7 +113,7 @@ impl DecodeThread {
 
     /// Looks at what was found in a block.
     fn look_at(&mut self, mut block: Block) -> Batch {
-        for exchange in &mut block.exchanges {
+        for exchange in block.exchanges.iter_mut() {
             self.observed.add(exchange);
         }
         let watermark = block.watermark;
