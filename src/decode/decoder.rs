@@ -1,9 +1,9 @@
 //! The door of decoding: frames and segments in, exchanges out.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::exchanges::Exchanges;
 use super::frame::FrameDecoder;
 use super::options::DecodeOptions;
 use super::segment::Segment;
@@ -75,20 +75,20 @@ impl Decoder {
         self.streams.advance(now);
     }
 
-    /// The next exchange, if there is one.
+    /// The next exchange, if there is one; those behind it move up.
     pub fn poll_exchange(&mut self) -> Option<Exchange> {
-        self.exchanges_mut().pop_front()
+        self.exchanges_mut().take_first()
     }
 
     /// All exchanges that wait to be taken.
     #[inline]
-    pub const fn exchanges(&self) -> &VecDeque<Exchange> {
+    pub const fn exchanges(&self) -> &Exchanges {
         self.streams.exchanges()
     }
 
     /// All exchanges that wait to be taken, in their order: for whoever reads them where they lie, and clears them.
     #[inline]
-    pub const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {
+    pub const fn exchanges_mut(&mut self) -> &mut Exchanges {
         self.streams.exchanges_mut()
     }
 

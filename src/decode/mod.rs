@@ -9,6 +9,7 @@ mod connection;
 mod content;
 mod decoder;
 pub mod exchange_line;
+mod exchanges;
 mod flow_key;
 mod fragments;
 mod frame;
@@ -34,6 +35,7 @@ mod url;
 mod usual;
 
 pub use decoder::Decoder;
+pub use exchanges::Exchanges;
 pub use frame::{FrameDecoder, flow_hash};
 pub use options::DecodeOptions;
 pub use segment::{Flags, Segment};

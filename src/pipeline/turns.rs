@@ -5,7 +5,6 @@
 //! thread decodes, the other judges and reads. What goes from core to core is a stage's state, and neither frames nor
 //! exchanges.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::capture_reader::CaptureReader;
@@ -15,8 +14,8 @@ use super::judgement::Judgement;
 use super::lane::Batch;
 use super::observed::Observed;
 use super::stage::{Abandoned, Stage, Turn};
-use crate::decode::Decoder;
-use crate::model::{Exchange, InputCounters};
+use crate::decode::{Decoder, Exchanges};
+use crate::model::InputCounters;
 use crate::source::{FrameBatch, SourceError};
 
 /// Threads that take turns: decoding takes a good third of the work, and one thread at a time decodes.
@@ -83,7 +82,7 @@ struct Block {
     frames: FrameBatch,
     /// What was found in it. They are dropped when the next block is decoded: the counts of the texts that they share are
     /// the decoder's.
-    exchanges: VecDeque<Exchange>,
+    exchanges: Exchanges,
 }
 
 /// What became of reading a block.
@@ -200,8 +199,8 @@ impl<'a, 'b> Stages<'a, 'b> {
 
 impl Judging<'_, '_> {
     /// Looks at what was found.
-    fn look_at(&mut self, exchanges: &mut VecDeque<Exchange>) {
-        for exchange in exchanges {
+    fn look_at(&mut self, exchanges: &mut Exchanges) {
+        for exchange in exchanges.iter_mut() {
             self.observed.add(exchange);
         }
     }

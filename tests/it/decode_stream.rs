@@ -331,7 +331,7 @@ proptest! {
         let mut exchanges = Vec::new();
         while all.len() > 0 {
             short.handle_frames(&source, &mut all, together);
-            exchanges.extend(short.exchanges_mut().drain(..));
+            exchanges.extend(std::iter::from_fn(|| short.poll_exchange()));
         }
         let (mut full, mut counted, mut way_down) = (decoder(), InputCounters::default(), FrameDecoder::new());
         for frame in frames.iter().map(frame) {
@@ -341,8 +341,8 @@ proptest! {
         for decoder in [&mut short, &mut full] {
             decoder.finish();
         }
-        exchanges.extend(short.exchanges_mut().drain(..));
-        let expected: Vec<Exchange> = full.exchanges_mut().drain(..).collect();
+        exchanges.extend(std::iter::from_fn(|| short.poll_exchange()));
+        let expected: Vec<Exchange> = std::iter::from_fn(|| full.poll_exchange()).collect();
         prop_assert_eq!(format!("{exchanges:?}"), format!("{expected:?}"));
         counted.add(&full.counters());
         prop_assert_eq!(short.counters(), counted);

@@ -72,15 +72,14 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::decode::exchanges::Exchanges;
     use crate::decode::flow_key::FlowKey;
     use crate::decode::http1::Memory;
     use crate::decode::{DecodeOptions, Flags, Segment};
-    use crate::model::{Exchange, HashKey, InputCounters, Interest, Timestamp};
+    use crate::model::{HashKey, InputCounters, Interest, Timestamp};
 
     const REQUESTS: &[u8] =
         b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n\
@@ -120,7 +119,7 @@ mod tests {
         connection: Connection,
         counters: InputCounters,
         memory: Memory,
-        exchanges: VecDeque<Exchange>,
+        exchanges: Exchanges,
     }
 
     impl Watched {
@@ -129,7 +128,7 @@ mod tests {
                 connection: Connection::new("test".into(), &FlowKey::of(segment).0),
                 counters: InputCounters::default(),
                 memory: Memory::default(),
-                exchanges: VecDeque::new(),
+                exchanges: Exchanges::default(),
             }
         }
 

@@ -10,6 +10,7 @@ mod hosts;
 mod lenient;
 mod lines;
 mod memory;
+mod methods;
 mod names;
 mod queue;
 mod reader;

@@ -4,30 +4,18 @@ use std::sync::Arc;
 
 use super::lines::Roles;
 use super::search::same;
-use super::waiting::Method;
 use crate::model::{Credential, HashKey, Interest};
 
-/// Methods and carriers of credentials that were seen, shared by all connections.
+/// Carriers of credentials that were seen, shared by all connections.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     known: Vec<Arc<str>>,
-    methods: Vec<KnownMethod>,
     /// Names as they were written, and in lower case.
     lowered: Vec<(Box<str>, Arc<str>)>,
     credentials: Vec<Known>,
     oldest_credential: usize,
     request_fields: Fields,
     response_fields: Fields,
-}
-
-/// A short method that came before.
-#[derive(Debug)]
-pub(super) struct KnownMethod {
-    pub(super) text: Arc<str>,
-    pub(super) method: Method,
-    /// It and the blank behind it in one word, and which of a word's octets that takes.
-    start: u64,
-    mask: u64,
 }
 
 /// A credential that came before: the same few callers come again and again.
@@ -81,22 +69,6 @@ impl Fields {
             asked.roles = roles;
         }
         roles
-    }
-}
-
-impl KnownMethod {
-    /// What is to be known of a method; `None` where it is too long.
-    fn of(method: &[u8], text: &Arc<str>) -> Option<Self> {
-        let (mut start, mut mask) = ([0; size_of::<u64>()], [0; size_of::<u64>()]);
-        start.get_mut(..method.len())?.copy_from_slice(method);
-        *start.get_mut(method.len())? = b' ';
-        mask.get_mut(..=method.len())?.fill(u8::MAX);
-        Some(Self {
-            text: Arc::clone(text),
-            method: Method::of(method),
-            start: u64::from_le_bytes(start),
-            mask: u64::from_le_bytes(mask),
-        })
     }
 }
 
@@ -158,26 +130,6 @@ impl Names {
             self.oldest_credential = self.oldest_credential.saturating_add(1).checked_rem(CREDENTIALS).unwrap_or(0);
         }
         Some(credential)
-    }
-
-    /// The shared form of a method, a token.
-    pub(super) fn method(&mut self, method: &[u8]) -> Arc<str> {
-        if let Some(known) = self.methods.iter().find(|known| known.text.as_bytes() == method) {
-            return Arc::clone(&known.text);
-        }
-        let text = self.share(&String::from_utf8_lossy(method));
-        if self.methods.len() < WORDS {
-            self.methods.extend(KnownMethod::of(method, &text));
-        }
-        text
-    }
-
-    /// The method that a request line starts with, if it is short and came before, and what follows the blank behind it.
-    #[inline]
-    pub(super) fn known_method<'a>(&self, line: &'a [u8]) -> Option<(&KnownMethod, &'a [u8])> {
-        let word = u64::from_le_bytes(*line.first_chunk()?);
-        let known = self.methods.iter().find(|known| word & known.mask == known.start)?;
-        Some((known, line.get(known.text.len().saturating_add(1)..)?))
     }
 
     /// The shared form of a word.

@@ -21,18 +21,26 @@ impl<T> Queue<T> {
     /// Appends an element.
     pub(super) fn push_back(&mut self, element: T) {
         if self.is_empty() {
-            self.push_only(element);
+            if let Some(place) = self.only_place() {
+                *place = Some(element);
+            }
         } else {
             self.rest.push_back(element);
         }
     }
 
-    /// Puts an element into an empty queue.
-    #[expect(clippy::inline_always, reason = "a big element is written in its place then, instead of moved there")]
-    #[inline(always)]
-    pub(super) fn push_only(&mut self, element: T) {
-        let place = self.first.get_or_insert_default();
-        **place = Some(element);
+    /// Where the element of an empty queue is to be written: a big one is made there, instead of moved.
+    #[inline]
+    pub(super) fn only_place(&mut self) -> Option<&mut Option<T>> {
+        if self.first.is_none() {
+            self.make_place();
+        }
+        self.first.as_deref_mut()
+    }
+
+    #[cold]
+    fn make_place(&mut self) {
+        self.first = Some(Box::default());
     }
 
     /// Puts an element before all others.
@@ -117,7 +125,7 @@ mod tests {
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
                     2 if wanted.is_empty() => {
-                        queue.push_only(number);
+                        *queue.only_place().unwrap() = Some(number);
                         wanted.push_back(number);
                     }
                     0 => {

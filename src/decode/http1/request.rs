@@ -23,7 +23,7 @@ pub(crate) fn read(
     lines: &Lines<'_>,
     at: Timestamp,
     last_host: &mut Option<Arc<Host>>,
-    Memory { names, hosts, .. }: &mut Memory,
+    Memory { methods, names, hosts, .. }: &mut Memory,
     key: &HashKey,
     interest: &dyn Interest,
 ) -> Request {
@@ -44,7 +44,7 @@ pub(crate) fn read(
     };
     let path = if head.method == b"CONNECT" { Path::default() } else { target.shown_path() };
     let credentials = credentials(lines, &target, names, key, interest);
-    Request { at: Some(at), method: names.method(head.method), host, path, credentials }
+    Request { at: Some(at), method: methods.share(head.method), host, path, credentials }
 }
 
 fn credentials(

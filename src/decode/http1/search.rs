@@ -22,6 +22,8 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
         && match one.len() {
             4..8 => ends::<4>(one, other),
             8..=16 => ends::<8>(one, other),
+            17..=32 => ends::<16>(one, other),
+            33..=64 => ends::<32>(one, other),
             _ => one == other,
         }
 }
@@ -48,6 +50,7 @@ pub(super) fn visible_end(octets: &[u8]) -> usize {
 
 /// How many octets at the start are characters of an ordinary path: visible ones, neither `?` nor `#`, nor `!` and `"`, which
 /// come so seldom that they need not be told from what ends it.
+#[inline]
 pub(super) fn path_end(octets: &[u8]) -> usize {
     /// What `?` and DEL differ in.
     const EITHER: u64 = u64::from_le_bytes([b'?' ^ 0x7f; 8]);
@@ -95,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_look_at_each_octet_finds(
-            octets in prop::collection::vec(prop_oneof![Just(b'a'), 0x1eu8..0x24, 0x7du8..0x82, 8u8..12, Just(b'?'), Just(b'#'), any::<u8>()], 0..40),
+            octets in prop::collection::vec(prop_oneof![Just(b'a'), 0x1eu8..0x24, 0x7du8..0x82, 8u8..12, Just(b'?'), Just(b'#'), any::<u8>()], 0..140),
         ) {
             let place = |wanted: &dyn Fn(u8) -> bool| octets.iter().position(|octet| wanted(*octet));
             prop_assert_eq!(line_end(&octets), place(&|octet| octet == b'\n').unwrap_or(octets.len()));
@@ -108,6 +111,11 @@ mod tests {
             prop_assert_eq!(same(one, other), one == other);
             let copy = one.to_vec();
             prop_assert!(same(one, &copy));
+            let mut changed = copy;
+            if let Some(octet) = changed.get_mut(octets.len() / 3) {
+                *octet ^= 1;
+                prop_assert!(!same(one, &changed));
+            }
         }
     }
 }

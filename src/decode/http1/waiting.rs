@@ -12,8 +12,10 @@
 //!
 //! Where more than one request remains, the response is left without one rather than given a wrong one.
 
+use smallvec::SmallVec;
+
 use super::queue::Queue;
-use crate::model::{Credential, Request, Timestamp};
+use crate::model::{Credential, Path, Request, Timestamp};
 
 /// What a method means for the framing of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,12 +69,8 @@ impl Asked {
     }
 
     /// The memory that it takes beyond its place.
-    #[inline]
     fn footprint(&self) -> usize {
-        self.request.as_ref().map_or(0, |request| {
-            let credentials = request.credentials.capacity().saturating_mul(size_of::<Credential>());
-            request.path.footprint().saturating_add(credentials)
-        })
+        self.request.as_ref().map_or(0, |request| footprint(&request.path, &request.credentials))
     }
 
     /// Whether the server had received another request behind this one.
@@ -82,9 +80,15 @@ impl Asked {
     }
 }
 
+/// The memory that a request of these takes beyond its place.
+#[inline]
+pub(crate) fn footprint(path: &Path, credentials: &SmallVec<[Credential; 1]>) -> usize {
+    path.footprint().saturating_add(credentials.capacity().saturating_mul(size_of::<Credential>()))
+}
+
 /// A place in the queue.
 #[derive(Debug)]
-enum Place {
+pub(crate) enum Place {
     Asked(Asked),
     /// A gap in the client's stream: any number of requests.
     Unseen,
@@ -130,14 +134,13 @@ impl Waiting {
         given_up
     }
 
-    /// [`Self::push`] of a request while none waits.
-    #[expect(clippy::inline_always, reason = "the request is written in its place then, instead of moved there")]
-    #[inline(always)]
-    pub(crate) fn push_only(&mut self, mut asked: Asked) {
-        self.hear(asked.heard);
-        asked.apart = true;
-        self.octets = self.octets.saturating_add(asked.footprint());
-        self.places.push_only(Place::Asked(asked));
+    /// [`Self::push`] of a request while none waits: it is to be written here. It is `apart`, has `heard` so far, and takes so
+    /// much `beyond` its place.
+    #[inline]
+    pub(crate) fn only_place(&mut self, heard: Option<u64>, beyond: usize) -> Option<&mut Option<Place>> {
+        self.hear(heard);
+        self.octets = self.octets.saturating_add(beyond);
+        self.places.only_place()
     }
 
     /// Notes how far the client had heard the server when it sent a request; returns whether that may be further than before.
@@ -361,7 +364,7 @@ mod tests {
                 method: "GET".into(),
                 host: None,
                 path: format!("/{head_end}").into(),
-                credentials: smallvec::SmallVec::new(),
+                credentials: SmallVec::new(),
             }),
             method: Method::Other,
             head_end,

@@ -3,7 +3,6 @@
 mod surroundings;
 mod usual_frames;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +10,13 @@ use std::time::Duration;
 use self::surroundings::Surroundings;
 pub(crate) use self::usual_frames::Pause;
 use super::connection::{Connection, Ordinary};
+use super::exchanges::Exchanges;
 use super::flow_key::{FlowKey, Side};
 use super::http1::Context;
 use super::options::DecodeOptions;
 use super::segment::{Plain, Segment};
 use super::table::{Place, SAME_ENDS, Stage, Table};
-use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Timestamp};
+use crate::model::{Anomaly, HashKey, InputCounters, Interest, Timestamp};
 
 /// All connections, and what they have given out so far.
 pub(crate) struct Streams {
@@ -115,13 +115,13 @@ impl Streams {
 
     /// The exchanges that wait to be taken, in their order.
     #[inline]
-    pub(crate) const fn exchanges(&self) -> &VecDeque<Exchange> {
+    pub(crate) const fn exchanges(&self) -> &Exchanges {
         &self.surroundings.exchanges
     }
 
     /// The same, to take them.
     #[inline]
-    pub(crate) const fn exchanges_mut(&mut self) -> &mut VecDeque<Exchange> {
+    pub(crate) const fn exchanges_mut(&mut self) -> &mut Exchanges {
         &mut self.surroundings.exchanges
     }
 

@@ -1,11 +1,11 @@
 //! What all connections share.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::decode::exchanges::Exchanges;
 use crate::decode::http1::{Context, Memory};
 use crate::decode::options::DecodeOptions;
-use crate::model::{Exchange, HashKey, InputCounters, Interest};
+use crate::model::{HashKey, InputCounters, Interest};
 
 /// What connections need beside themselves, and what they give out.
 pub(super) struct Surroundings {
@@ -14,7 +14,7 @@ pub(super) struct Surroundings {
     interest: Arc<dyn Interest>,
     pub(super) counters: InputCounters,
     memory: Memory,
-    pub(super) exchanges: VecDeque<Exchange>,
+    pub(super) exchanges: Exchanges,
 }
 
 impl Surroundings {
@@ -26,7 +26,7 @@ impl Surroundings {
             interest,
             counters: InputCounters::default(),
             memory: Memory::default(),
-            exchanges: VecDeque::new(),
+            exchanges: Exchanges::default(),
         }
     }
 

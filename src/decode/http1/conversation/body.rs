@@ -218,5 +218,5 @@ impl Conversation {
 #[inline]
 fn give_out(exchange: Exchange, cx: &mut Context<'_>) {
     cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
-    cx.exchanges.push_back(exchange);
+    cx.exchanges.push(exchange);
 }

@@ -5,7 +5,6 @@ mod heads;
 mod messages;
 mod ordinary;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -16,10 +15,11 @@ use super::reader::{Chunk, Mark, Reader, State};
 use super::recognize::{self, Opening};
 use super::target;
 use super::waiting::Waiting;
+use crate::decode::exchanges::Exchanges;
 use crate::decode::flow_key::{Side, Sides};
 use crate::decode::options::DecodeOptions;
 use crate::decode::tls::{self, Hello};
-use crate::model::{Anomaly, Exchange, HashKey, InputCounters, Interest, Peer, Place, Timestamp};
+use crate::model::{Anomaly, HashKey, InputCounters, Interest, Peer, Place, Timestamp};
 
 /// What a conversation needs of its surroundings.
 pub(crate) struct Context<'a> {
@@ -28,7 +28,7 @@ pub(crate) struct Context<'a> {
     pub(crate) interest: &'a dyn Interest,
     pub(crate) counters: &'a mut InputCounters,
     pub(crate) memory: &'a mut Memory,
-    pub(crate) exchanges: &'a mut VecDeque<Exchange>,
+    pub(crate) exchanges: &'a mut Exchanges,
 }
 
 /// Both directions of one connection.

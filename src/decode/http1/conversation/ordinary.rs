@@ -12,7 +12,7 @@ use super::super::memory::Memory;
 use super::super::reader::{Chunk, Mark, State};
 use super::super::recognize::{ordinary_path, ordinary_status};
 use super::super::target::PATH_OCTETS;
-use super::super::waiting::{Asked, Method};
+use super::super::waiting::{self, Asked, Method, Place};
 use super::{Context, Conversation};
 use crate::decode::flow_key::Side;
 use crate::model::{Client, Exchange, Fields, Path, Request, Response};
@@ -41,13 +41,12 @@ impl Conversation {
     }
 
     fn ordinary_request(&mut self, side: Side, mark: &Mark, octets: &[u8], cx: &mut Context<'_>) -> Option<usize> {
-        let Memory { names, requests, .. } = &mut *cx.memory;
-        let (known, target) = names.known_method(octets)?;
+        let Memory { methods, names, requests, .. } = &mut *cx.memory;
+        let (known, target) = methods.at_start(octets)?;
         let (path, lines) = ordinary_path(target)?;
         if path.len() > PATH_OCTETS || known.method == Method::Connect || !self.waiting.is_empty() {
             return None;
         }
-        let (method, text) = (known.method, Arc::clone(&known.text));
         let reader = self.readers.of_mut(side);
         let id = reader.likely_shape(requests.last());
         let shape = requests.plain(id)?;
@@ -74,20 +73,24 @@ impl Conversation {
         if self.last_host.as_ref().is_none_or(|last| !Arc::ptr_eq(last, host)) {
             self.last_host = Some(Arc::clone(host));
         }
-        let success_matters = host.success_matters;
-        let host = Some(Arc::clone(&host.name));
-        requests.met(id);
-        let asked = Asked {
-            request: Some(Request { at: Some(mark.at), method: text, host, path, credentials }),
-            method,
+        let place = self.waiting.only_place(mark.heard, waiting::footprint(&path, &credentials))?;
+        *place = Some(Place::Asked(Asked {
+            request: Some(Request {
+                at: Some(mark.at),
+                method: Arc::clone(&known.text),
+                host: Some(Arc::clone(&host.name)),
+                path,
+                credentials,
+            }),
+            method: known.method,
             head_end,
             end: Some(end),
             ended_at,
             heard: mark.heard,
-            success_matters,
-            apart: false,
-        };
-        self.waiting.push_only(asked);
+            success_matters: host.success_matters,
+            apart: true,
+        }));
+        requests.met(id);
         Some(length)
     }
 
@@ -112,14 +115,8 @@ impl Conversation {
         if let Some(common) = &shape.kept {
             fields.begin(common);
         }
-        cx.memory.responses.met(id);
-        reader.note_head(mark.offset);
-        reader.state = state;
-        reader.shape = id;
-        cx.counters.responses = cx.counters.responses.saturating_add(1);
-        cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
-        let at = mark.at;
-        cx.exchanges.push_back(Exchange {
+        let (place, at) = (cx.exchanges.next_place()?, mark.at);
+        *place = Some(Exchange {
             source: Arc::clone(&self.source),
             latency: asked.ended_at.filter(|ended| *ended <= at).map(|ended| at.since(ended)),
             request: asked.request.take(),
@@ -128,18 +125,23 @@ impl Conversation {
             response: Response { at, status, fields, body: None },
         });
         self.waiting.answer_only();
+        cx.memory.responses.met(id);
+        reader.note_head(mark.offset);
+        reader.state = state;
+        reader.shape = id;
+        cx.counters.responses = cx.counters.responses.saturating_add(1);
+        cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
         Some(octets.len().saturating_sub(behind.len()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::decode::DecodeOptions;
+    use crate::decode::exchanges::Exchanges;
     use crate::decode::flow_key::Sides;
     use crate::model::{HashKey, InputCounters, Interest, Timestamp};
 
@@ -173,7 +175,7 @@ mod tests {
         conversation: Conversation,
         counters: InputCounters,
         memory: Memory,
-        exchanges: VecDeque<Exchange>,
+        exchanges: Exchanges,
     }
 
     impl Watched {
@@ -183,7 +185,7 @@ mod tests {
                 conversation: Conversation::new("test".into(), ends),
                 counters: InputCounters::default(),
                 memory: Memory::default(),
-                exchanges: VecDeque::new(),
+                exchanges: Exchanges::default(),
             }
         }
 
