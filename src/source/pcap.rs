@@ -115,19 +115,25 @@ impl Pcap {
     /// end. [`Self::parse`] finds the same of them, and whatever is wrong with the next one.
     pub(super) fn parse_run(&mut self, block: &[u8], start: usize, records: &mut Vec<Record>) -> usize {
         let Some(mut last) = self.last else { return start };
+        let Self { unit, record_header, link, longest, .. } = *self;
+        let mut second = nanos(last);
         let mut rest = block.get(start..).unwrap_or_default();
         while let Some(header) = rest.first_chunk() {
-            let header = self.fields(header);
+            let Header { seconds, fraction, captured, original_len } = self.fields(header);
+            if captured > original_len as usize || captured > longest {
+                break;
+            }
             // Most records are of the same second as the one before.
-            if header.seconds != last && header.seconds.abs_diff(last) > DAY {
-                break;
+            if seconds != last {
+                if seconds.abs_diff(last) > DAY {
+                    break;
+                }
+                second = nanos(seconds);
             }
-            if header.captured > header.original_len as usize || header.captured > self.longest {
-                break;
-            }
-            let Some(behind) = rest.get(self.record_header + header.captured..) else { break };
-            records.push(self.record(&header, block.len() - rest.len()));
-            last = header.seconds;
+            let Some(behind) = rest.get(record_header + captured..) else { break };
+            let at = Timestamp::from_nanos(second + i64::from(fraction) * unit);
+            records.push(Record::new(at, link, original_len, block.len() - rest.len() + record_header, captured));
+            last = seconds;
             rest = behind;
         }
         self.last = Some(last);
@@ -147,9 +153,9 @@ impl Pcap {
     /// The record whose header starts at `at`.
     #[inline]
     fn record(&self, header: &Header, at: usize) -> Record {
-        let nanos = i64::from(header.seconds) * 1_000_000_000 + i64::from(header.fraction) * self.unit;
+        let at_nanos = nanos(header.seconds) + i64::from(header.fraction) * self.unit;
         let start = at + self.record_header;
-        Record::new(Timestamp::from_nanos(nanos), self.link, header.original_len, start, header.captured)
+        Record::new(Timestamp::from_nanos(at_nanos), self.link, header.original_len, start, header.captured)
     }
 
     /// Whether a record may start at `at`: where the next one would be.
@@ -174,6 +180,11 @@ impl Pcap {
     fn follows(&self, octets: &[u8], second: u32) -> bool {
         Self { last: Some(second), ..*self }.seems_header(octets)
     }
+}
+
+/// A moment without its fraction, in nanoseconds.
+const fn nanos(seconds: u32) -> i64 {
+    seconds as i64 * 1_000_000_000
 }
 
 /// The unit of a record's fraction in nanoseconds and the length of a record's header, by the file's first number.

@@ -110,13 +110,17 @@ impl Tracker {
             self.late = true;
             self.cuts.late += 1;
         }
-        let throttled = observation.throttled.is_some();
         if !self.late {
-            self.trend.add(now, None, throttled);
+            self.trend.add(now, None, observation.throttled.is_some());
         }
-        if names.is_some_and(|names| self.take_course(observation, names, now)) {
-            return;
+        if names.is_none_or(|names| !self.take_course(observation, names, now)) {
+            self.take_in_full(observation, names, now);
         }
+    }
+
+    /// Takes one that is not like one before. Apart, so that what it needs is not made ready for those that are.
+    #[inline(never)]
+    fn take_in_full(&mut self, observation: &Observation, names: Option<SettledNames>, now: Timestamp) {
         let mut place = self.places.of(observation);
         self.count_endpoint(observation, &mut place);
         let server;
@@ -146,7 +150,7 @@ impl Tracker {
         self.follow_route(observation, owner, endpoint, now);
         self.touch_shared();
         self.learn_limits(observation, now);
-        if throttled {
+        if observation.throttled.is_some() {
             self.blame(observation, now);
         }
         self.count_touched(observation, endpoint, now);
