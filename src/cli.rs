@@ -175,7 +175,7 @@ pub struct Replay {
     /// End with status 3 if an alert of this severity or a higher one fired
     #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
     pub fail_on: Option<Severity>,
-    /// Work with N threads, one of which judges; the output is the same for any number
+    /// Work with N threads; the output is the same for any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
 }

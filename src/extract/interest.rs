@@ -149,9 +149,12 @@ impl Interest for Wanted {
     }
 
     fn content(&self, status: u16, host: Option<&str>, path: Option<&str>) -> bool {
+        if may_explain_refusal(status, None) {
+            return true;
+        }
         let path = path.unwrap_or("/");
         let Some(profile) = host.and_then(|host| self.routes.profile(host, path)) else {
-            return may_explain_refusal(status, None);
+            return false;
         };
         let is_success = status < 400 && !profile.wire().throttle_statuses.contains(&status);
         if is_success { profile.may_refuse_in_success(path) } else { may_explain_refusal(status, Some(profile.wire())) }

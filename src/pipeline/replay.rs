@@ -29,7 +29,8 @@ pub struct ReplayOptions {
     pub key: HashKey,
     /// How the engine judges.
     pub engine: EngineOptions,
-    /// Threads in all, at least 1: the first one judges, and decodes where it is the only one.
+    /// Threads in all, at least 1. Two take turns at whole blocks, where captures are all there is; of more, one judges and the
+    /// others decode.
     pub threads: usize,
 }
 
