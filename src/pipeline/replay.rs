@@ -1,8 +1,8 @@
 //! Files, read once: the same judgement as live, in event time.
 //!
 //! The captures are one stream of frames in the order of their time; each file of lines is a stream of its own. The
-//! streams are merged by the time of the responses. Decoding may be spread over threads by connection; what comes out is
-//! the same for any number of them.
+//! streams are merged by the time of the responses. Threads may share the work by blocks of frames, or by connection; what
+//! comes out is the same for any number of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -39,11 +39,12 @@ impl<T> Stage<T> {
     /// # Errors
     /// Where that will never be.
     pub(super) fn turn(&self, number: u64) -> Result<Turn<'_, T>, Abandoned> {
-        let mut looks = 0;
-        while self.next() < number && looks < LOOKS {
+        for _ in 0..LOOKS {
+            if self.next() >= number {
+                break;
+            }
             // Where there are fewer processors than threads, it lets the other one go on.
             std::thread::yield_now();
-            looks += 1;
         }
         if self.next() < number {
             let mut sleep = lock(&self.sleep);
@@ -108,4 +109,50 @@ impl<T> Drop for End<'_, T> {
 
 fn lock(sleep: &Mutex<()>) -> MutexGuard<'_, ()> {
     sleep.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_come_in_their_order_whichever_threads_bring_them() {
+        let stage = Stage::new(Vec::new());
+        std::thread::scope(|scope| {
+            for first in [2, 0, 1] {
+                let stage = &stage;
+                scope.spawn(move || {
+                    for number in (first..300).step_by(3) {
+                        stage.turn(number).expect("no thread panics").push(number);
+                    }
+                });
+            }
+        });
+        let seen = stage.state.into_inner().expect("no thread panicked");
+        assert_eq!(seen, (0..300).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_block_waits_for_one_whose_thread_panicked() {
+        let stage = Stage::new(());
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| stage.turn(1).is_err());
+            let panicking = scope.spawn(|| {
+                let _turn = stage.turn(0).expect("nobody panicked yet");
+                panic!("as a decoder might");
+            });
+            assert!(panicking.join().is_err());
+            assert!(waiting.join().expect("it only waits"));
+        });
+    }
+
+    #[test]
+    fn no_block_waits_at_a_stage_that_its_predecessor_never_reaches() {
+        let stage = Stage::new(());
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| stage.turn(7).is_err());
+            stage.abandon();
+            assert!(waiting.join().expect("it only waits"));
+        });
+    }
 }
