@@ -25,6 +25,8 @@ pub(super) struct Shape {
     pub(super) host: Option<Arc<Host>>,
     /// Whether nothing but what [`Self::compare`] finds says something, beside what is the same in each head.
     pub(super) is_plain: bool,
+    /// Whether a line says how the content is coded.
+    pub(super) is_coded: bool,
 }
 
 /// What is known of where the body ends.
@@ -132,6 +134,7 @@ impl Shape {
             body_end: KnownEnd::Varies,
             host: None,
             is_plain: false,
+            is_coded: false,
         };
         shape.settle(host);
         shape
@@ -150,6 +153,7 @@ impl Shape {
         let host = if self.host.is_some() { Roles::HOST } else { Roles::default() };
         (self.varying, self.last) = runs(&self.lines, body_end.and(host));
         let count = |roles| self.lines.iter().filter(|line| line.roles.has(roles)).count();
+        self.is_coded = count(Roles::CONTENT_ENCODING) > 0;
         self.is_plain = self.body_end != KnownEnd::Varies
             && count(Roles::TRAILER) == 0
             && count(Roles::CREDENTIAL) <= CREDENTIALS

@@ -130,7 +130,7 @@ impl Conversation {
         let reader = self.readers.of_mut(side);
         match reader.state {
             State::Head { .. } if behind == 0 => 0,
-            // Nobody wants to see the body behind an ordinary head.
+            // Nobody wants to see the rest of the body behind an ordinary head.
             State::Length { left, .. } if behind <= left => {
                 reader.state = State::Head { found: false };
                 left.saturating_sub(behind)

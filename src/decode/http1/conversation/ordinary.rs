@@ -1,4 +1,5 @@
-//! The short way of what nearly all heads are: whole, of a known shape and in their turn, with a body that nobody wants to see.
+//! The short way of what nearly all heads are: whole, of a known shape and in their turn, with a body that nobody wants to see,
+//! or that is there in whole.
 //!
 //! It changes only what such a head changes. [`Conversation::head`] finds the same of them, and of all that is not ordinary.
 
@@ -11,11 +12,13 @@ use super::super::lines::Roles;
 use super::super::memory::Memory;
 use super::super::reader::{Chunk, Mark, State};
 use super::super::recognize::{ordinary_path, ordinary_status};
+use super::super::shape::Shape;
 use super::super::target::PATH_OCTETS;
 use super::super::waiting::{self, Asked, Method, Place};
 use super::{Context, Conversation};
 use crate::decode::flow_key::Side;
-use crate::model::{Client, Exchange, Fields, Path, Request, Response};
+use crate::decode::options::DecodeOptions;
+use crate::model::{Body, Client, Exchange, Fields, Path, Request, Response};
 
 impl Conversation {
     /// Reads an ordinary head at the start of `octets`; gives its length. `None`, and nothing was read, where it is none.
@@ -97,21 +100,27 @@ impl Conversation {
     fn ordinary_response(&mut self, side: Side, mark: &Mark, octets: &[u8], cx: &mut Context<'_>) -> Option<usize> {
         let (status, lines) = ordinary_status(octets)?;
         let asked = self.waiting.only(mark.offset, mark.heard)?;
-        let is_success = (200..400).contains(&status) && !matches!(status, 204 | 304);
-        if !is_success || asked.success_matters || asked.method != Method::Other {
+        let is_plain = status >= 200 && !matches!(status, 204 | 304);
+        if !is_plain || asked.method != Method::Other {
             return None;
         }
         let reader = self.readers.of_mut(side);
         let id = reader.likely_shape(cx.memory.responses.last());
         let shape = cx.memory.responses.plain(id)?;
         let mut fields = Fields::default();
-        let (said, behind) = shape.compare(lines, Roles::KEPT, |_, value| fields.push_value(value))?;
-        let state = match said {
+        let (said, mut behind) = shape.compare(lines, Roles::KEPT, |_, value| fields.push_value(value))?;
+        let mut state = match said {
             BodyEnd::Length(0) => State::Head { found: false },
             BodyEnd::Length(left) => State::Length { left, doubtful: false },
             BodyEnd::Chunked => State::Chunked(Chunk::Size { size: 0, digits: 0 }),
             _ => return None,
         };
+        let mut body = None;
+        if (status >= 400 || asked.success_matters) && said != BodyEnd::Length(0) && asked.wants_content(status, cx) {
+            let (octets, rest) = whole_content(said, shape, behind, cx.options)?;
+            (body, behind) = (Some(Body { octets: octets.to_vec(), truncated: false }), rest);
+            state = State::Head { found: false };
+        }
         if let Some(common) = &shape.kept {
             fields.begin(common);
         }
@@ -122,7 +131,7 @@ impl Conversation {
             request: asked.request.take(),
             client: Client::Address(*self.addresses.of(side.other())),
             server: Some(*self.addresses.of(side)),
-            response: Response { at, status, fields, body: None },
+            response: Response { at, status, fields, body },
         });
         self.waiting.answer_only();
         cx.memory.responses.met(id);
@@ -132,6 +141,27 @@ impl Conversation {
         cx.counters.responses = cx.counters.responses.saturating_add(1);
         cx.counters.exchanges = cx.counters.exchanges.saturating_add(1);
         Some(octets.len().saturating_sub(behind.len()))
+    }
+}
+
+/// The content that lies whole behind a head, and what follows it; `None` where it is longer than what is kept, or coded.
+fn whole_content<'a>(
+    said: BodyEnd,
+    shape: &Shape,
+    behind: &'a [u8],
+    options: &DecodeOptions,
+) -> Option<(&'a [u8], &'a [u8])> {
+    let BodyEnd::Length(length) = said else { return None };
+    let length = usize::try_from(length).ok().filter(|length| *length <= options.body_octets && !shape.is_coded)?;
+    behind.split_at_checked(length)
+}
+
+impl Asked {
+    /// Whether the content of its response may explain a refusal.
+    fn wants_content(&self, status: u16, cx: &Context<'_>) -> bool {
+        let request = self.request.as_ref();
+        let host = request.and_then(|request| request.host.as_deref());
+        cx.interest.content(status, host, request.map(|request| &*request.path))
     }
 }
 
@@ -225,11 +255,12 @@ mod tests {
         "Host: a\r\nTransfer-Encoding: chunked\r\n",
     ];
     const STATUSES: [&str; 9] =
-        ["200 OK", "200 OK", "200 OK", "200 OK", "204 No Content", "304 x", "429 No", "100 Continue", "101 x"];
-    const RESPONSE_LINES: [&str; 7] = [
+        ["200 OK", "200 OK", "200 OK", "429 No", "204 No Content", "304 x", "429 No", "100 Continue", "101 x"];
+    const RESPONSE_LINES: [&str; 8] = [
         "Content-Length: #\r\n",
         "X-A: #\r\nContent-Length: #\r\nX-B:%\r\nX-C: same\r\n",
         "Content-Length: 3\r\nX-A: #\r\n",
+        "Content-Length: 3\r\nContent-Encoding: gzip\r\n",
         "Transfer-Encoding: chunked\r\nX-A: #\r\n",
         "Transfer-Encoding: chunked\r\nTrailer: X-D\r\n",
         "X-A: %\r\n",
