@@ -29,6 +29,8 @@ pub(super) struct Names {
     owner: Arc<str>,
     is_profiled: bool,
     dimension: Option<Arc<str>>,
+    /// What it was refused with, where it was.
+    code: Option<Arc<str>>,
 }
 
 /// The same, as an exchange says it.
@@ -41,6 +43,7 @@ struct Named<'a> {
     owner: &'a Arc<str>,
     is_profiled: bool,
     dimension: Option<&'a Arc<str>>,
+    code: Option<&'a Arc<str>>,
 }
 
 impl Settled {
@@ -52,19 +55,15 @@ impl Settled {
     #[inline]
     pub(super) fn known(&self, observation: &Observation) -> Option<SettledNames> {
         let named = Named::of(observation)?;
-        let same = |known: &Option<Arc<str>>, name| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, name));
-        let same_id = |known: &Option<Arc<str>>| match named.id {
-            Some(id) => same(known, id),
-            None => known.is_none(),
-        };
         let is_meant = |(known, _): &(Names, SettledNames)| {
             Arc::ptr_eq(&known.endpoint, named.endpoint)
-                && same_id(&known.scope.id)
+                && is_at(known.scope.id.as_ref(), named.id)
                 && Arc::ptr_eq(&known.scope.kind, &named.scope.kind)
                 && Arc::ptr_eq(&known.host, named.host)
                 && Arc::ptr_eq(&known.owner, named.owner)
                 && known.is_profiled == named.is_profiled
-                && named.dimension.is_none_or(|dimension| same(&known.dimension, dimension))
+                && (named.dimension.is_none() || is_at(known.dimension.as_ref(), named.dimension))
+                && is_at(known.code.as_ref(), named.code)
         };
         self.recent.known(named.hash(), is_meant).map(|(_, number)| *number)
     }
@@ -95,14 +94,14 @@ impl Names {
     }
 
     fn named(&self) -> Named<'_> {
-        let Self { host, endpoint, scope, owner, is_profiled, dimension } = self;
-        let (id, dimension) = (scope.id.as_ref(), dimension.as_ref());
-        Named { host, endpoint, scope, id, owner, is_profiled: *is_profiled, dimension }
+        let Self { host, endpoint, scope, owner, is_profiled, dimension, code } = self;
+        let (id, dimension, code) = (scope.id.as_ref(), dimension.as_ref(), code.as_ref());
+        Named { host, endpoint, scope, id, owner, is_profiled: *is_profiled, dimension, code }
     }
 }
 
 impl<'a> Named<'a> {
-    /// What an exchange names, where that is a host, an endpoint, a party and what one reading counts.
+    /// What an exchange names, where that is a host, an endpoint, a party, what one reading counts and an error code.
     #[inline]
     fn of(observation: &'a Observation) -> Option<Self> {
         let dimension = match observation.readings.as_slice() {
@@ -112,13 +111,14 @@ impl<'a> Named<'a> {
             }
             _ => return None,
         };
-        if observation.error_code.is_some() || !observation.declared.is_empty() {
+        if !observation.declared.is_empty() {
             return None;
         }
         let (host, scope) = (observation.host.as_ref()?, observation.scope.as_ref()?);
         let owner = observation.provider.as_ref().unwrap_or(host);
         let (endpoint, is_profiled) = (observation.endpoint.as_ref()?, observation.provider.is_some());
-        Some(Self { host, endpoint, scope, id: scope.id.as_ref(), owner, is_profiled, dimension })
+        let (id, code) = (scope.id.as_ref(), observation.error_code.as_ref());
+        Some(Self { host, endpoint, scope, id, owner, is_profiled, dimension, code })
     }
 
     fn names(self) -> Names {
@@ -129,11 +129,21 @@ impl<'a> Named<'a> {
             owner: Arc::clone(self.owner),
             is_profiled: self.is_profiled,
             dimension: self.dimension.cloned(),
+            code: self.code.cloned(),
         }
     }
 
     #[inline]
     fn hash(self) -> Hash {
         Hash::of_places(&[self.endpoint, self.id.unwrap_or(&self.scope.kind), self.host])
+    }
+}
+
+/// Whether a name is that one, in the same allocation, or both are absent.
+#[inline]
+fn is_at(known: Option<&Arc<str>>, name: Option<&Arc<str>>) -> bool {
+    match (known, name) {
+        (Some(known), Some(name)) => Arc::ptr_eq(known, name),
+        (known, name) => known.is_none() && name.is_none(),
     }
 }

@@ -67,11 +67,11 @@ fn place_of(SettledNames(number): SettledNames) -> usize {
     usize::try_from(number).unwrap_or(0) % COURSES
 }
 
-/// The only reading of an exchange that was accepted; of a quota of its endpoint, as it names no other.
+/// The only reading of an exchange; of a quota of its endpoint, as it names no other.
 #[inline]
 fn only_reading(observation: &Observation) -> Option<&Reading> {
     let [reading] = observation.readings.as_slice() else { return None };
-    observation.throttled.is_none().then_some(reading)
+    Some(reading)
 }
 
 impl Tracker {
@@ -80,6 +80,9 @@ impl Tracker {
     pub(super) fn take_course(&mut self, observation: &Observation, names: SettledNames, now: Timestamp) -> bool {
         let Some(slots) = self.courses.of(names) else { return false };
         let Some(reading) = only_reading(observation) else { return false };
+        if observation.throttled.is_some() {
+            return self.take_refused(observation, reading, slots, now);
+        }
         let Some(quota) = self.quotas.get(slots.quota.slot) else { return false };
         match quota.says_steady(observation, reading).filter(|said| said.at == now) {
             Some(said) => self.take_steady(observation, reading, said, slots),
@@ -130,6 +133,26 @@ impl Tracker {
         } else {
             self.count_shared(observation, now);
         }
+        true
+    }
+
+    /// Takes an exchange that was refused.
+    #[inline(never)]
+    fn take_refused(&mut self, observation: &Observation, reading: &Reading, slots: Slots, now: Timestamp) -> bool {
+        let Observation { provider, host, endpoint, .. } = observation;
+        let (Some(owner), Some(endpoint)) = (provider.as_ref().or(host.as_ref()), endpoint) else { return false };
+        if !self.take_again(observation, reading, slots.quota, now) {
+            return false;
+        }
+        self.count_along(observation, slots);
+        self.count_error_code(observation, owner);
+        self.learn_sharing(observation, reading, slots.quota, now);
+        if !self.retired.is_empty() {
+            self.touch_shared();
+        }
+        self.learn_limits(observation, now);
+        self.blame(observation, now);
+        self.count_touched(observation, endpoint, now);
         true
     }
 

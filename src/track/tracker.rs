@@ -292,7 +292,7 @@ impl Tracker {
         }
     }
 
-    fn count_error_code(&mut self, observation: &Observation, owner: &Arc<str>) {
+    pub(super) fn count_error_code(&mut self, observation: &Observation, owner: &Arc<str>) {
         let Some(code) = observation.error_code.as_ref().filter(|_| observation.throttled.is_some()) else { return };
         let kind = observation.scope.as_ref().map(|scope| Arc::clone(&scope.kind));
         let mut key = (Arc::clone(owner), Arc::clone(code), kind);

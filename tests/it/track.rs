@@ -167,10 +167,10 @@ impl World {
 
 /// Gives each name the allocation that it had before.
 fn intern(observation: &mut Observation, known: &mut BTreeMap<Arc<str>, Arc<str>>) {
-    let Observation { host, endpoint, scope, readings, .. } = observation;
+    let Observation { host, endpoint, scope, error_code, readings, .. } = observation;
     let scope = scope.iter_mut().flat_map(|scope| [Some(&mut scope.kind), scope.id.as_mut()].into_iter().flatten());
     let dimensions = readings.iter_mut().map(|reading| &mut reading.dimension.0);
-    for name in host.iter_mut().chain(endpoint).chain(scope).chain(dimensions) {
+    for name in host.iter_mut().chain(endpoint).chain(error_code).chain(scope).chain(dimensions) {
         *name = Arc::clone(known.entry(Arc::clone(name)).or_insert_with(|| Arc::clone(name)));
     }
 }
