@@ -29,12 +29,23 @@ pub(super) struct Explanations {
 /// A content under a status and a provider's rules.
 #[derive(Debug, Clone)]
 struct Known {
-    /// Stands for the content, which is not kept: it may hold what a client sent. Nobody can choose two contents with the same
-    /// without the keys, and chance would need 2^64 contents.
-    digest: [u64; 2],
+    digest: Digest,
     status: u16,
     rules: Option<WireRules>,
     found: Found,
+}
+
+/// Stands for a content, which is not kept: it may hold what a client sent. Nobody can choose two contents with the same without
+/// the keys, and chance would need 2^64 contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Digest([u64; 2]);
+
+impl Digest {
+    /// Where what is remembered of the content has its place.
+    pub(super) fn hash(self) -> Hash {
+        let Self([first, _]) = self;
+        Hash::of(&[&first.to_le_bytes()])
+    }
 }
 
 /// What was found so far of a content.
@@ -69,17 +80,28 @@ impl Explanations {
         Self { known: Recent::new(SETS), keys: [RandomState::new(), RandomState::new()] }
     }
 
-    /// What a response's content says.
-    pub(super) fn of<'a>(&'a mut self, body: &'a Body, status: u16, rules: Option<&'a WireRules>) -> Explanation<'a> {
-        let found = if body.octets.len() <= LONGEST { self.found(body, status, rules) } else { None };
+    /// What stands for a content; absent where it is not remembered.
+    pub(super) fn digest(&self, body: &Body) -> Option<Digest> {
+        let digest = || self.keys.each_ref().map(|key| key.hash_one((&body.octets, body.truncated)));
+        (body.octets.len() <= LONGEST).then(|| Digest(digest()))
+    }
+
+    /// What a response's content of that digest says.
+    pub(super) fn of<'a>(
+        &'a mut self,
+        body: &'a Body,
+        digest: Option<Digest>,
+        status: u16,
+        rules: Option<&'a WireRules>,
+    ) -> Explanation<'a> {
+        let found = digest.and_then(|digest| self.found(digest, status, rules));
         let found = found.map_or_else(Cow::default, Cow::Borrowed);
         Explanation { body, status, rules, found, content: OnceCell::new() }
     }
 
     /// What was found before, or has its place from now on.
-    fn found(&mut self, body: &Body, status: u16, rules: Option<&WireRules>) -> Option<&Found> {
-        let digest = [&self.keys[0], &self.keys[1]].map(|key| key.hash_one((&body.octets, body.truncated)));
-        let hash = Hash::of(&[&digest[0].to_le_bytes()]);
+    fn found(&mut self, digest: Digest, status: u16, rules: Option<&WireRules>) -> Option<&Found> {
+        let hash = digest.hash();
         let is_meant =
             |known: &Known| known.digest == digest && known.status == status && known.rules.as_ref() == rules;
         if self.known.known(hash, is_meant).is_none() {
@@ -141,6 +163,12 @@ impl<'a> Explanation<'a> {
     ) -> Option<Duration> {
         let may_ask = *self.found.may_ask_to_wait.get_or_init(|| self.content().may_ask_to_wait(self.rules));
         may_ask.then(|| self.content().retry_after(self.rules, clock, near, doubts)).flatten()
+    }
+
+    /// Whether it was found to say the same whenever it is read: nothing of a wait, and nothing of a quota.
+    pub(super) fn is_timeless(&self) -> bool {
+        let Found { may_ask_to_wait, may_state_quotas, .. } = &*self.found;
+        may_ask_to_wait.get() == Some(&false) && may_state_quotas.get() == Some(&false)
     }
 
     /// The quotas that it states.

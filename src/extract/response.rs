@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dialect::{self, Headers, Known, Quota};
+use super::dialect::{self, Known, Quota};
 use super::explanation::{Explanation, Explanations};
+use super::family::family;
+use super::refusals::Refusals;
 use super::throttle::Refusal;
 use super::{WireRules, error_code, plain};
 use crate::model::{Body, Reading, Response, ThrottleCause};
@@ -51,6 +53,7 @@ pub fn read_response(response: &Response, hints: &Hints<'_>) -> Said {
 pub struct Reader {
     known: Known,
     explanations: Explanations,
+    refusals: Refusals,
 }
 
 impl Default for Reader {
@@ -64,7 +67,7 @@ const LAYOUT_SETS: usize = 64;
 
 impl Reader {
     pub(super) fn new(sets: usize) -> Self {
-        Self { known: Known::new(sets), explanations: Explanations::new() }
+        Self { known: Known::new(sets), explanations: Explanations::new(), refusals: Refusals::new() }
     }
 
     /// What a response says: the same as [`read_response`] finds, whatever was read before.
@@ -115,8 +118,12 @@ impl Reader {
 
 /// `readings` are empty.
 fn read(response: &Response, rules: Option<&WireRules>, reader: &mut Reader, mut readings: Vec<Reading>) -> Said {
-    let Reader { known, explanations } = reader;
+    let Reader { known, explanations, refusals } = reader;
     let status = response.status;
+    let digest = response.body.as_ref().and_then(|body| explanations.digest(body));
+    if let Some(said) = digest.and_then(|digest| refusals.said(response, digest, rules)) {
+        return said.again(readings);
+    }
     let reset_rule = rules.and_then(|rules| rules.reset);
     let layout = known.layout(&response.fields);
     if layout.says_nothing() && response.body.is_none() && is_plain_success(status, rules) {
@@ -124,7 +131,7 @@ fn read(response: &Response, rules: Option<&WireRules>, reader: &mut Reader, mut
     }
     let mut headers = dialect::read(&layout, &response.fields, response.at, reset_rule, known);
     let body = response.body.as_ref().filter(|body| is_worth_reading(body, status, rules));
-    let content = body.map(|body| explanations.of(body, status, rules));
+    let content = body.map(|body| explanations.of(body, digest, status, rules));
     let refusal = Refusal { status, headers: &headers, content: content.as_ref(), rules };
     let throttled = refusal.is_throttled();
     let error_code = throttled.then(|| code(&refusal)).flatten();
@@ -161,7 +168,16 @@ fn read(response: &Response, rules: Option<&WireRules>, reader: &mut Reader, mut
     doubts.dedup();
     readings.reserve_exact(quotas.len());
     readings.extend(quotas.iter().map(Quota::reading));
-    Said { dialect, readings, retry_after, throttled: cause, error_code, scope, doubts }
+    let said = Said { dialect, readings, retry_after, throttled: cause, error_code, scope, doubts };
+    if throttled
+        && said.doubts.is_empty()
+        && content.as_ref().is_some_and(Explanation::is_timeless)
+        && let Some(digest) = digest
+        && let Some(lines) = layout.timeless_lines(&response.fields, reset_rule)
+    {
+        refusals.keep(response, lines, digest, rules, &said);
+    }
+    said
 }
 
 /// Whether a status says by itself that nothing was refused.
@@ -243,55 +259,6 @@ fn add_body_quota(quotas: &mut Vec<Quota>, quota: Quota) {
     }
 }
 
-/// The family of the response as a whole.
-fn family(quotas: &[Quota], headers: &Headers<'_>, body_speaks: bool) -> Option<&'static str> {
-    // The fields of one provider are one family: the one that says most of their shape.
-    const RISING: [&str; 3] = ["vendor-triple", "per-dimension", "window-in-name"];
-    let rank = |family: &str| RISING.iter().position(|other| *other == family).map_or(0, |place| place + 1);
-    if let [only] = quotas
-        && !only.body
-        && only.limit.is_some()
-        && only.remaining.is_some()
-    {
-        return Some(only.family);
-    }
-    let mut owners: Vec<(u64, &'static str)> = Vec::new();
-    for quota in quotas.iter().filter(|quota| !quota.body) {
-        match owners.iter_mut().find(|(owner, _)| *owner == quota.owner) {
-            Some((_, family)) if (rank(quota.family), quota.family) > (rank(family), *family) => *family = quota.family,
-            Some(_) => {}
-            None => owners.push((quota.owner, quota.family)),
-        }
-    }
-    let mut families: Vec<&'static str> = owners.into_iter().map(|(_, family)| family).collect();
-    families.sort_unstable();
-    families.dedup();
-    let only = |wanted: fn(&Quota) -> bool| {
-        quotas.iter().all(|q| wanted(q) && !q.body && q.utilization.is_none() && q.reset.is_none())
-    };
-    match families.as_slice() {
-        [] => {}
-        [one @ ("x-ratelimit" | "x-rate-limit" | "ietf-08+" | "parallel-list" | "ratio" | "per-dimension")] => {
-            return Some(one);
-        }
-        _ if only(|q| q.limit.is_none() && q.used.is_none()) => return Some("remaining-only"),
-        _ if only(|q| q.limit.is_none() && q.remaining.is_none()) => return Some("used-only"),
-        ["vendor-triple"] if only(|q| q.remaining.is_none() && q.used.is_none()) => return Some("limit-only"),
-        [one] => return Some(one),
-        _ => return Some("mixed"),
-    }
-    if headers.spoke {
-        return Some("malformed");
-    }
-    if headers.retry_after.is_some() || headers.refused {
-        return Some("retry-after-only");
-    }
-    if headers.scope.is_some() {
-        return Some("scope-only");
-    }
-    (body_speaks || headers.code.is_some() || headers.grpc_status == Some(b"8")).then_some("body-only")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -331,6 +298,18 @@ mod tests {
         "Mon, 21 Sep 2026 12:53:20 GMT",
     ];
 
+    /// Statuses and contents: of accepted and of refused exchanges.
+    const ANSWERS: [(u16, Option<&str>); 8] = [
+        (200, None),
+        (200, None),
+        (429, None),
+        (429, Some(r#"{"error":{"code":"rate_limited"}}"#)),
+        (403, Some(r#"{"error":{"code":"rate_limited"}}"#)),
+        (403, Some(r#"{"message":"no"}"#)),
+        (429, Some(r#"{"message":"too fast","retry_after":7}"#)),
+        (429, Some(r#"{"limit":100,"remaining":0,"reset":60}"#)),
+    ];
+
     /// A head with values of its own where its server's heads have none in common.
     fn head_of(common: &Arc<CommonFields>, lines: &[(&str, Option<&str>)], values: &[&str]) -> (Fields, Fields) {
         let (mut shared, mut own) = (Fields::new(), Fields::new());
@@ -356,7 +335,8 @@ mod tests {
                     (prop::sample::select(&NAMES[..6]), prop::option::of(prop::sample::select(&VALUES[..9]))), 0..5),
                 1..3),
             heads in prop::collection::vec(
-                (0usize..3, prop::collection::vec(prop::sample::select(&VALUES[2..8]), 5), 0i64..4, 0usize..3), 1..24),
+                (0usize..3, prop::collection::vec(prop::sample::select(&VALUES[2..8]), 5), 0i64..4, 0usize..3,
+                 prop::sample::select(&ANSWERS[..])), 1..24),
         ) {
             let in_common = |lines: &Vec<(&str, Option<&str>)>| {
                 let mut common = CommonFields::default();
@@ -367,7 +347,7 @@ mod tests {
             };
             let common: Vec<_> = servers.iter().map(in_common).collect();
             let mut reader = Reader::default();
-            for (server, values, when, rule) in heads {
+            for (server, values, when, rule, (status, content)) in heads {
                 let server = server % servers.len();
                 let (shared, own) = head_of(&common[server], &servers[server], &values);
                 // Among them are times from which the points in time are too far ahead.
@@ -375,7 +355,8 @@ mod tests {
                 let reset = [None, Some(ResetUnit::EpochSeconds), Some(ResetUnit::DeltaSeconds)][rule];
                 let rules = WireRules { reset, ..WireRules::default() };
                 let hints = Hints { rules: Some(&rules), ..Hints::default() };
-                let response = |fields| Response { at, status: 200, fields, body: None };
+                let body = content.map(|content| Body { octets: content.into(), truncated: false });
+                let response = |fields| Response { at, status, fields, body: body.clone() };
                 prop_assert_eq!(&shared, &own);
                 prop_assert_eq!(reader.read(&response(shared), &hints), read_response(&response(own), &hints));
             }

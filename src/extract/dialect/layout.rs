@@ -13,6 +13,7 @@ use super::table::{self, Means};
 use super::{MOST_LINES, is_telling, usage, words};
 use crate::extract::recent::{Hash, Recent};
 use crate::extract::retry_after::Rank;
+use crate::extract::wire_rules::ResetUnit;
 use crate::model::{CommonFields, Fields};
 
 /// What the field lines of a response are, by their names. A line is told by its place among the response's lines.
@@ -118,6 +119,16 @@ impl Layout {
     pub(super) fn only(&self) -> Option<(&Draft, &Plain)> {
         let [draft] = self.drafts.as_slice() else { return None };
         draft.plain.as_ref().filter(|_| self.is_plain).map(|plain| (draft, plain))
+    }
+
+    /// The lines of the only quota, where nothing is said but its numbers, and they say the same whenever they are read.
+    pub(in crate::extract) fn timeless_lines(
+        &self,
+        fields: &Fields,
+        reset_rule: Option<ResetUnit>,
+    ) -> Option<impl Iterator<Item = usize>> {
+        let (_, plain) = self.only()?;
+        plain.resets_at_point(fields, reset_rule).then(|| plain.lines())
     }
 
     /// Whether no line says anything, but perhaps when the response was made.

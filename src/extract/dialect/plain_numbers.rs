@@ -111,6 +111,11 @@ impl Plain {
         self.limit.into_iter().chain(self.reset.map(|(_, line)| line))
     }
 
+    /// All lines of its numbers.
+    pub(super) fn lines(&self) -> impl Iterator<Item = usize> {
+        self.lasting().chain(self.remaining).chain(self.used)
+    }
+
     /// Whether the reset, if there is one, is the same point in time whenever it is read.
     pub(super) fn resets_at_point(&self, fields: &Fields, rule: Option<ResetUnit>) -> bool {
         self.reset.is_none_or(|(unit, line)| {
