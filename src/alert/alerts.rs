@@ -218,6 +218,7 @@ impl Alerts {
         }
     }
 
+    #[cold]
     fn judge_quota(&mut self, id: QuotaId, tracker: &Tracker, now: Timestamp, sequence: Option<u64>) {
         let watch = self.quotas.get_or_begin(id);
         let Some(quota) = tracker.quota(id) else {
@@ -255,6 +256,7 @@ impl Alerts {
     }
 
     /// Judges the error code that an exchange was refused with.
+    #[cold]
     fn judge_code(&mut self, observation: &Observation, tracker: &Tracker, now: Timestamp) {
         let Some(code) = &observation.error_code else { return };
         let Some(owner) = observation.provider.as_ref().or(observation.host.as_ref()) else { return };

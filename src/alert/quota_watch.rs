@@ -56,7 +56,7 @@ impl QuotaWatch {
 
     /// Judges a quota, and sets the next deadline; gives whether that may be another one than before. Most exchanges are like the
     /// one before, and change little.
-    #[inline]
+    #[inline(always)]
     pub(super) fn judge(&mut self, quota: &TrackedQuota, moment: Moment<'_>, outbox: &mut Outbox) -> bool {
         let rest = self.rest.as_ref().filter(|rest| rest.covers(quota, moment));
         let covered = rest.zip(quota.latest_numbers().utilization);
@@ -74,6 +74,7 @@ impl QuotaWatch {
     }
 
     /// Lets the gauges take a utilization, unless that begins or ends an alert, or makes it worse; whether they did.
+    #[inline(always)]
     fn sways(&mut self, ratio: f64, Moment { now, options, .. }: Moment<'_>) -> bool {
         let Some(rest) = &mut self.rest else { return false };
         let mut gauges = gauges(&mut self.slots, rest.hold, options);
@@ -90,6 +91,7 @@ impl QuotaWatch {
     }
 
     /// Judges every rule that is active or may fire.
+    #[cold]
     fn judge_all(&mut self, facts: &Facts<'_>, outbox: &mut Outbox) {
         let Facts { now, options, .. } = *facts;
         self.remembered.note(facts);

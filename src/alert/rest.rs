@@ -87,7 +87,7 @@ impl Rest {
     }
 
     /// Lasts until a gauge is to be judged: by a utilization out of a band, or by time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn await_gauges(&mut self, gauges: &[Gauge<'_>; 2], now: Timestamp, options: &AlertOptions) {
         let mut outlook = self.others;
         let (mut from, mut below) = (f64::NEG_INFINITY, f64::INFINITY);

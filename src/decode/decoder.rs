@@ -58,7 +58,7 @@ impl Decoder {
     }
 
     /// Takes the frame header by header.
-    #[inline(never)]
+    #[cold]
     fn descend(&mut self, source: &Arc<str>, frame: Frame<'_>) {
         let Self { frames, counted, streams } = self;
         frames.segments(&frame, counted, &mut |segment| streams.handle_segment(source, &segment));

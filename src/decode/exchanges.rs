@@ -16,7 +16,7 @@ const PLACES: usize = 32;
 
 impl Exchanges {
     /// Where the next one is to be written; it counts as if it were.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_place(&mut self) -> Option<&mut Option<Exchange>> {
         if self.len >= self.places.len() {
             self.make_places();

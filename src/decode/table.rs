@@ -127,7 +127,6 @@ impl Table {
 
     /// The connection in no tunnel between these ends, if it was looked up lately, and which side sends with them: it is used
     /// now.
-    #[expect(clippy::inline_always, reason = "part of what is done for nearly all frames, in the loop over them")]
     #[inline(always)]
     pub(crate) fn use_usual(&mut self, ends: Ends, now: Timestamp) -> Option<(&mut Slot, Side)> {
         let (place, side) = self.recent.usual(ends)?;

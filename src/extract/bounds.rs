@@ -102,7 +102,7 @@ impl Bounds {
 
     /// Replaces what is past a bound, and what has turned out to be a value in a path; the number of what is named then, where
     /// that is no more than most name.
-    #[inline]
+    #[inline(always)]
     pub fn settle(&mut self, observation: &mut Observation) -> Option<SettledNames> {
         let known = self.settled.known(observation);
         if known.is_some() { known } else { self.settle_anew(observation) }

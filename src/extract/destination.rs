@@ -69,6 +69,7 @@ impl Destinations {
     }
 
     /// What a request leads to, by `find` where that is not remembered.
+    #[inline(always)]
     pub(super) fn of(
         &mut self,
         request: &Request,
@@ -83,6 +84,7 @@ impl Destinations {
     }
 
     /// Makes the last one what a request leads to that does not lead to the last.
+    #[cold]
     fn search(&mut self, request: &Request, segments: &Interchangeable, find: impl FnOnce() -> Destination) {
         if request.path.len() > LONGEST_PATH {
             self.last = Arc::new(Known { named: None, destination: find() });
@@ -134,7 +136,7 @@ impl Destinations {
 
 impl Named {
     /// Whether a request leads there, as far as that is seen without a look for the identities in its path.
-    #[inline]
+    #[inline(always)]
     fn is_of(&self, request: &Request, segments: &Interchangeable) -> bool {
         self.has_origin_of(request)
             && request
@@ -145,7 +147,7 @@ impl Named {
     }
 
     /// Whether host and method are those of a request.
-    #[inline]
+    #[inline(always)]
     fn has_origin_of(&self, request: &Request) -> bool {
         same_text(&self.method, &request.method) && same_or_absent(self.host.as_ref(), request.host.as_ref())
     }

@@ -142,7 +142,7 @@ impl Extractor {
 
     /// The same, written over an observation that is of no more use: what of it stays the same is left as it is. The texts of
     /// the exchange are taken out of it.
-    #[inline]
+    #[inline(always)]
     fn observe_into(&self, exchange: &mut Exchange, memory: &mut Memory, observation: &mut Observation) {
         let Memory { reader, destinations, addresses, made } = memory;
         let destination = exchange

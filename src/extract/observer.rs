@@ -35,7 +35,7 @@ impl Observer {
     }
 
     /// The same, written over an observation that is of no more use; what it takes out of the exchange is not there afterwards.
-    #[inline]
+    #[inline(always)]
     pub fn observe_into(&mut self, exchange: &mut Exchange, used: &mut Observation) {
         self.extractor.observe_into(exchange, &mut self.memory, used);
     }

@@ -52,7 +52,7 @@ impl Settled {
     }
 
     /// The number of what an exchange names, where that is known to be settled: only where it names no more than most do.
-    #[inline]
+    #[inline(always)]
     pub(super) fn known(&self, observation: &Observation) -> Option<SettledNames> {
         let named = Named::of(observation)?;
         let is_meant = |(known, _): &(Names, SettledNames)| {

@@ -25,7 +25,7 @@ impl Fields {
 
     /// Gives the lines to come, of which there is none yet, what others have too; [`Self::push_value`] gives each that varies
     /// its value.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, common: &Arc<CommonFields>) {
         self.common = Some(Arc::clone(common));
     }

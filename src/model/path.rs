@@ -22,7 +22,7 @@ const FEW: usize = 30;
 
 impl Path {
     /// From octets that are all ASCII; `None` of others.
-    #[inline]
+    #[inline(always)]
     pub fn of_ascii(text: &[u8]) -> Option<Self> {
         let mut octets = [0; FEW];
         let (Some(place), Ok(length)) = (octets.get_mut(..text.len()), u8::try_from(text.len())) else {

@@ -69,6 +69,7 @@ impl Engine {
     }
 
     /// Judges an exchange. Observations come in the order of their time; an older one counts, but cannot turn time back.
+    #[inline(always)]
     pub fn handle_observation(&mut self, observation: &mut Observation, sink: &mut dyn Sink) {
         match self.now {
             Some(now) if observation.at < now => {

@@ -41,6 +41,7 @@ impl Observed {
     }
 
     /// Looks at an exchange, whose texts are taken out of it.
+    #[inline(always)]
     pub(super) fn add(&mut self, exchange: &mut Exchange) {
         let new = || Made { observation: Box::default(), thread: self.thread };
         let mut made = self.spare.pop().unwrap_or_else(new);
@@ -61,6 +62,7 @@ impl Observed {
     }
 
     /// Takes back what was judged.
+    #[inline(always)]
     pub(super) fn take_back(&mut self, made: Made) {
         // Room for many quotas would be lent to exchanges that have none.
         if self.spare.len() < SPARE && made.observation.readings.capacity() <= FEW_READINGS {

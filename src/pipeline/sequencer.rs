@@ -70,7 +70,7 @@ impl Sequencer {
     }
 
     /// Takes one that did not come later than the last one: it may still be next by its connection.
-    #[inline(never)]
+    #[cold]
     fn push_out_of_order(&mut self, entry: Entry) {
         if self.in_order.back().is_none_or(|last| *last < entry) {
             self.in_order.push_back(entry);
@@ -113,7 +113,7 @@ impl Sequencer {
     }
 
     /// The next one, where some came late, or where it may have to wait.
-    #[inline(never)]
+    #[cold]
     fn pop_out_of_order(&mut self) -> Option<(Made, usize)> {
         let next = self.in_order.front();
         let late = self.late.peek().filter(|late| next.is_none_or(|next| late.0 < *next));

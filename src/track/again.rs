@@ -26,7 +26,7 @@ impl TrackedQuota {
 
     /// What an exchange that was accepted, and is the newest of all, says of a quota that was found to be steady, where it says
     /// no more: nothing is looked at that cannot have changed since.
-    #[inline]
+    #[inline(always)]
     pub(super) fn says_steady(&self, observation: &Observation, reading: &Reading) -> Option<Last> {
         let is_steady = self.steady_in == self.turns
             && self.minute.requests > 0
@@ -40,14 +40,14 @@ impl TrackedQuota {
     }
 
     /// Takes what such an exchange says, as [`Self::apply`] would.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_steady(&mut self, reading: &Reading, said: Last) {
         self.resets.sight_again(said.at);
         self.take_numbers(reading, said.at);
     }
 
     /// Counts it, as [`Self::count`] would.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count_steady(&mut self, Last { limit, remaining, at, .. }: Last) {
         self.seen_at = at;
         self.requests += 1;
@@ -75,7 +75,7 @@ impl TrackedQuota {
     }
 
     /// What a reading says that says limit, window and reset again, while that is still to come.
-    #[inline]
+    #[inline(always)]
     fn says_again(&self, reading: &Reading, at: Timestamp) -> Option<Last> {
         let (limit, remaining, reset) = (reading.limit?, reading.remaining?, reading.reset_at?);
         let is_known = self.limit == Some(limit)

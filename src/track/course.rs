@@ -76,7 +76,7 @@ fn only_reading(observation: &Observation) -> Option<&Reading> {
 
 impl Tracker {
     /// Takes an exchange like one before, as the full way would; not where something may be different.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_course(&mut self, observation: &Observation, names: SettledNames, now: Timestamp) -> bool {
         let Some(slots) = self.courses.of(names) else { return false };
         let Some(reading) = only_reading(observation) else { return false };
@@ -92,7 +92,7 @@ impl Tracker {
     }
 
     /// Takes what is said of a quota that is steady.
-    #[inline]
+    #[inline(always)]
     fn take_steady(&mut self, observation: &Observation, reading: &Reading, said: Last, slots: Slots) {
         let id = slots.quota;
         self.count_along(observation, slots);
@@ -107,6 +107,7 @@ impl Tracker {
     }
 
     /// The same, where it is compared with what others said.
+    #[cold]
     fn compare_steady(&mut self, observation: &Observation, reading: &Reading, said: Last, id: QuotaId) {
         if let Some(quota) = self.quotas.get_mut(id.slot) {
             quota.take_steady(reading, said);
@@ -120,6 +121,7 @@ impl Tracker {
     }
 
     /// Takes what is said of a quota that was not found to be steady.
+    #[cold]
     fn take_changed(&mut self, observation: &Observation, reading: &Reading, slots: Slots, now: Timestamp) -> bool {
         let id = slots.quota;
         let Some(endpoint) = &observation.endpoint else { return false };
@@ -166,7 +168,7 @@ impl Tracker {
     }
 
     /// Counts an exchange along its way, up to the quota.
-    #[inline]
+    #[inline(always)]
     fn count_along(&mut self, observation: &Observation, Slots { endpoint, route, quota }: Slots) {
         if let Some(known) = self.endpoints.touch(endpoint) {
             known.count(observation, self.options.error_codes_each);

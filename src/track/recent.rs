@@ -70,7 +70,7 @@ impl Default for RecentCounts {
 
 impl RecentCounts {
     /// Counts an exchange; `now` never runs back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, now: Timestamp, throttled: bool) {
         if now >= self.until {
             self.begin(now.as_secs());

@@ -119,7 +119,7 @@ impl Tracker {
     }
 
     /// Takes one that is not like one before. Apart, so that what it needs is not made ready for those that are.
-    #[inline(never)]
+    #[cold]
     fn take_in_full(&mut self, observation: &Observation, names: Option<SettledNames>, now: Timestamp) {
         let mut place = self.places.of(observation);
         self.count_endpoint(observation, &mut place);
@@ -165,7 +165,7 @@ impl Tracker {
     }
 
     /// The same; gives the newest moment that was seen.
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, now: Timestamp) -> Timestamp {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);

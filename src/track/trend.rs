@@ -44,7 +44,7 @@ impl Default for TrendRing {
 
 impl TrendRing {
     /// Counts an exchange; `now` never runs back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, now: Timestamp, utilization: Option<f64>, throttled: bool) {
         if now >= self.until {
             self.begin(step_number(now));

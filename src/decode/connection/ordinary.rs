@@ -18,7 +18,6 @@ pub(crate) enum Ordinary {
 
 impl Connection {
     /// Takes an ordinary segment; `None`, and nothing was taken, where it is not one.
-    #[expect(clippy::inline_always, reason = "most of what is done for most frames, in the loop over them")]
     #[inline(always)]
     pub(crate) fn pass(&mut self, segment: &Plain<'_>, side: Side, cx: &mut Context<'_>) -> Option<Ordinary> {
         let Plain { at, sequence, acknowledgment, payload } = *segment;

@@ -108,7 +108,7 @@ impl Names {
     }
 
     /// The credential that a field line of that name holds; `None` where the name is no text.
-    #[inline]
+    #[inline(always)]
     pub(super) fn credential(&mut self, key: &HashKey, name: &[u8], value: &[u8]) -> Option<Credential> {
         let fingerprint = key.fingerprint(value);
         let is_same = |known: &&Known| known.fingerprint == fingerprint && same(&known.name, name);

@@ -30,7 +30,7 @@ impl<T> Queue<T> {
     }
 
     /// Where the element of an empty queue is to be written: a big one is made there, instead of moved.
-    #[inline]
+    #[inline(always)]
     pub(super) fn only_place(&mut self) -> Option<&mut Option<T>> {
         if self.first.is_none() {
             self.make_place();
@@ -57,7 +57,7 @@ impl<T> Queue<T> {
     }
 
     /// Empties a queue of one element.
-    #[inline]
+    #[inline(always)]
     pub(super) fn drop_only(&mut self) {
         if let Some(place) = self.first.as_deref_mut() {
             *place = None;

@@ -162,7 +162,7 @@ impl Shape {
 
     /// Compares the lines of a head with it; gives what they say of where the body ends, and what follows them. `take` gets the
     /// values that vary of the lines of some `roles`, with the name.
-    #[inline]
+    #[inline(always)]
     pub(super) fn compare<'a>(
         &self,
         octets: &'a [u8],

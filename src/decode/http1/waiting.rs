@@ -136,7 +136,7 @@ impl Waiting {
 
     /// [`Self::push`] of a request while none waits: it is to be written here. It is `apart`, has `heard` so far, and takes so
     /// much `beyond` its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn only_place(&mut self, heard: Option<u64>, beyond: usize) -> Option<&mut Option<Place>> {
         self.hear(heard);
         self.octets = self.octets.saturating_add(beyond);

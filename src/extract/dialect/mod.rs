@@ -169,6 +169,7 @@ static TELLING: Phrases = Phrases::new(&[
 
 /// Reads the quota of a response, seen at `seen`, whose field lines say nothing but its numbers, and gives their family; `None`
 /// where they say more, or not as plainly. The reading takes the place of those that are of no more use.
+#[inline(always)]
 pub(super) fn read_only_quota(
     fields: &Fields,
     seen: Timestamp,

@@ -92,7 +92,7 @@ impl Plain {
     }
 
     /// The numbers that each exchange changes; `None` where one is none.
-    #[inline]
+    #[inline(always)]
     pub(super) fn left_and_used(&self, fields: &Fields) -> Option<(Option<Amount>, Option<Amount>)> {
         // A line that is there but holds no number leaves all to the other reader.
         let remaining = match self.remaining {

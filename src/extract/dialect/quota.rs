@@ -203,7 +203,7 @@ impl Quota {
 }
 
 /// The only reading, in the place of those that are of no more use.
-#[inline]
+#[inline(always)]
 pub(super) fn only(readings: &mut Vec<Reading>) -> Option<&mut Reading> {
     if readings.len() > 1 {
         readings.truncate(1);

@@ -37,7 +37,7 @@ struct Repeated {
 
 impl Repeated {
     /// Whether a response with these lines says the same, but for the numbers that each response changes.
-    #[inline]
+    #[inline(always)]
     fn is_said_by(
         &self,
         lines: &Arc<CommonFields>,
@@ -60,7 +60,7 @@ impl Repetitions {
 
     /// Writes the reading of a response over one that is of no more use, and gives the family; `None` where no former one said
     /// the same.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(
         &mut self,
         fields: &Fields,
@@ -85,6 +85,7 @@ impl Repetitions {
     }
 
     /// Makes the last one what a response says again that does not say what the last did.
+    #[cold]
     fn search(
         &mut self,
         lines: &Arc<CommonFields>,

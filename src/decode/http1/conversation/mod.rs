@@ -140,7 +140,7 @@ impl Conversation {
     }
 
     /// Takes the octets of a side of which so many are `taken` already; returns how many behind them it has no need for.
-    #[inline(never)]
+    #[cold]
     fn read(&mut self, side: Side, mark: Mark, octets: &[u8], taken: usize, cx: &mut Context<'_>) -> u64 {
         let mut mark = Mark { offset: mark.offset.saturating_add(taken as u64), ..mark };
         let mut rest = octets.get(taken..).unwrap_or_default();
