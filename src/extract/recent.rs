@@ -25,7 +25,7 @@ impl<V> Recent<V> {
     }
 
     /// What is kept under a hash and is meant.
-    #[inline]
+    #[inline(always)]
     pub(super) fn known(&self, hash: Hash, is_meant: impl Fn(&V) -> bool) -> Option<&V> {
         let start = self.start(hash);
         for slot in self.slots.get(start..start + WAYS)? {

@@ -68,6 +68,7 @@ impl Stream {
     }
 
     /// Takes back what was judged.
+    #[inline(always)]
     pub(super) fn take_back(&mut self, made: Made) {
         match self {
             Self::Captures(captures) => captures.lane.take_back(made),

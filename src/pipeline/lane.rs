@@ -92,6 +92,7 @@ impl Lane {
     }
 
     /// Takes back what was judged.
+    #[inline(always)]
     pub(super) fn take_back(&mut self, made: Made) {
         self.observed.take_back(made);
     }

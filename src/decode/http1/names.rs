@@ -111,11 +111,12 @@ impl Names {
     #[inline(always)]
     pub(super) fn credential(&mut self, key: &HashKey, name: &[u8], value: &[u8]) -> Option<Credential> {
         let fingerprint = key.fingerprint(value);
-        let is_same = |known: &&Known| known.fingerprint == fingerprint && same(&known.name, name);
-        match self.credentials.iter().find(is_same) {
-            Some(known) => Some(known.credential.clone()),
-            None => self.new_credential(key, name, value, fingerprint),
+        for known in &self.credentials {
+            if known.fingerprint == fingerprint && same(&known.name, name) {
+                return Some(known.credential.clone());
+            }
         }
+        self.new_credential(key, name, value, fingerprint)
     }
 
     #[cold]

@@ -45,10 +45,15 @@ impl Repeated {
         seen: Timestamp,
         reset_rule: Option<ResetUnit>,
     ) -> bool {
-        Arc::ptr_eq(&self.lines, lines)
-            && self.reset_rule == reset_rule
-            && self.credible_from <= seen
-            && self.values.iter().all(|(line, value)| *fields.value(*line) == **value)
+        if !Arc::ptr_eq(&self.lines, lines) || self.reset_rule != reset_rule || seen < self.credible_from {
+            return false;
+        }
+        for (line, value) in &self.values {
+            if *fields.value(*line) != **value {
+                return false;
+            }
+        }
+        true
     }
 }
 
