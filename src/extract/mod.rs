@@ -145,10 +145,11 @@ impl Extractor {
     #[inline(always)]
     fn observe_into(&self, exchange: &mut Exchange, memory: &mut Memory, observation: &mut Observation) {
         let Memory { reader, destinations, addresses, made } = memory;
-        let destination = exchange
-            .request
-            .as_ref()
-            .map(|request| destinations.of(request, &self.interchangeable, || self.destination(request)));
+        #[expect(clippy::manual_map, reason = "a closure would be called, not be a part of this")]
+        let destination = match &exchange.request {
+            Some(request) => Some(destinations.of(request, &self.interchangeable, || self.destination(request))),
+            None => None,
+        };
         let profile = destination.and_then(|destination| destination.profile.as_deref());
         // What most responses say needs nothing else.
         if profile.is_none()

@@ -7,7 +7,7 @@ use super::response::Said;
 use crate::model::{DeclaredQuota, Exchange, Observation, Scope, keep_text};
 
 /// Writes what an exchange is, whatever its response says.
-#[inline]
+#[inline(always)]
 pub(super) fn with_exchange(exchange: &mut Exchange, destination: Option<&Destination>, observation: &mut Observation) {
     // Each field is named, so that none keeps what another exchange said.
     let Observation {
