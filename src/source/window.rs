@@ -2,8 +2,9 @@
 
 use std::io::{self, ErrorKind, Read};
 
-/// One read; large, so that the cost of a system call vanishes, and still inside a second-level cache.
-pub(super) const READ: usize = 256 << 10;
+/// One read: large, so that the cost of a system call vanishes, and that of threads that wait for their turns at it; and small
+/// enough that what was read is still in a cache when it is decoded.
+pub(super) const READ: usize = 512 << 10;
 
 /// The part of a stream that was read and not used yet.
 pub(super) struct Window {
