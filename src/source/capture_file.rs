@@ -64,7 +64,7 @@ impl CaptureFile {
         }
     }
 
-    /// Fills `batch` with the next frames, about 256 KiB of them; says how many, 0 at the end. The frames stay where
+    /// Fills `batch` with the next frames, about half a mebibyte of them; says how many, 0 at the end. The frames stay where
     /// they were read: the batch takes the block over and gives its old one for the next read.
     ///
     /// # Errors
