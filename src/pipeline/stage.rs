@@ -24,9 +24,9 @@ impl<T> From<PoisonError<T>> for Abandoned {
     }
 }
 
-/// How often a thread looks whether its turn has come before it sleeps. Threads that take turns wait for each other by
-/// microseconds, and waking one takes longer than that.
-const LOOKS: u32 = 64;
+/// How often a thread looks whether its turn has come before it sleeps: for about a millisecond. Threads that take turns wait for
+/// each other by a fraction of that, and a virtual machine takes nearly as long to wake a processor that was sent to sleep.
+const LOOKS: u32 = 2000;
 
 impl<T> Stage<T> {
     /// A stage that the block of number 0 goes through first.
