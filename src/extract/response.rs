@@ -306,7 +306,7 @@ mod tests {
         (429, Some(r#"{"error":{"code":"rate_limited"}}"#)),
         (403, Some(r#"{"error":{"code":"rate_limited"}}"#)),
         (403, Some(r#"{"message":"no"}"#)),
-        (429, Some(r#"{"message":"too fast","retry_after":7}"#)),
+        (429, Some(r#"{"message":"too fast","retry_after":"2025-08-20T12:00:00Z"}"#)),
         (429, Some(r#"{"limit":100,"remaining":0,"reset":60}"#)),
     ];
 
