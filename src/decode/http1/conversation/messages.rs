@@ -171,6 +171,13 @@ struct Wanted {
     codings: Codings,
 }
 
+/// Whether the content of the response to a request may explain a refusal.
+#[inline]
+pub(super) fn wants_content(request: Option<&Request>, status: u16, interest: &dyn Interest) -> bool {
+    let host = request.and_then(|request| request.host.as_deref());
+    interest.content(status, host, request.map(|request| &*request.path))
+}
+
 /// What of a response's body is wanted, if that `may_matter`: then its exchange waits for it.
 #[inline]
 fn wanted(
@@ -181,11 +188,8 @@ fn wanted(
     interest: &dyn Interest,
 ) -> Option<Wanted> {
     let has_content = !matches!(framing, Framing::Empty | Framing::Contradictory);
-    let content = has_content && may_matter && {
-        let request = exchange.request.as_ref();
-        let host = request.and_then(|request| request.host.as_deref());
-        interest.content(exchange.response.status, host, request.map(|request| &*request.path))
-    };
+    let content =
+        has_content && may_matter && wants_content(exchange.request.as_ref(), exchange.response.status, interest);
     let has_trailer = framing == Framing::Chunked
         && lines
             .values(Roles::TRAILER)

@@ -15,6 +15,7 @@ use super::super::recognize::{ordinary_path, ordinary_status};
 use super::super::shape::Shape;
 use super::super::target::PATH_OCTETS;
 use super::super::waiting::{self, Asked, Method, Place};
+use super::messages::wants_content;
 use super::{Context, Conversation};
 use crate::decode::flow_key::Side;
 use crate::decode::options::DecodeOptions;
@@ -116,7 +117,8 @@ impl Conversation {
             _ => return None,
         };
         let mut body = None;
-        if (status >= 400 || asked.success_matters) && said != BodyEnd::Length(0) && asked.wants_content(status, cx) {
+        let may_matter = (status >= 400 || asked.success_matters) && said != BodyEnd::Length(0);
+        if may_matter && wants_content(asked.request.as_ref(), status, cx.interest) {
             let (octets, rest) = whole_content(said, shape, behind, cx.options)?;
             (body, behind) = (Some(Body { octets: octets.to_vec(), truncated: false }), rest);
             state = State::Head { found: false };
@@ -154,15 +156,6 @@ fn whole_content<'a>(
     let BodyEnd::Length(length) = said else { return None };
     let length = usize::try_from(length).ok().filter(|length| *length <= options.body_octets && !shape.is_coded)?;
     behind.split_at_checked(length)
-}
-
-impl Asked {
-    /// Whether the content of its response may explain a refusal.
-    fn wants_content(&self, status: u16, cx: &Context<'_>) -> bool {
-        let request = self.request.as_ref();
-        let host = request.and_then(|request| request.host.as_deref());
-        cx.interest.content(status, host, request.map(|request| &*request.path))
-    }
 }
 
 #[cfg(test)]
