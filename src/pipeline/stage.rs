@@ -1,158 +1,282 @@
-//! A stage that blocks go through one at a time and in their order, whichever threads bring them.
+//! Stages that threads share: blocks go through them one behind the other, one at a time in each stage, whichever threads take
+//! them there.
 
-use std::ops::{Deref, DerefMut};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The state of a stage, and whose turn it is.
-pub(super) struct Stage<T> {
-    state: Mutex<T>,
-    /// The number of the block whose turn it is.
-    next: AtomicU64,
-    /// Held for a moment by who falls asleep and by who wakes others, so that nobody sleeps through his turn.
-    sleep: Mutex<()>,
-    turned: Condvar,
+/// A part of the work on blocks that one thread at a time does, on one block after the other.
+pub(super) trait Stage<B>: Send {
+    /// Does it on the next block; says whether it takes more blocks.
+    fn take(&mut self, block: &mut B) -> bool;
 }
 
-/// A thread panicked on its way through the stages: the blocks behind its own do not get their turn.
-#[derive(Debug)]
-pub(super) struct Abandoned;
+/// How many stages there are.
+pub(super) const STAGES: usize = 3;
 
-impl<T> From<PoisonError<T>> for Abandoned {
-    fn from(_: PoisonError<T>) -> Self {
-        Self
-    }
+/// Stages, and the blocks on their way through them. What went through all of them is filled again by the first one; the work
+/// is over once the last one takes no more.
+pub(super) struct Stages<'a, B> {
+    state: Mutex<State<'a, B>>,
+    /// How often something was done that may be of use to a thread that waits.
+    changes: AtomicU64,
+    changed: Condvar,
 }
 
-/// How often a thread looks whether its turn has come before it sleeps: for about a millisecond. Threads that take turns wait for
-/// each other by a fraction of that, and a virtual machine takes nearly as long to wake a processor that was sent to sleep.
+struct State<'a, B> {
+    places: [Place<'a, B>; STAGES],
+    /// The places in the order in which a thread looks for something to do.
+    order: [usize; STAGES],
+    is_over: bool,
+    /// How many threads sleep until something changes.
+    sleeping: usize,
+}
+
+/// Where a stage is found.
+struct Place<'a, B> {
+    /// Absent while a thread is at it, and once it takes no more.
+    stage: Option<Box<dyn Stage<B> + 'a>>,
+    /// The blocks that are to go through it, in their order.
+    waiting: VecDeque<B>,
+}
+
+/// A stage that a thread takes a block through.
+struct Task<'a, B> {
+    place: usize,
+    stage: Box<dyn Stage<B> + 'a>,
+    block: B,
+}
+
+/// How often a thread looks whether there is something to do before it sleeps: for about a millisecond. Threads that share work
+/// wait by a fraction of that, and a virtual machine takes nearly as long to wake a processor that was sent to sleep.
 const LOOKS: u32 = 2000;
 
-impl<T> Stage<T> {
-    /// A stage that the block of number 0 goes through first.
-    pub(super) const fn new(state: T) -> Self {
-        Self { state: Mutex::new(state), next: AtomicU64::new(0), sleep: Mutex::new(()), turned: Condvar::new() }
+impl<'a, B> Stages<'a, B> {
+    /// Stages in the order in which blocks go through them, and the blocks there are. A thread that may choose does what comes
+    /// first in `order`.
+    pub(super) fn new(
+        stages: [Box<dyn Stage<B> + 'a>; STAGES],
+        order: [usize; STAGES],
+        blocks: impl IntoIterator<Item = B>,
+    ) -> Self {
+        let mut places = stages.map(|stage| Place { stage: Some(stage), waiting: VecDeque::new() });
+        if let Some(first) = places.first_mut() {
+            first.waiting.extend(blocks);
+        }
+        let state = State { places, order, is_over: false, sleeping: 0 };
+        Self { state: Mutex::new(state), changes: AtomicU64::new(0), changed: Condvar::new() }
     }
 
-    /// Waits until it is the turn of the block of that number.
-    ///
-    /// # Errors
-    /// Where that will never be.
-    pub(super) fn turn(&self, number: u64) -> Result<Turn<'_, T>, Abandoned> {
+    /// Does what is to be done until all is done, or a thread panicked.
+    pub(super) fn work(&self) {
+        let _abandon = Abandon { stages: self };
+        let mut state = self.state();
+        while !state.is_over {
+            // What is nothing for this thread is nothing for another one.
+            let Some(mut task) = state.next() else {
+                state = self.wait(state);
+                continue;
+            };
+            self.tell(state);
+            let takes_more = task.stage.take(&mut task.block);
+            state = self.state();
+            state.put_back(task, takes_more);
+        }
+        self.tell(state);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<'a, B>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the other threads look what there is to do.
+    fn tell(&self, state: MutexGuard<'_, State<'a, B>>) {
+        self.changes.fetch_add(1, Ordering::Release);
+        let somebody_sleeps = state.sleeping > 0;
+        drop(state);
+        if somebody_sleeps {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits until something changed.
+    fn wait<'s>(&'s self, state: MutexGuard<'s, State<'a, B>>) -> MutexGuard<'s, State<'a, B>> {
+        let seen = self.changes();
+        drop(state);
         for _ in 0..LOOKS {
-            if self.next() >= number {
-                break;
+            if self.changes() != seen {
+                return self.state();
             }
             // Where there are fewer processors than threads, it lets the other one go on.
             std::thread::yield_now();
         }
-        if self.next() < number {
-            let mut sleep = lock(&self.sleep);
-            while self.next() < number {
-                sleep = self.turned.wait(sleep).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        state.sleeping += 1;
+        while self.changes() == seen {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.sleeping -= 1;
+        state
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+}
+
+impl<'a, B> State<'a, B> {
+    /// Something that can be done now.
+    fn next(&mut self) -> Option<Task<'a, B>> {
+        self.order.iter().find_map(|place| {
+            let Place { stage, waiting } = self.places.get_mut(*place)?;
+            if waiting.is_empty() {
+                return None;
+            }
+            let (place, stage, block) = (*place, stage.take()?, waiting.pop_front()?);
+            Some(Task { place, stage, block })
+        })
+    }
+
+    /// Takes back what was done: the block waits for the next stage, or to be filled again.
+    fn put_back(&mut self, Task { place, stage, block }: Task<'a, B>, takes_more: bool) {
+        let is_last = place + 1 == STAGES;
+        if let Some(next) = self.places.get_mut(if is_last { 0 } else { place + 1 }) {
+            // The block that was in use just now is filled first: it is still in a cache.
+            if is_last {
+                next.waiting.push_front(block);
+            } else {
+                next.waiting.push_back(block);
             }
         }
-        if self.next() > number {
-            return Err(Abandoned);
+        match self.places.get_mut(place) {
+            Some(own) if takes_more => own.stage = Some(stage),
+            _ => self.is_over |= is_last,
         }
-        let end = End { stage: self, number };
-        Ok(Turn { state: self.state.lock()?, _end: end })
-    }
-
-    /// Lets no block in any more.
-    pub(super) fn abandon(&self) {
-        self.turn_to(u64::MAX);
-    }
-
-    fn next(&self) -> u64 {
-        self.next.load(Ordering::Acquire)
-    }
-
-    fn turn_to(&self, number: u64) {
-        self.next.fetch_max(number, Ordering::Release);
-        drop(lock(&self.sleep));
-        self.turned.notify_all();
     }
 }
 
-/// A block's turn at a stage; it ends where this is dropped.
-pub(super) struct Turn<'a, T> {
-    state: MutexGuard<'a, T>,
-    /// Behind the state, so that whose turn is next finds it free.
-    _end: End<'a, T>,
+/// Where a thread panics, the others need not wait for what it had in hand.
+struct Abandon<'s, 'a, B> {
+    stages: &'s Stages<'a, B>,
 }
 
-struct End<'a, T> {
-    stage: &'a Stage<T>,
-    number: u64,
-}
-
-impl<T> Deref for Turn<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.state
-    }
-}
-
-impl<T> DerefMut for Turn<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.state
-    }
-}
-
-impl<T> Drop for End<'_, T> {
+impl<B> Drop for Abandon<'_, '_, B> {
     fn drop(&mut self) {
-        self.stage.turn_to(self.number + 1);
+        if std::thread::panicking() {
+            let mut state = self.stages.state();
+            state.is_over = true;
+            self.stages.tell(state);
+        }
     }
-}
-
-fn lock(sleep: &Mutex<()>) -> MutexGuard<'_, ()> {
-    sleep.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn blocks_come_in_their_order_whichever_threads_bring_them() {
-        let stage = Stage::new(Vec::new());
+    /// Numbers blocks, up to a last one.
+    struct Numbering {
+        next: u64,
+        last: u64,
+    }
+
+    impl Stage<u64> for Numbering {
+        fn take(&mut self, block: &mut u64) -> bool {
+            *block = self.next;
+            self.next += 1;
+            *block < self.last
+        }
+    }
+
+    /// Notes which blocks came, up to a last one.
+    struct Noting<'a> {
+        seen: &'a mut Vec<u64>,
+        last: u64,
+    }
+
+    impl Stage<u64> for Noting<'_> {
+        fn take(&mut self, block: &mut u64) -> bool {
+            self.seen.push(*block);
+            *block < self.last
+        }
+    }
+
+    /// Panics at a block, as a decoder might.
+    struct Panicking {
+        at: u64,
+    }
+
+    impl Stage<u64> for Panicking {
+        fn take(&mut self, block: &mut u64) -> bool {
+            assert!(*block < self.at, "as a decoder might");
+            true
+        }
+    }
+
+    fn work(stages: &Stages<'_, u64>, threads: usize) {
         std::thread::scope(|scope| {
-            for first in [2, 0, 1] {
-                let stage = &stage;
-                scope.spawn(move || {
-                    for number in (first..300).step_by(3) {
-                        stage.turn(number).expect("no thread panics").push(number);
-                    }
-                });
+            for _ in 0..threads {
+                scope.spawn(|| stages.work());
             }
         });
-        let seen = stage.state.into_inner().expect("no thread panicked");
-        assert_eq!(seen, (0..300).collect::<Vec<_>>());
     }
 
     #[test]
-    fn no_block_waits_for_one_whose_thread_panicked() {
-        let stage = Stage::new(());
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| stage.turn(1).is_err());
-            let panicking = scope.spawn(|| {
-                let _turn = stage.turn(0).expect("nobody panicked yet");
-                panic!("as a decoder might");
-            });
-            assert!(panicking.join().is_err());
-            assert!(waiting.join().expect("it only waits"));
-        });
+    fn blocks_go_through_each_stage_in_their_order_whichever_threads_take_them() {
+        const LAST: u64 = 3000;
+        for (threads, blocks) in [(1, 1), (1, 4), (2, 1), (2, 4), (3, 4), (5, 2)] {
+            let (mut second, mut third) = (Vec::new(), Vec::new());
+            let stages = Stages::new(
+                [
+                    Box::new(Numbering { next: 0, last: LAST }),
+                    Box::new(Noting { seen: &mut second, last: LAST }),
+                    Box::new(Noting { seen: &mut third, last: LAST }),
+                ],
+                [1, 2, 0],
+                vec![0; blocks],
+            );
+            work(&stages, threads);
+            drop(stages);
+            assert!(second.iter().copied().eq(0..=LAST), "{threads} threads, {blocks} blocks");
+            assert_eq!(second, third);
+        }
     }
 
     #[test]
-    fn no_block_waits_at_a_stage_that_its_predecessor_never_reaches() {
-        let stage = Stage::new(());
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| stage.turn(7).is_err());
-            stage.abandon();
-            assert!(waiting.join().expect("it only waits"));
+    fn all_is_over_once_the_last_stage_takes_no_more() {
+        let (mut second, mut third) = (Vec::new(), Vec::new());
+        let stages = Stages::new(
+            [
+                Box::new(Numbering { next: 0, last: u64::MAX }),
+                Box::new(Noting { seen: &mut second, last: u64::MAX }),
+                Box::new(Noting { seen: &mut third, last: 50 }),
+            ],
+            [1, 2, 0],
+            vec![0; 4],
+        );
+        work(&stages, 2);
+        drop(stages);
+        assert!(third.iter().copied().eq(0..=50));
+    }
+
+    #[test]
+    fn no_thread_waits_for_one_that_panicked() {
+        let mut third = Vec::new();
+        let stages = Stages::new(
+            [
+                Box::new(Numbering { next: 0, last: u64::MAX }),
+                Box::new(Panicking { at: 7 }),
+                Box::new(Noting { seen: &mut third, last: u64::MAX }),
+            ],
+            [1, 2, 0],
+            vec![0; 4],
+        );
+        let panicked = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| stages.work())).collect();
+            threads.into_iter().map(|thread| thread.join().is_err()).filter(|panicked| *panicked).count()
         });
+        assert_eq!(panicked, 1);
+        drop(stages);
+        assert!(third.iter().copied().eq(0..u64::try_from(third.len()).unwrap()) && third.len() <= 7, "{third:?}");
     }
 }
