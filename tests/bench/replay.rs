@@ -1,7 +1,7 @@
 //! How fast a capture is replayed, as ratios against programs that read the same file in the same run.
 //!
-//! Each program runs five times in turn after one warm-up; the figure is CPU seconds (user and system) of the whole
-//! process. `QUOTASCOPE_BENCH_MIB` sets the capture's size (default 1024).
+//! Each program runs five times in turn after one warm-up, and those that would disturb the others run once, behind them; the
+//! figure is CPU seconds (user and system) of the whole process. `QUOTASCOPE_BENCH_MIB` sets the capture's size (default 1024).
 
 #![expect(
     clippy::print_stdout,
@@ -35,7 +35,8 @@ struct Candidate {
     command: Vec<String>,
     /// How long the capture is that it reads.
     octets: u64,
-    runs: usize,
+    /// Takes long, or writes as much as it reads, which the disk is busy with for long after: it runs once, behind the others.
+    once: bool,
     /// How many of it run at once.
     copies: usize,
 }
@@ -53,13 +54,14 @@ fn main() {
     let (small, small_octets) = capture(TSHARK_MEBIBYTES.min(mebibytes));
     println!("capture: {} MiB", octets >> 20);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let flows = folder.join("flows").to_string_lossy().into_owned();
+    let flows = folder.join("flows");
+    remove(&flows);
     let (quotascope, file, small) = (env!("CARGO_BIN_EXE_quotascope"), file.to_string_lossy(), small.to_string_lossy());
     let candidate = |name, command: &[&str]| Candidate {
         name,
         command: command.iter().map(|word| (*word).to_owned()).collect(),
         octets,
-        runs: RUNS,
+        once: false,
         copies: 1,
     };
     let one_thread = [quotascope, "replay", &file, "--json", "--threads", "1"];
@@ -68,25 +70,30 @@ fn main() {
         candidate(ONE_THREAD, &one_thread),
         candidate(TWO_THREADS, &[quotascope, "replay", &file, "--json", "--threads", "2"]),
         Candidate { copies: 2, octets: octets * 2, ..candidate(TWO_AT_ONCE, &one_thread) },
-        candidate("tcpflow -r F -o DIR", &["tcpflow", "-q", "-r", &file, "-o", &flows]),
+        Candidate {
+            once: true,
+            ..candidate("tcpflow -r F -o DIR", &["tcpflow", "-q", "-r", &file, "-o", &flows.to_string_lossy()])
+        },
         Candidate {
             octets: small_octets,
-            runs: 1,
+            once: true,
             ..candidate("tshark -r SMALL -Y http.response", &["tshark", "-r", &small, "-Y", "http.response"])
         },
     ];
     let present: Vec<&Candidate> = candidates.iter().filter(|candidate| is_installed(&candidate.command[0])).collect();
     let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); present.len()];
     for run in 0..=RUNS {
-        for (candidate, figures) in present.iter().zip(&mut figures) {
-            if run > 0 && figures.len() < candidate.runs || run == 0 && candidate.runs > 1 {
-                let figure = measure(candidate);
-                if run > 0 {
-                    figures.push(figure);
-                }
+        for (candidate, figures) in present.iter().zip(&mut figures).filter(|(candidate, _)| !candidate.once) {
+            let figure = measure(candidate);
+            if run > 0 {
+                figures.push(figure);
             }
         }
     }
+    for (candidate, figures) in present.iter().zip(&mut figures).filter(|(candidate, _)| candidate.once) {
+        figures.push(measure(candidate));
+    }
+    remove(&flows);
     let medians: Vec<Figure> = figures.iter().map(|runs| median(runs)).collect();
     println!("{:<42} {:>8} {:>8} {:>10} {:>10}", "", "CPU s", "wall s", "MB/CPU s", "CPU ratio");
     let rate = |candidate: &Candidate, (cpu, _): Figure| candidate.octets as f64 / 1e6 / cpu;
@@ -129,6 +136,13 @@ fn make(file: &PathBuf, mebibytes: u64) {
     write_file_header(&mut out).expect("the disk has room");
     traffic.each(|frame| write_record(&mut out, &frame)).expect("the disk has room");
     out.flush().expect("the disk has room");
+}
+
+/// Removes what a run, or one that was stopped, wrote.
+fn remove(folder: &Path) {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).expect("it is the benchmark's own");
+    }
 }
 
 fn is_installed(program: &str) -> bool {
