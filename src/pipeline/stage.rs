@@ -36,8 +36,9 @@ struct State<'a, B> {
 struct Place<'a, B> {
     /// Absent while a thread is at it, and once it takes no more.
     stage: Option<Box<dyn Stage<B> + 'a>>,
-    /// The blocks that are to go through it, in their order.
-    waiting: VecDeque<B>,
+    /// The blocks that are to go through it, in their order, each with the number of the thread that had it last: what it holds
+    /// is in a cache of the processor that this one runs on.
+    waiting: VecDeque<(B, usize)>,
 }
 
 /// A stage that a thread takes a block through.
@@ -45,6 +46,7 @@ struct Task<'a, B> {
     place: usize,
     stage: Box<dyn Stage<B> + 'a>,
     block: B,
+    thread: usize,
 }
 
 /// How often a thread looks whether there is something to do before it sleeps: for about a millisecond. Threads that share work
@@ -52,12 +54,13 @@ struct Task<'a, B> {
 const LOOKS: u32 = 2000;
 
 impl<'a, B> Stages<'a, B> {
-    /// Stages in the order in which blocks go through them, and the blocks there are. A thread that may choose does what comes
-    /// first in `order`.
+    /// Stages in the order in which blocks go through them, and as many `blocks` for each of the threads, which have numbers. A
+    /// thread that may choose does what comes first in `order`, on blocks that it had before: those of other threads it takes
+    /// rather than wait.
     pub(super) fn new(
         stages: [Box<dyn Stage<B> + 'a>; STAGES],
         order: [usize; STAGES],
-        blocks: impl IntoIterator<Item = B>,
+        blocks: impl IntoIterator<Item = (B, usize)>,
     ) -> Self {
         let mut places = stages.map(|stage| Place { stage: Some(stage), waiting: VecDeque::new() });
         if let Some(first) = places.first_mut() {
@@ -67,13 +70,13 @@ impl<'a, B> Stages<'a, B> {
         Self { state: Mutex::new(state), changes: AtomicU64::new(0), changed: Condvar::new() }
     }
 
-    /// Does what is to be done until all is done, or a thread panicked.
-    pub(super) fn work(&self) {
+    /// Does what is to be done on the thread of that number, until all is done or a thread panicked.
+    pub(super) fn work(&self, thread: usize) {
         let _abandon = Abandon { stages: self };
         let mut state = self.state();
         while !state.is_over {
             // What is nothing for this thread is nothing for another one.
-            let Some(mut task) = state.next() else {
+            let Some(mut task) = state.next(thread) else {
                 state = self.wait(state);
                 continue;
             };
@@ -125,27 +128,34 @@ impl<'a, B> Stages<'a, B> {
 }
 
 impl<'a, B> State<'a, B> {
-    /// Something that can be done now.
-    fn next(&mut self) -> Option<Task<'a, B>> {
-        self.order.iter().find_map(|place| {
-            let Place { stage, waiting } = self.places.get_mut(*place)?;
-            if waiting.is_empty() {
-                return None;
-            }
-            let (place, stage, block) = (*place, stage.take()?, waiting.pop_front()?);
-            Some(Task { place, stage, block })
-        })
+    /// Something that the thread of that number can do now.
+    fn next(&mut self, thread: usize) -> Option<Task<'a, B>> {
+        let order = self.order;
+        let own = order.into_iter().find_map(|place| self.task(place, thread, true));
+        own.or_else(|| order.into_iter().find_map(|place| self.task(place, thread, false)))
+    }
+
+    /// To take the next block through the stage at a place, where that is free: one that the thread had last, if it `must_own`
+    /// it.
+    fn task(&mut self, place: usize, thread: usize, must_own: bool) -> Option<Task<'a, B>> {
+        let Place { stage, waiting } = self.places.get_mut(place)?;
+        // Which block is filled next makes no difference.
+        let choice = if place == 0 { waiting.len() } else { 1 };
+        let index = waiting.iter().take(choice).position(|(_, last)| !must_own || *last == thread)?;
+        let stage = stage.take()?;
+        let (block, _) = waiting.remove(index)?;
+        Some(Task { place, stage, block, thread })
     }
 
     /// Takes back what was done: the block waits for the next stage, or to be filled again.
-    fn put_back(&mut self, Task { place, stage, block }: Task<'a, B>, takes_more: bool) {
+    fn put_back(&mut self, Task { place, stage, block, thread }: Task<'a, B>, takes_more: bool) {
         let is_last = place + 1 == STAGES;
         if let Some(next) = self.places.get_mut(if is_last { 0 } else { place + 1 }) {
             // The block that was in use just now is filled first: it is still in a cache.
             if is_last {
-                next.waiting.push_front(block);
+                next.waiting.push_front((block, thread));
             } else {
-                next.waiting.push_back(block);
+                next.waiting.push_back((block, thread));
             }
         }
         match self.places.get_mut(place) {
@@ -215,8 +225,8 @@ mod tests {
 
     fn work(stages: &Stages<'_, u64>, threads: usize) {
         std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| stages.work());
+            for thread in 0..threads {
+                scope.spawn(move || stages.work(thread));
             }
         });
     }
@@ -233,7 +243,7 @@ mod tests {
                     Box::new(Noting { seen: &mut third, last: LAST }),
                 ],
                 [1, 2, 0],
-                vec![0; blocks],
+                (0..blocks).map(|thread| (0, thread)),
             );
             work(&stages, threads);
             drop(stages);
@@ -252,7 +262,7 @@ mod tests {
                 Box::new(Noting { seen: &mut third, last: 50 }),
             ],
             [1, 2, 0],
-            vec![0; 4],
+            (0..4).map(|thread| (0, thread)),
         );
         work(&stages, 2);
         drop(stages);
@@ -269,10 +279,11 @@ mod tests {
                 Box::new(Noting { seen: &mut third, last: u64::MAX }),
             ],
             [1, 2, 0],
-            vec![0; 4],
+            (0..4).map(|thread| (0, thread)),
         );
         let panicked = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| stages.work())).collect();
+            let shared = &stages;
+            let threads: Vec<_> = (0..3).map(|thread| scope.spawn(move || shared.work(thread))).collect();
             threads.into_iter().map(|thread| thread.join().is_err()).filter(|panicked| *panicked).count()
         });
         assert_eq!(panicked, 1);

@@ -2,7 +2,8 @@
 //!
 //! A block of frames is read, decoded, and what was found in it is judged: three stages that take the blocks one at a time and
 //! in their order, so that what comes out is the same as where one thread does all. A thread does what is to be done next at
-//! whichever stage is free: where one processor is slower than the other, as they are where machines are shared, it does less.
+//! whichever stage is free: where one processor is slower than the other, as they are where machines are shared, it does less. It
+//! prefers the blocks that it had before: what goes from one processor to another takes long, where they are far apart.
 
 use std::sync::Arc;
 
@@ -24,9 +25,9 @@ const THREADS: usize = 2;
 /// Decoding comes first: it takes longest, and what follows waits for it.
 const ORDER: [usize; STAGES] = [1, 2, 0];
 
-/// Blocks on their way: one in the hands of each thread, and one read or decoded ahead for each, so that a thread that is held
-/// up for a moment holds up nobody. Half a mebibyte each.
-const BLOCKS: usize = 4;
+/// Blocks of each thread: one in its hands, and one that it read or decoded ahead, so that a thread that is held up for a moment
+/// holds up nobody. Half a mebibyte each.
+const BLOCKS: usize = 2;
 
 /// Exchanges that are found before it is seen how much content they have.
 const TOGETHER: usize = 32;
@@ -49,13 +50,14 @@ pub(super) fn replay(reader: CaptureReader, context: &Context, judgement: &mut J
             Box::new(Judging { observed: Observed::new(Arc::clone(&context.extractor)), judgement }),
         ],
         ORDER,
-        std::iter::repeat_with(Block::default).take(BLOCKS),
+        (0..BLOCKS * THREADS).map(|block| (Block::default(), block % THREADS)),
     );
     std::thread::scope(|scope| {
-        for _ in 1..THREADS {
-            scope.spawn(|| stages.work());
+        for thread in 1..THREADS {
+            let stages = &stages;
+            scope.spawn(move || stages.work(thread));
         }
-        stages.work();
+        stages.work(0);
     });
 }
 
