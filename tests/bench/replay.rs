@@ -17,6 +17,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -82,6 +83,7 @@ fn main() {
     ];
     let present: Vec<&Candidate> = candidates.iter().filter(|candidate| is_installed(&candidate.command[0])).collect();
     let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); present.len()];
+    let before = round_trip();
     for run in 0..=RUNS {
         for (candidate, figures) in present.iter().zip(&mut figures).filter(|(candidate, _)| !candidate.once) {
             let figure = measure(candidate);
@@ -90,6 +92,7 @@ fn main() {
             }
         }
     }
+    let behind = round_trip();
     for (candidate, figures) in present.iter().zip(&mut figures).filter(|(candidate, _)| candidate.once) {
         figures.push(measure(candidate));
     }
@@ -107,7 +110,8 @@ fn main() {
     };
     println!(
         "\ntwo threads are {:.2} times as fast as one; two that run at once do {:.2} times the work of one alone, which is \
-         what the second core of this machine is worth",
+         what the second core of this machine is worth; a word goes from core to core and back in {before:.0} ns before the runs, \
+         in {behind:.0} ns behind them",
         wall(ONE_THREAD) / wall(TWO_THREADS),
         2.0 * wall(ONE_THREAD) / wall(TWO_AT_ONCE),
     );
@@ -162,6 +166,30 @@ fn measure(Candidate { name, command, copies, .. }: &Candidate) -> Figure {
         assert!(child.wait().is_ok_and(|status| status.success()), "{name} runs");
     }
     (cpu() - before, start.elapsed().as_secs_f64())
+}
+
+/// How long a word takes from one core to another and back, in nanoseconds: a host may put two virtual cores side by side or
+/// far apart, and threads that share work feel it.
+fn round_trip() -> f64 {
+    const TRIPS: u64 = 100_000;
+    let word = AtomicU64::new(0);
+    let answer = |from: u64| {
+        for trip in 0..TRIPS {
+            let mut looks = 0;
+            while word.load(Ordering::Acquire) != 2 * trip + from {
+                // Where there is one core alone, it lets the other thread answer.
+                looks += 1;
+                if looks > 1000 { std::thread::yield_now() } else { std::hint::spin_loop() }
+            }
+            word.store(2 * trip + from + 1, Ordering::Release);
+        }
+    };
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| answer(1));
+        answer(0);
+    });
+    start.elapsed().as_nanos() as f64 / TRIPS as f64
 }
 
 fn median(runs: &[Figure]) -> Figure {
