@@ -54,9 +54,9 @@ struct Task<'a, B> {
 const LOOKS: u32 = 2000;
 
 impl<'a, B> Stages<'a, B> {
-    /// Stages in the order in which blocks go through them, and as many `blocks` for each of the threads, which have numbers. A
-    /// thread that may choose does what comes first in `order`, on blocks that it had before: those of other threads it takes
-    /// rather than wait.
+    /// Stages in the order in which blocks go through them, and the blocks, each with the number of the thread that is to fill it
+    /// first. A thread that may choose does what comes first in `order`, on blocks that it had before: those of other threads it
+    /// takes rather than wait.
     pub(super) fn new(
         stages: [Box<dyn Stage<B> + 'a>; STAGES],
         order: [usize; STAGES],
