@@ -57,7 +57,7 @@ impl Exchanges {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Exchange> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
         self.places.iter().take(self.len).flatten()
     }
 

@@ -37,12 +37,15 @@ pub(super) fn with_exchange(exchange: &mut Exchange, destination: Option<&Destin
     std::mem::swap(source, &mut exchange.source);
     std::mem::swap(client, &mut exchange.client);
     *server = exchange.server;
-    keep_text(method, request.as_ref().map(|request| &request.method));
     if let Some(request) = request {
         std::mem::swap(host, &mut request.host);
+        match method {
+            Some(method) => std::mem::swap(method, &mut request.method),
+            None => *method = Some(Arc::clone(&request.method)),
+        }
         *path = Some(std::mem::take(&mut request.path));
     } else {
-        (*host, *path) = (None, None);
+        (*host, *method, *path) = (None, None, None);
     }
     if let Some(concealed) = destination.and_then(|destination| destination.concealed.as_ref()) {
         *path = Some(concealed.clone());

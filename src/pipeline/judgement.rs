@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::observed::Made;
 use super::{Engine, Replayed, Sequencer, Sink};
-use crate::model::InputCounters;
+use crate::model::{InputCounters, Timestamp};
 use crate::source::SourceError;
 
 /// The judging end of a replay.
@@ -53,6 +53,34 @@ impl<'a> Judgement<'a> {
             self.engine.handle_observation(&mut made.observation, self.sink);
             take_back(from, made);
         }
+    }
+
+    /// Takes what is to be judged in its turn.
+    pub(super) fn wait(&mut self, stream: usize, made: Made) {
+        self.sequencer.push(made, stream);
+    }
+
+    /// Judges what waits and is older than `limit`, as all that is to come is not.
+    #[inline(always)]
+    pub(super) fn take_due(&mut self, limit: Timestamp, mut take_back: impl FnMut(Made)) {
+        while !self.sequencer.is_empty()
+            && let Some((mut made, _)) = self.sequencer.pop_before(limit)
+        {
+            self.engine.handle_observation(&mut made.observation, self.sink);
+            take_back(made);
+        }
+    }
+
+    /// Judges an observation at once and gives it back, if it comes before all that waits and is older than `limit`, as all that
+    /// is to come is not; else it waits for its turn.
+    #[inline(always)]
+    pub(super) fn take_now(&mut self, stream: usize, mut made: Made, limit: Timestamp) -> Option<Made> {
+        if self.sequencer.is_empty() && made.observation.at < limit {
+            self.engine.handle_observation(&mut made.observation, self.sink);
+            return Some(made);
+        }
+        self.wait(stream, made);
+        None
     }
 
     /// What it all came to, with what was counted where the files were opened.

@@ -42,10 +42,17 @@ impl Observed {
 
     /// Looks at an exchange, whose texts are taken out of it.
     #[inline(always)]
-    pub(super) fn add(&mut self, exchange: &mut Exchange) {
+    pub(super) fn look_at(&mut self, exchange: &mut Exchange) -> Made {
         let new = || Made { observation: Box::default(), thread: self.thread };
         let mut made = self.spare.pop().unwrap_or_else(new);
         self.observer.observe_into(exchange, &mut made.observation);
+        made
+    }
+
+    /// The same, for what is taken together with others.
+    #[inline(always)]
+    pub(super) fn add(&mut self, exchange: &mut Exchange) {
+        let made = self.look_at(exchange);
         self.observations.push(made);
     }
 

@@ -115,11 +115,27 @@ impl Sequencer {
     /// The next one, where some came late, or where it may have to wait.
     #[cold]
     fn pop_out_of_order(&mut self) -> Option<(Made, usize)> {
+        self.pop_if(Self::is_due)
+    }
+
+    /// Whether none waits.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_order.is_empty() && self.late.is_empty()
+    }
+
+    /// The next observation, if it is older than `limit`, as all that is to come is not.
+    #[cold]
+    pub(super) fn pop_before(&mut self, limit: Timestamp) -> Option<(Made, usize)> {
+        self.pop_if(|_, at| at < limit)
+    }
+
+    fn pop_if(&mut self, is_due: impl Fn(&Self, Timestamp) -> bool) -> Option<(Made, usize)> {
         let next = self.in_order.front();
         let late = self.late.peek().filter(|late| next.is_none_or(|next| late.0 < *next));
         let entry = match late {
-            Some(Reverse(late)) if self.is_due(late.at) => self.late.pop()?.0,
-            None if self.is_due(next?.at) => self.in_order.pop_front()?,
+            Some(Reverse(late)) if is_due(self, late.at) => self.late.pop()?.0,
+            None if is_due(self, next?.at) => self.in_order.pop_front()?,
             _ => return None,
         };
         Some((entry.made, entry.stream))

@@ -41,6 +41,15 @@ struct Place<'a, B> {
     waiting: VecDeque<(B, usize)>,
 }
 
+/// The blocks that a thread may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Those that it had last.
+    Own,
+    /// Those of all threads.
+    Any,
+}
+
 /// A stage that a thread takes a block through.
 struct Task<'a, B> {
     place: usize,
@@ -49,14 +58,18 @@ struct Task<'a, B> {
     thread: usize,
 }
 
-/// How often a thread looks whether there is something to do before it sleeps: for about a millisecond. Threads that share work
-/// wait by a fraction of that, and a virtual machine takes nearly as long to wake a processor that was sent to sleep.
+/// How often a thread looks whether there is something to do on its own blocks before it takes those of others: for about as long
+/// as it takes to do it. Where the processors are far apart, what is done on another one's block takes twice as long.
+const PATIENCE: u32 = 200;
+
+/// How often it looks whether there is something to do before it sleeps: for about a millisecond. Threads that share work wait by
+/// a fraction of that, and a virtual machine takes nearly as long to wake a processor that was sent to sleep.
 const LOOKS: u32 = 2000;
 
 impl<'a, B> Stages<'a, B> {
     /// Stages in the order in which blocks go through them, and the blocks, each with the number of the thread that is to fill it
     /// first. A thread that may choose does what comes first in `order`, on blocks that it had before: those of other threads it
-    /// takes rather than wait.
+    /// takes rather than wait for long.
     pub(super) fn new(
         stages: [Box<dyn Stage<B> + 'a>; STAGES],
         order: [usize; STAGES],
@@ -74,16 +87,27 @@ impl<'a, B> Stages<'a, B> {
     pub(super) fn work(&self, thread: usize) {
         let _abandon = Abandon { stages: self };
         let mut state = self.state();
+        let mut whose = Whose::Own;
         while !state.is_over {
-            // What is nothing for this thread is nothing for another one.
-            let Some(mut task) = state.next(thread) else {
-                state = self.wait(state);
+            if let Some(mut task) = state.next(thread, whose) {
+                self.tell(state);
+                let takes_more = task.stage.take(&mut task.block);
+                state = self.state();
+                state.put_back(task, takes_more);
+                whose = Whose::Own;
                 continue;
-            };
-            self.tell(state);
-            let takes_more = task.stage.take(&mut task.block);
-            state = self.state();
-            state.put_back(task, takes_more);
+            }
+            let changed;
+            (state, changed) = self.look(state, if whose == Whose::Own { PATIENCE } else { LOOKS });
+            if !changed && whose == Whose::Own {
+                whose = Whose::Any;
+                continue;
+            }
+            if !changed {
+                // What is nothing for this thread is nothing for another one.
+                state = self.sleep(state);
+            }
+            whose = Whose::Own;
         }
         self.tell(state);
     }
@@ -102,18 +126,25 @@ impl<'a, B> Stages<'a, B> {
         }
     }
 
-    /// Waits until something changed.
-    fn wait<'s>(&'s self, state: MutexGuard<'s, State<'a, B>>) -> MutexGuard<'s, State<'a, B>> {
+    /// Looks so often whether something changes, and says whether it did.
+    fn look<'s>(&'s self, state: MutexGuard<'s, State<'a, B>>, looks: u32) -> (MutexGuard<'s, State<'a, B>>, bool) {
         let seen = self.changes();
         drop(state);
-        for _ in 0..LOOKS {
+        for _ in 0..looks {
             if self.changes() != seen {
-                return self.state();
+                break;
             }
             // Where there are fewer processors than threads, it lets the other one go on.
             std::thread::yield_now();
         }
-        let mut state = self.state();
+        let state = self.state();
+        let changed = self.changes() != seen;
+        (state, changed)
+    }
+
+    /// Sleeps until something changes.
+    fn sleep<'s>(&'s self, mut state: MutexGuard<'s, State<'a, B>>) -> MutexGuard<'s, State<'a, B>> {
+        let seen = self.changes();
         state.sleeping += 1;
         while self.changes() == seen {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -128,20 +159,17 @@ impl<'a, B> Stages<'a, B> {
 }
 
 impl<'a, B> State<'a, B> {
-    /// Something that the thread of that number can do now.
-    fn next(&mut self, thread: usize) -> Option<Task<'a, B>> {
-        let order = self.order;
-        let own = order.into_iter().find_map(|place| self.task(place, thread, true));
-        own.or_else(|| order.into_iter().find_map(|place| self.task(place, thread, false)))
+    /// Something that the thread of that number can do now on such blocks.
+    fn next(&mut self, thread: usize, whose: Whose) -> Option<Task<'a, B>> {
+        self.order.into_iter().find_map(|place| self.task(place, thread, whose))
     }
 
-    /// To take the next block through the stage at a place, where that is free: one that the thread had last, if it `must_own`
-    /// it.
-    fn task(&mut self, place: usize, thread: usize, must_own: bool) -> Option<Task<'a, B>> {
+    /// To take the next block through the stage at a place, where that is free.
+    fn task(&mut self, place: usize, thread: usize, whose: Whose) -> Option<Task<'a, B>> {
         let Place { stage, waiting } = self.places.get_mut(place)?;
         // Which block is filled next makes no difference.
         let choice = if place == 0 { waiting.len() } else { 1 };
-        let index = waiting.iter().take(choice).position(|(_, last)| !must_own || *last == thread)?;
+        let index = waiting.iter().take(choice).position(|(_, last)| whose == Whose::Any || *last == thread)?;
         let stage = stage.take()?;
         let (block, _) = waiting.remove(index)?;
         Some(Task { place, stage, block, thread })

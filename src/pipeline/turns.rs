@@ -25,9 +25,9 @@ const THREADS: usize = 2;
 /// Decoding comes first: it takes longest, and what follows waits for it.
 const ORDER: [usize; STAGES] = [1, 2, 0];
 
-/// Blocks of each thread: one in its hands, and one that it read or decoded ahead, so that a thread that is held up for a moment
+/// Blocks of each thread: one in its hands, and two that it read or decoded ahead, so that a thread that is held up for a moment
 /// holds up nobody. Half a mebibyte each.
-const BLOCKS: usize = 2;
+const BLOCKS: usize = 3;
 
 /// Exchanges that are found before it is seen how much content they have.
 const TOGETHER: usize = 32;
@@ -47,7 +47,11 @@ pub(super) fn replay(reader: CaptureReader, context: &Context, judgement: &mut J
                 extractor: Arc::clone(&context.extractor),
                 early: None,
             }),
-            Box::new(Judging { observed: Observed::new(Arc::clone(&context.extractor)), judgement }),
+            Box::new(Judging {
+                observed: Observed::new(Arc::clone(&context.extractor)),
+                judgement,
+                limits: Vec::new(),
+            }),
         ],
         ORDER,
         (0..BLOCKS * THREADS).map(|block| (Block::default(), block % THREADS)),
@@ -158,13 +162,15 @@ impl Decoding {
 struct Judging<'a, 'b> {
     observed: Observed,
     judgement: &'a mut Judgement<'b>,
+    /// For each exchange of a block, the last one first: when those behind it were at the earliest.
+    limits: Vec<Timestamp>,
 }
 
 impl Stage<Block> for Judging<'_, '_> {
     fn take(&mut self, block: &mut Block) -> bool {
-        look_at(&mut block.exchanges, &mut self.observed);
-        let mut observations = std::mem::take(&mut block.early);
-        observations.append(&mut self.observed.take());
+        if let Some(stream) = self.judgement.next_stream() {
+            self.judge_exchanges(stream, block);
+        }
         let mut counters = std::mem::take(&mut block.counters);
         let last = match std::mem::take(&mut block.read) {
             Read::Frames => None,
@@ -174,7 +180,7 @@ impl Stage<Block> for Judging<'_, '_> {
                 Some(Feed::Ended)
             }
         };
-        self.judge(Feed::Batch(Batch { observations, watermark: block.watermark, counters }));
+        self.judge(Feed::Batch(Batch { observations: Vec::new(), watermark: block.watermark, counters }));
         if let Some(last) = last {
             self.judge(last);
         }
@@ -183,9 +189,33 @@ impl Stage<Block> for Judging<'_, '_> {
 }
 
 impl Judging<'_, '_> {
+    /// Looks at the exchanges of a block. Each is judged as soon as it is known to be older than all that is to come, as nearly
+    /// all are at once: what one says goes no further than a cache. Others wait for their turn.
+    fn judge_exchanges(&mut self, stream: usize, block: &mut Block) {
+        let Self { observed, judgement, limits } = self;
+        for made in std::mem::take(&mut block.early) {
+            judgement.wait(stream, made);
+        }
+        let mut limit = block.watermark;
+        limits.clear();
+        limits.extend(block.exchanges.iter().rev().map(|exchange| {
+            let behind = limit;
+            limit = limit.min(exchange.response.at);
+            behind
+        }));
+        for exchange in block.exchanges.iter_mut() {
+            judgement.take_due(limit, |made| observed.take_back(made));
+            limit = limits.pop().unwrap_or(limit);
+            let made = observed.look_at(exchange);
+            if let Some(made) = judgement.take_now(stream, made, limit) {
+                observed.take_back(made);
+            }
+        }
+    }
+
     /// Judges it, as long as anybody listens.
     fn judge(&mut self, feed: Feed) {
-        let Self { observed, judgement } = self;
+        let Self { observed, judgement, .. } = self;
         if let Some(stream) = judgement.next_stream() {
             judgement.take(stream, feed, |_, made| observed.take_back(made));
         }
