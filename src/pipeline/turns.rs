@@ -3,7 +3,8 @@
 //! A block of frames is read, decoded, and what was found in it is judged: three stages that take the blocks one at a time and
 //! in their order, so that what comes out is the same as where one thread does all. A thread does what is to be done next at
 //! whichever stage is free: where one processor is slower than the other, as they are where machines are shared, it does less. It
-//! prefers the blocks that it had before: what goes from one processor to another takes long, where they are far apart.
+//! keeps to its own blocks, and takes another one's only rather than sleep: what goes from one processor to another takes long,
+//! where they are far apart.
 
 use std::sync::Arc;
 
