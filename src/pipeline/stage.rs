@@ -58,9 +58,9 @@ struct Task<'a, B> {
     thread: usize,
 }
 
-/// How often a thread looks whether there is something to do on its own blocks before it takes those of others: for about as long
-/// as it takes to do it. Where the processors are far apart, what is done on another one's block takes twice as long.
-const PATIENCE: u32 = 200;
+/// How often a thread looks whether there is something to do on its own blocks before it takes those of others: for longer than
+/// another one keeps a stage. Where the processors are far apart, what is done on another one's block takes twice as long.
+const PATIENCE: u32 = 400;
 
 /// How often it looks whether there is something to do before it sleeps: for about a millisecond. Threads that share work wait by
 /// a fraction of that, and a virtual machine takes nearly as long to wake a processor that was sent to sleep.

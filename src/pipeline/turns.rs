@@ -26,9 +26,9 @@ const THREADS: usize = 2;
 /// Decoding comes first: it takes longest, and what follows waits for it.
 const ORDER: [usize; STAGES] = [1, 2, 0];
 
-/// Blocks of each thread: one in its hands, and two that it read or decoded ahead, so that a thread that is held up for a moment
+/// Blocks of each thread: one in its hands, and three that it read or decoded ahead, so that a thread that is held up for a moment
 /// holds up nobody. Half a mebibyte each.
-const BLOCKS: usize = 3;
+const BLOCKS: usize = 4;
 
 /// Exchanges that are found before it is seen how much content they have.
 const TOGETHER: usize = 32;
