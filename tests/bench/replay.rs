@@ -83,8 +83,11 @@ fn main() {
     ];
     let present: Vec<&Candidate> = candidates.iter().filter(|candidate| is_installed(&candidate.command[0])).collect();
     let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); present.len()];
-    let before = round_trip();
+    let mut trips = Vec::new();
     for run in 0..=RUNS {
+        if run > 0 {
+            trips.push(round_trip());
+        }
         for (candidate, figures) in present.iter().zip(&mut figures).filter(|(candidate, _)| !candidate.once) {
             let figure = measure(candidate);
             if run > 0 {
@@ -92,7 +95,6 @@ fn main() {
             }
         }
     }
-    let behind = round_trip();
     for (candidate, figures) in present.iter().zip(&mut figures).filter(|(candidate, _)| candidate.once) {
         figures.push(measure(candidate));
     }
@@ -104,16 +106,21 @@ fn main() {
         let (own, first) = (rate(candidate, *figure), rate(present[0], medians[0]));
         println!("{:<42} {:>8.2} {:>8.2} {own:>10.0} {:>10.2}", candidate.name, figure.0, figure.1, first / own);
     }
-    let wall = |name: &str| {
-        let place = present.iter().position(|candidate| candidate.name == name).expect("it is always measured");
-        medians[place].1
-    };
+    let place =
+        |name: &str| present.iter().position(|candidate| candidate.name == name).expect("it is always measured");
+    let wall = |name: &str| medians[place(name)].1;
     println!(
         "\ntwo threads are {:.2} times as fast as one; two that run at once do {:.2} times the work of one alone, which is \
-         what the second core of this machine is worth; a word goes from core to core and back in {before:.0} ns before the runs, \
-         in {behind:.0} ns behind them",
+         what the second core of this machine is worth",
         wall(ONE_THREAD) / wall(TWO_THREADS),
         2.0 * wall(ONE_THREAD) / wall(TWO_AT_ONCE),
+    );
+    let (one, two) = (&figures[place(ONE_THREAD)], &figures[place(TWO_THREADS)]);
+    let runs = one.iter().zip(two).zip(&trips);
+    let runs = runs.map(|((one, two), trip)| format!("{:.2} ({trip:.0} ns)", one.1 / two.1));
+    println!(
+        "run by run, with how long a word took from core to core and back before it: {}",
+        runs.collect::<Vec<_>>().join(", ")
     );
 }
 
@@ -169,33 +176,45 @@ fn measure(Candidate { name, command, copies, .. }: &Candidate) -> Figure {
 }
 
 /// How long a word takes from one core to another and back, in nanoseconds: a host may put two virtual cores side by side or
-/// far apart, and threads that share work feel it.
+/// far apart, and threads that share work feel it. Of many short times the middle one: both threads may start on one core.
 fn round_trip() -> f64 {
-    const TRIPS: u64 = 100_000;
+    const TIMES: usize = 100;
+    const TRIPS: u64 = 1_000;
     let word = AtomicU64::new(0);
-    let answer = |from: u64| {
-        for trip in 0..TRIPS {
-            let mut looks = 0;
-            while word.load(Ordering::Acquire) != 2 * trip + from {
-                // Where there is one core alone, it lets the other thread answer.
-                looks += 1;
-                if looks > 1000 { std::thread::yield_now() } else { std::hint::spin_loop() }
-            }
-            word.store(2 * trip + from + 1, Ordering::Release);
+    let wait_for = |wanted: u64| {
+        let mut looks = 0;
+        while word.load(Ordering::Acquire) != wanted {
+            // Where there is one core alone, it lets the other thread answer.
+            looks += 1;
+            if looks > 1000 { std::thread::yield_now() } else { std::hint::spin_loop() }
         }
     };
-    let start = Instant::now();
+    let mut asked = 0;
+    let mut time = || {
+        let start = Instant::now();
+        for _ in 0..TRIPS {
+            word.store(asked + 1, Ordering::Release);
+            asked += 2;
+            wait_for(asked);
+        }
+        start.elapsed().as_nanos() as f64 / TRIPS as f64
+    };
     std::thread::scope(|scope| {
-        scope.spawn(|| answer(1));
-        answer(0);
-    });
-    start.elapsed().as_nanos() as f64 / TRIPS as f64
+        scope.spawn(|| {
+            for trip in 0..TRIPS * TIMES as u64 {
+                wait_for(2 * trip + 1);
+                word.store(2 * trip + 2, Ordering::Release);
+            }
+        });
+        middle((0..TIMES).map(|_| time()).collect())
+    })
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn median(runs: &[Figure]) -> Figure {
-    let middle = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
     (middle(runs.iter().map(|run| run.0).collect()), middle(runs.iter().map(|run| run.1).collect()))
 }
