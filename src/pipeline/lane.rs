@@ -147,10 +147,7 @@ impl Lane {
     fn drain(&mut self) {
         let exchanges = self.decoder.exchanges_mut();
         if !exchanges.is_empty() {
-            for exchange in exchanges.iter_mut() {
-                self.observed.add(exchange);
-            }
-            exchanges.clear();
+            self.observed.add_all(exchanges);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::decode::Exchanges;
 use crate::extract::{Extractor, Observer};
 use crate::model::{Exchange, Observation};
 
@@ -54,6 +55,15 @@ impl Observed {
     pub(super) fn add(&mut self, exchange: &mut Exchange) {
         let made = self.look_at(exchange);
         self.observations.push(made);
+    }
+
+    /// Looks at all of them, and clears them.
+    #[inline(always)]
+    pub(super) fn add_all(&mut self, exchanges: &mut Exchanges) {
+        for exchange in exchanges.iter_mut() {
+            self.add(exchange);
+        }
+        exchanges.clear();
     }
 
     /// How many wait to be taken.

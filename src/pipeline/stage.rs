@@ -87,29 +87,26 @@ impl<'a, B> Stages<'a, B> {
     pub(super) fn work(&self, thread: usize) {
         let _abandon = Abandon { stages: self };
         let mut state = self.state();
-        let mut whose = Whose::Own;
+        // How often it looked since it did something.
+        let mut looks = 0;
         while !state.is_over {
+            let (whose, most) = if looks < PATIENCE { (Whose::Own, PATIENCE) } else { (Whose::Any, LOOKS) };
             if let Some(mut task) = state.next(thread, whose) {
-                self.tell(state);
+                drop(state);
                 let takes_more = task.stage.take(&mut task.block);
                 state = self.state();
                 state.put_back(task, takes_more);
-                whose = Whose::Own;
-                continue;
+                self.tell(&state);
+                looks = 0;
+            } else if looks < most {
+                let looked;
+                (state, looked) = self.look(state, most - looks);
+                looks += looked;
+            } else {
+                state = self.wait(state);
+                looks = 0;
             }
-            let changed;
-            (state, changed) = self.look(state, if whose == Whose::Own { PATIENCE } else { LOOKS });
-            if !changed && whose == Whose::Own {
-                whose = Whose::Any;
-                continue;
-            }
-            if !changed {
-                // What is nothing for this thread is nothing for another one.
-                state = self.sleep(state);
-            }
-            whose = Whose::Own;
         }
-        self.tell(state);
     }
 
     fn state(&self) -> MutexGuard<'_, State<'a, B>> {
@@ -117,33 +114,28 @@ impl<'a, B> Stages<'a, B> {
     }
 
     /// Lets the other threads look what there is to do.
-    fn tell(&self, state: MutexGuard<'_, State<'a, B>>) {
+    fn tell(&self, state: &State<'a, B>) {
         self.changes.fetch_add(1, Ordering::Release);
-        let somebody_sleeps = state.sleeping > 0;
-        drop(state);
-        if somebody_sleeps {
+        if state.sleeping > 0 {
             self.changed.notify_all();
         }
     }
 
-    /// Looks so often whether something changes, and says whether it did.
-    fn look<'s>(&'s self, state: MutexGuard<'s, State<'a, B>>, looks: u32) -> (MutexGuard<'s, State<'a, B>>, bool) {
+    /// Looks so often whether something changes; says how often it did not.
+    fn look<'s>(&'s self, state: MutexGuard<'s, State<'a, B>>, looks: u32) -> (MutexGuard<'s, State<'a, B>>, u32) {
         let seen = self.changes();
         drop(state);
-        for _ in 0..looks {
-            if self.changes() != seen {
-                break;
-            }
+        let mut looked = 0;
+        while looked < looks && self.changes() == seen {
+            looked += 1;
             // Where there are fewer processors than threads, it lets the other one go on.
             std::thread::yield_now();
         }
-        let state = self.state();
-        let changed = self.changes() != seen;
-        (state, changed)
+        (self.state(), looked)
     }
 
-    /// Sleeps until something changes.
-    fn sleep<'s>(&'s self, mut state: MutexGuard<'s, State<'a, B>>) -> MutexGuard<'s, State<'a, B>> {
+    /// Waits, asleep, until something changes.
+    fn wait<'s>(&'s self, mut state: MutexGuard<'s, State<'a, B>>) -> MutexGuard<'s, State<'a, B>> {
         let seen = self.changes();
         state.sleeping += 1;
         while self.changes() == seen {
@@ -203,7 +195,7 @@ impl<B> Drop for Abandon<'_, '_, B> {
         if std::thread::panicking() {
             let mut state = self.stages.state();
             state.is_over = true;
-            self.stages.tell(state);
+            self.stages.tell(&state);
         }
     }
 }

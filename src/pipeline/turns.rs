@@ -152,8 +152,7 @@ impl Decoding {
             content += bodies.map(|body| body.octets.len()).sum::<usize>();
             if content > CONTENT {
                 let early = self.early.get_or_insert_with(|| Observed::new(Arc::clone(&self.extractor)));
-                look_at(decoder.exchanges_mut(), early);
-                decoder.exchanges_mut().clear();
+                early.add_all(decoder.exchanges_mut());
                 content = 0;
             }
         }
@@ -220,11 +219,5 @@ impl Judging<'_, '_> {
         if let Some(stream) = judgement.next_stream() {
             judgement.take(stream, feed, |_, made| observed.take_back(made));
         }
-    }
-}
-
-fn look_at(exchanges: &mut Exchanges, observed: &mut Observed) {
-    for exchange in exchanges.iter_mut() {
-        observed.add(exchange);
     }
 }
